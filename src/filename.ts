@@ -1,0 +1,42 @@
+/** Names for what a visitor takes home: safe on every system, and in a header that every browser reads. */
+import type { AssetId, Settings } from './validate.ts'
+
+const EXTENSIONS: Record<string, string> = {
+  'image/jpeg': 'jpg', 'image/png': 'png', 'image/webp': 'webp', 'image/gif': 'gif', 'image/heic': 'heic',
+  'image/heif': 'heif', 'image/avif': 'avif', 'image/tiff': 'tiff', 'image/jxl': 'jxl', 'image/bmp': 'bmp',
+  'video/mp4': 'mp4', 'video/quicktime': 'mov', 'video/webm': 'webm', 'video/x-matroska': 'mkv'
+}
+
+/**
+ * One path segment that Windows, macOS and Linux all take: no separators, control or direction characters, reserved
+ * names, dots or spaces at the ends; 200 characters at most.
+ */
+export function safeName (name: string): string {
+  const plain = name.normalize('NFC').replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
+  const [, stem = '', extension = ''] = /^(.*?)(\.[^.]{1,10})?$/s.exec(plain.replace(/^[. ]+|[. ]+$/g, '')) ?? []
+  const short = Array.from(stem).slice(0, 200).join('').replace(/[. ]+$/, '') || '_'
+  return (/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(short) ? `_${short}` : short) + extension
+}
+
+/**
+ * The configured name of a file whose own name is `original` ('' where that is not to be told) and whose bytes are of
+ * `type`: the extension is that of what is really sent. `now` is what "current time" means.
+ */
+export function downloadName (
+  settings: Settings, id: AssetId, original: string, type: string, now = new Date(), preview = false
+): string {
+  const own = /\.([^.]{1,10})$/.exec(original)?.[1] ?? ''
+  const byType = EXTENSIONS[type]
+  const same = byType === undefined || EXTENSIONS[type] === own.toLowerCase() || (byType === 'jpg' && /^jpe?g$/i.test(own))
+  const extension = same && own ? own : byType ?? (own || 'bin')
+  const stem = settings.downloadedFilename === 0 ? now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
+    : settings.downloadedFilename === 1 && original ? original.replace(/\.[^.]{1,10}$/, '') : id
+  return safeName(`${stem}${preview ? '_preview' : ''}.${extension}`)
+}
+
+/** `Content-Disposition` of RFC 6266, with the name in ASCII and as RFC 8187 has it. */
+export function disposition (name: string): string {
+  const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]/g, '_').replace(/["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`
+}
