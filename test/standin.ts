@@ -221,7 +221,7 @@ export async function startImmich (library: Library, options: { version?: Versio
       },
       ...single && { tags: [], stack: null },
       people: [],
-      ...single && version === '2.5.6' && { unassignedFaces: [] },
+      ...single && !modern() && { unassignedFaces: [] },
       checksum: createHash('sha1').update(asset.id).digest('base64'),
       isOffline: false,
       duplicateId: null,
@@ -230,7 +230,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     }
   }
 
-  function linkJson (link: ShareLink): unknown {
+  function linkJson (link: ShareLink, unlocked = false): unknown {
     const album = link.album ? library.albums.get(link.album) : undefined
     const shown = album ? visible(album, new URLSearchParams()) : []
     const owner = newId('owner')
@@ -238,6 +238,7 @@ export async function startImmich (library: Library, options: { version?: Versio
       id: newId(link.key),
       description: link.description,
       password: link.password,
+      ...unlocked && version === '2.5.6' && { token: tokenOf(link) },
       userId: owner,
       key: link.key,
       type: album ? 'ALBUM' : 'INDIVIDUAL',
@@ -283,14 +284,17 @@ export async function startImmich (library: Library, options: { version?: Versio
       'last-modified': modified,
       etag
     }
-    const deny = () => {
+    const deny = (ranged = true) => {
       const body = modern() ? '{"message":"Not Found"}' : '{"message":"Internal server error","statusCode":500,"correlationId":"standin0"}'
       response.writeHead(modern() ? 404 : 500, {
-        ...headers, 'content-type': `${file.type}; charset=utf-8`, 'content-range': `bytes */${size}`, 'content-length': body.length
+        ...headers, 'content-type': `${file.type}; charset=utf-8`, ...ranged && { 'content-range': `bytes */${size}` }, 'content-length': body.length
       }).end(body)
     }
-    const { range, 'if-none-match': tag, 'if-modified-since': since, 'if-range': ifRange } = request.headers
+    const { range, 'if-none-match': tag, 'if-modified-since': since } = request.headers
+    const ifRange = request.headers['if-range'] as string | undefined
     const weak = (tag: string) => tag.trim().replace(/^W\//, '')
+    const { 'if-match': match, 'if-unmodified-since': unmodified } = request.headers
+    if ((match && match !== etag) || (unmodified && Date.parse(unmodified) < Date.parse(modified))) return deny(false)
     if (request.headers['cache-control'] !== 'no-cache') {
       const fresh = tag !== undefined ? tag === '*' || tag.split(',').some(one => weak(one) === weak(etag))
         : since !== undefined && Date.parse(modified) <= Date.parse(since)
@@ -382,25 +386,29 @@ export async function startImmich (library: Library, options: { version?: Versio
     }
     if (part === 'video' && sub === 'playback') {
       if (!shared) return denied('view', 404)
-      if (asset.type !== 'VIDEO') return fail(response, 404, 'Not Found')
+      if (asset.type !== 'VIDEO') return fail(response, 404, modern() ? 'Not Found' : 'Asset not found or asset is not a video')
       return sendFile(raw, response, asset.playback ?? { ...asset.original, type: asset.mime }, fault)
     }
     if (part !== 'thumbnail') return unknown()
     const size = query.get('size') ?? 'thumbnail'
-    if (!['original', 'fullsize', 'preview', 'thumbnail'].includes(size) || (size === 'original' && !modern())) {
+    if (size === 'original' && !modern()) return fail(response, 400, 'May not request original file')
+    if (!['original', 'fullsize', 'preview', 'thumbnail'].includes(size)) {
       return fail(response, 400, ['size must be one of the following values: fullsize, preview, thumbnail'], [{ code: 'invalid_value', values: [], path: ['size'], message: '' }])
     }
     if (!shared) return denied('view')
-    const file = asset[size as 'preview']
+    const file = size === 'original' ? undefined : asset[size as 'preview']
     if (!file && (size === 'fullsize' || size === 'original')) {
-      const location = `/api/assets/${id}/thumbnail?size=preview&${key ? `key=${key}` : `slug=${slug}`}`
+      const credential = key ? `key=${key}` : `slug=${slug}`
+      const location = size === 'original' ? `original?${credential}` : `/api/assets/${id}/thumbnail?size=preview&${credential}`
       const body = `Found. Redirecting to ${location}`
       response.writeHead(302, { location, vary: 'Accept, Accept-Encoding', 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length }).end(body)
       return
     }
     if (!file) return fail(response, 404, 'Asset media not found')
     const extension = file.type === 'image/webp' ? 'webp' : 'jpeg'
-    sendFile(raw, response, { name: `${asset.name.replace(/\.[^.]*$/, '')}_${size}.${extension}`, ...file }, fault)
+    // without metadata the name is not told here; of an original it still is
+    const stem = link.showMetadata || version === '2.5.6' ? asset.name.replace(/^.*\//, '').replace(/\.[^.]*$/, '') : asset.id
+    sendFile(raw, response, { name: `${stem}_${size}.${extension}`, ...file }, fault)
   }
 
   function sharedLink (request: Asked, raw: IncomingMessage, response: ServerResponse, link: ShareLink, call: string): void {
@@ -419,10 +427,11 @@ export async function startImmich (library: Library, options: { version?: Versio
       if (body.password !== link.password) return fail(response, 401, 'Invalid password')
       return json(response, 201, linkJson(link), setCookie())
     }
-    if (!link.password || tokens.includes(tokenOf(link))) return json(response, 200, linkJson(link))
+    if (!link.password) return json(response, 200, linkJson(link))
+    if (tokens.includes(tokenOf(link))) return json(response, 200, linkJson(link, true))
     const given = request.query.get('password')
     if (!modern() && given !== null) {
-      return given === link.password ? json(response, 200, linkJson(link), setCookie()) : fail(response, 401, 'Invalid password')
+      return given === link.password ? json(response, 200, linkJson(link, true), setCookie()) : fail(response, 401, 'Invalid password')
     }
     fail(response, 401, version === '2.5.6' ? 'Invalid password' : 'Password required')
   }
