@@ -234,6 +234,8 @@ export function createImmich (settings: Settings, log: Log) {
         method: head ? 'HEAD' : call.method ?? 'GET',
         headers: {
           'accept-encoding': 'identity',
+          // else fetch adds no-cache beside If-None-Match, and Immich then sends the whole (jpeg-thumb-inm-nocache)
+          'cache-control': 'max-age=0',
           ...headers,
           ...call.token && { cookie: `immich_shared_link_token=${encodeURIComponent(call.token)}` },
           ...call.body !== undefined && { 'content-type': 'application/json' }

@@ -415,7 +415,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     const cookie = /(?:^|; ?)immich_shared_link_token=([^;]*)/.exec(raw.headers.cookie ?? '')?.[1]
     const tokens = cookie ? decodeURIComponent(cookie).split(',') : []
     const setCookie = () => ({
-      'set-cookie': `immich_shared_link_token=${encodeURIComponent([...tokens, tokenOf(link)].join(','))}; Max-Age=86400; Path=/; Expires=${new Date(Date.now() + 86_400_000).toUTCString()}; HttpOnly; SameSite=Lax`
+      'set-cookie': `immich_shared_link_token=${encodeURIComponent([...new Set([...tokens, tokenOf(link)])].join(','))}; Max-Age=86400; Path=/; Expires=${new Date(Date.now() + 86_400_000).toUTCString()}; HttpOnly; SameSite=Lax`
     })
     if (call === 'login') {
       if (!link.password) return fail(response, 400, 'Shared link is not password protected')
@@ -428,7 +428,7 @@ export async function startImmich (library: Library, options: { version?: Versio
       return json(response, 201, linkJson(link), setCookie())
     }
     if (!link.password) return json(response, 200, linkJson(link))
-    if (tokens.includes(tokenOf(link))) return json(response, 200, linkJson(link, true))
+    if (tokens.includes(tokenOf(link))) return json(response, 200, linkJson(link, true), version === '2.5.6' ? setCookie() : {})
     const given = request.query.get('password')
     if (!modern() && given !== null) {
       return given === link.password ? json(response, 200, linkJson(link, true), setCookie()) : fail(response, 401, 'Invalid password')

@@ -1,0 +1,78 @@
+/** Starts the proxy before the stand-in, and speaks HTTP to it as an outsider does. */
+import { request, type IncomingHttpHeaders } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import { after } from 'node:test'
+import { createProxy } from '../src/server.ts'
+import type { Log } from '../src/log.ts'
+import { loadSettings } from '../src/validate.ts'
+import { sampleLibrary } from './library.ts'
+import { startImmich, type Library, type Version } from './standin.ts'
+
+export type Answer = { status: number, headers: IncomingHttpHeaders, body: Buffer, text: string, complete: boolean, json: () => any }
+export type Ask = { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer }
+export const ROOT = new URL('../', import.meta.url)
+export const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+
+/** One request on a connection of its own; resolves even where the answer breaks off (`complete` is false then). */
+export function ask (base: string, path: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(base)
+    const out = request({ hostname, port, path, method, headers, agent: false }, answer => {
+      const chunks: Buffer[] = []
+      let complete = true
+      answer.on('data', chunk => chunks.push(chunk))
+      answer.on('error', () => { complete = false })
+      answer.on('close', () => {
+        const body = Buffer.concat(chunks)
+        resolve({
+          status: answer.statusCode!, headers: answer.headers, body, text: body.toString(), complete: complete && answer.complete, json: () => JSON.parse(body.toString())
+        })
+      })
+    })
+    out.on('error', reject)
+    out.end(body)
+  })
+}
+
+export type Options = {
+  version?: Version, ipp?: Record<string, unknown>, lightGallery?: Record<string, unknown>, env?: Record<string, string>, library?: Library
+}
+/** A proxy and its Immich, both stopped when the file's tests have run. */
+export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = {}, library }: Options = {}) {
+  const sample = sampleLibrary()
+  const immich = await startImmich(library ?? sample.library, { version })
+  const lines: string[] = []
+  const write = (level: string) => (event: string, fields?: unknown) => { lines.push(`${level} ${event} ${JSON.stringify(fields ?? {})}`) }
+  const log: Log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') }
+  const settings = loadSettings({
+    IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp, ...lightGallery && { lightGallery } }), ...env
+  }, ROOT)
+  const proxy = createProxy(settings, log)
+  await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
+  const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
+  const stop = async () => { await proxy.close(0); await immich.close().catch(() => {}) }
+  after(stop)
+  return {
+    ...sample, immich, proxy, base, lines, settings, stop,
+    get: (path: string, options?: Ask) => ask(base, path, options),
+    /** Unlocks, and gives the Cookie header for it. */
+    async unlock (fields: Record<string, string>, headers: Record<string, string> = {}) {
+      const answer = await ask(base, '/share/unlock', {
+        method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers }, body: new URLSearchParams(fields).toString()
+      })
+      const cookies = ([] as string[]).concat(answer.headers['set-cookie'] ?? [])
+      return { answer, cookies, cookie: cookies.map(cookie => cookie.split(';')[0]).join('; ') }
+    },
+    socket: (): Socket => connect(Number(new URL(base).port), '127.0.0.1')
+  }
+}
+export type Running = Awaited<ReturnType<typeof start>>
+
+/** Waits until `check` holds; fails after some seconds. For what happens soon but not at once. */
+export async function until (check: () => boolean, what = 'the condition'): Promise<void> {
+  for (let n = 0; n < 500; n++) {
+    if (check()) return
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  throw new Error(`waited in vain for ${what}`)
+}

@@ -1,0 +1,200 @@
+/** The ten promises of the design, each by a test that fails when it is broken. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { PASSWORD } from './library.ts'
+import { HTML, ROOT, start, type Answer } from './helpers.ts'
+import { VERSIONS } from './standin.ts'
+
+const ALLOWED = new RegExp('^(GET|HEAD) /api/(server/ping|server/version|shared-links/me|timeline/buckets?|' +
+  'assets/[0-9a-f-]{36}(/(thumbnail|original|video/playback))?)$|^POST /api/(shared-links/login|download/info)$')
+
+/** Every address that a link has. */
+const addresses = (key: string, id: string, motion: string) => [
+  `/share/${key}`, `/share/${key}/`, `/share/${key}/${id}`, `/share/${key}/download`, `/share/${key}?page=2`, `/share/items/${key}/0`,
+  `/share/meta/${key}/${id}`, `/share/photo/${key}/${id}`, ...['thumbnail', 'preview', 'fullsize', 'original'].map(size => `/share/photo/${key}/${id}/${size}`),
+  `/share/video/${key}/${id}`, `/share/video/${key}/${motion}`
+]
+
+for (const version of VERSIONS) {
+  describe(`Immich ${version}`, async () => {
+    const run = await start({ version, ipp: { showMetadata: { description: true, exif: true, location: true } } })
+    const { links, library, assets, immich } = run
+    const album = library.albums.get(links.album.album!)!
+    const [first] = album.assets as [string]
+
+    test('1: only the calls of the table are ever made', async () => {
+      for (const link of Object.values(links)) {
+        for (const path of addresses(link.key, first, assets.part.id)) await run.get(path, { headers: HTML })
+      }
+      await run.unlock({ key: links.password.key, password: PASSWORD })
+      await run.get('/share/healthcheck')
+      assert.ok(immich.asked.length > 50)
+      for (const { method, path } of immich.asked) assert.match(`${method} ${path}`, ALLOWED)
+    })
+
+    test('2: nothing of a protected link leaves without its unlock', async () => {
+      const title = album.name
+      const allowed = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
+      for (const link of [links.password, links.slugPassword]) {
+        const paths = [...addresses(link.key, first, assets.part.id), ...link.slug ? [`/s/${link.slug}`, `/s/${link.slug}/${first}`, `/s/${link.slug}/download`] : []]
+        for (const cookie of ['', allowed.cookie, 'ipp_x=y', `immich_shared_link_token=x`]) {
+          immich.asked.length = 0
+          for (const path of paths) {
+            const answer = await run.get(path, { headers: { ...HTML, cookie } })
+            const page = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36})?(\?|$)/.test(path)
+            assert.equal(answer.status, page ? 200 : 404, path)
+            assert.ok(!answer.text.includes(title) && !answer.text.includes('og:') && !answer.text.includes('97'), path)
+            assert.match(answer.headers['cache-control']!, /no-store/)
+          }
+          assert.ok(immich.asked.every(({ path }) => path === '/api/shared-links/me'), 'Immich was asked for more than the link')
+        }
+      }
+    })
+
+    test('3: only what the link lists is served, and of that nothing in the trash, hidden or locked', async () => {
+      const { key } = links.visibility
+      for (const id of [assets.hidden.id, assets.locked.id, assets.trashed.id, assets.notShared.id, first]) {
+        for (const path of addresses(key, id, id).filter(path => path.includes(id))) assert.equal((await run.get(path)).status, 404, path)
+      }
+      const items = (await run.get(`/share/items/${key}/0`)).json()
+      assert.equal(items.id.length, 2)
+      assert.ok(items.id.includes(assets.archived.id))
+      assert.equal((await run.get(`/share/photo/${key}/${assets.archived.id}/thumbnail`)).status, 200)
+      const other = (await run.get(`/share/items/${links.lockedLater.key}/0`))
+      assert.equal(other.json().id.length, 1, 'an asset locked after it was shared')
+      // the video of a motion photo is reachable as that, and as nothing else
+      assert.equal((await run.get(`/share/video/${links.mixed.key}/${assets.part.id}`)).status, 200)
+      for (const size of ['thumbnail', 'preview', 'fullsize', 'original']) {
+        assert.equal((await run.get(`/share/photo/${links.mixed.key}/${assets.part.id}/${size}`)).status, 404)
+      }
+    })
+
+    test('4: nothing of the visitor goes in, nothing unnamed of Immich comes out', async () => {
+      immich.asked.length = 0
+      const secret = 'visitor-secret'
+      const headers = {
+        ...HTML, cookie: `session=${secret}`, authorization: `Bearer ${secret}`, 'x-api-key': secret, 'x-immich-share-key': secret,
+        'user-agent': secret, 'x-forwarded-for': secret, origin: secret, 'x-secret': secret
+      }
+      const answers: Answer[] = []
+      for (const path of addresses(links.album.key, first, assets.part.id)) answers.push(await run.get(`${path}?isTrashed=true&visibility=hidden&password=${secret}`, { headers }))
+      for (const asked of immich.asked) {
+        assert.ok(!JSON.stringify(asked.headers).includes(secret) && !asked.query.toString().includes(secret) && !asked.body.includes(secret))
+        assert.ok(!asked.query.has('isTrashed') && !asked.query.has('visibility') && !asked.query.has('password'))
+        assert.equal(asked.headers['accept-encoding'], 'identity')
+      }
+      for (const answer of answers) {
+        for (const name of ['x-powered-by', 'x-immich-cid', 'x-correlation-id', 'location']) assert.equal(answer.headers[name], undefined)
+        for (const leak of ['/data/upload', 'originalPath', 'checksum', 'ownerId', 'admin@example.com']) assert.ok(!answer.text.includes(leak))
+      }
+      const redirected = await run.get(`/share/photo/${links.noDownload.key}/${first}/fullsize`)
+      assert.equal(redirected.status, 200)
+    })
+
+    test('5: metadata needs the owner and the operator', async () => {
+      const withExif = [...library.assets.values()].find(asset => asset.exif.make && album.assets.includes(asset.id))!
+      const meta = (await run.get(`/share/meta/${links.album.key}/${withExif.id}`)).json()
+      assert.equal(meta.make, 'Canon')
+      assert.equal(meta.city, 'Berlin')
+      assert.deepEqual((await run.get(`/share/meta/${links.noMetadata.key}/${withExif.id}`)).json(), {})
+      const items = (await run.get(`/share/items/${links.noMetadata.key}/0`)).json()
+      assert.equal(items.time, undefined)
+      for (const path of [`/share/${links.noMetadata.key}`, `/share/${links.noMetadata.key}/${withExif.id}`]) {
+        const { text } = await run.get(path, { headers: HTML })
+        assert.ok(!/2025|October|Canon|Berlin|dawn|original0/.test(text), path)
+      }
+      const download = await run.get(`/share/photo/${links.noMetadata.key}/${withExif.id}/original`)
+      assert.ok(!download.headers['content-disposition']!.includes('original0'))
+      assert.match((await run.get(`/share/photo/${links.album.key}/${withExif.id}/original`)).headers['content-disposition']!, /original0\.jpg/)
+    })
+
+    test('6: downloads need the owner and the operator, on the bytes', async () => {
+      const big = [...library.assets.values()].find(asset => asset.name === 'original0.jpg' && album.assets.includes(asset.id))!
+      const original = await run.get(`/share/photo/${links.album.key}/${big.id}/original`)
+      const full = await run.get(`/share/photo/${links.album.key}/${big.id}/fullsize`)
+      const preview = await run.get(`/share/photo/${links.album.key}/${big.id}/preview`)
+      assert.deepEqual(full.body, original.body)
+      assert.notDeepEqual(preview.body, original.body)
+      assert.deepEqual((await run.get(`/share/photo/${links.noDownload.key}/${big.id}/fullsize`)).body, preview.body)
+      assert.equal((await run.get(`/share/photo/${links.noDownload.key}/${big.id}/original`)).status, 404)
+      assert.equal((await run.get(`/share/${links.noDownload.key}/download`)).status, 404)
+    })
+
+    test('7: every invalid request gets the same 404, and an unreachable Immich the same 503', async () => {
+      const known = links.album.key
+      const wrong = known.slice(0, -4) + 'AAAA'
+      const paths = [
+        `/share/${wrong}`, `/share/${links.expired.key}`, `/share/${links.deleted.key}`, '/share/%00', '/share/..%2f..', '/nowhere', '/share/a/b/c/d/e/f',
+        `/share/photo/${known}/${assets.notShared.id}`, `/share/photo/${known}/not-an-id`, `/s/no-such-slug`, `/s/%E0%A4%A`, `/share/${known}/xyz`,
+        `/share/photo/${known}/${first}/huge`, '/share/static/x/../../package.json', '/share/static/1/style.css'
+      ]
+      const bodies = new Set<string>()
+      for (const path of paths) {
+        const page = await run.get(path, { headers: HTML })
+        assert.equal(page.status, 404, path)
+        assert.equal(page.headers['cache-control'], 'no-store', path)
+        bodies.add(page.text + JSON.stringify({ ...page.headers, date: '' }))
+        assert.equal((await run.get(path)).text, '', path)
+      }
+      assert.equal(bodies.size, 1)
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'POST']) assert.equal((await run.get(`/share/${known}`, { method })).status, 404)
+      immich.fault = () => ({ reset: true })
+      const down = new Set<string>()
+      for (const path of [`/share/${wrong}`, `/s/whatever`, `/share/photo/${wrong}/${first}`]) {
+        const answer = await run.get(path, { headers: HTML })
+        assert.equal(answer.status, 503, path)
+        assert.ok(Number(answer.headers['retry-after']) > 0)
+        down.add(answer.text)
+      }
+      assert.equal(down.size, 1)
+      immich.fault = () => undefined
+    })
+
+    test('8: no third party, a strict policy, no referrer', async () => {
+      for (const path of ['/', `/share/${links.album.key}`, `/share/${links.album.key}/${first}`, `/share/${links.password.key}`, '/nowhere']) {
+        const { headers, text } = await run.get(path, { headers: { ...HTML, host: 'photos.example.com' } })
+        const csp = headers['content-security-policy'] as string
+        assert.match(csp, /default-src 'none'/)
+        assert.ok(!csp.includes('unsafe-inline') && !/https?:|\*/.test(csp))
+        assert.equal(headers['referrer-policy'], 'no-referrer')
+        assert.equal(headers['x-robots-tag'], 'noindex, nofollow')
+        const visible = text.replace(/<meta [^>]*>/g, '')
+        assert.ok(!/(src|href|action)="(https?:)?\/\//.test(visible), path)
+        assert.ok(!/ style=| on\w+="|<style|<script(?! type="module" src="\/share\/static\/)/.test(visible), path)
+      }
+    })
+  })
+}
+
+test('9: nothing of the source writes to disk or keeps state outside memory', () => {
+  for (const file of readdirSync(new URL('src/', ROOT))) {
+    const source = readFileSync(new URL(`src/${file}`, ROOT), 'utf8')
+    assert.doesNotMatch(source, /writeFile|createWriteStream|appendFile|mkdir|child_process|worker_threads|node:fs\/promises/, file)
+  }
+})
+
+test('9: an unlock works on every replica with the same IPP_SECRET, and on no other', async () => {
+  const env = { IPP_SECRET: 'a secret of sixteen or more' }
+  const [one, two, other] = [await start({ env }), await start({ env }), await start()]
+  const { cookie } = await one.unlock({ key: one.links.password.key, password: PASSWORD })
+  const path = `/share/items/${one.links.password.key}/0`
+  assert.equal((await one.get(path, { headers: { cookie } })).status, 200)
+  assert.equal((await two.get(path, { headers: { cookie } })).status, 200)
+  assert.equal((await other.get(path, { headers: { cookie } })).status, 404)
+})
+
+test('10: every limit has a default', async () => {
+  const { settings } = await start()
+  for (const [name, value] of Object.entries(settings.limits)) assert.ok(Number.isFinite(value), name)
+})
+
+test('the shapes: one door, one writer of headers', () => {
+  const sources = readdirSync(new URL('src/', ROOT)).map(file => [file, readFileSync(new URL(`src/${file}`, ROOT), 'utf8')
+    .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')] as const)
+  const where = (pattern: RegExp) => sources.flatMap(([file, source]) => [...source.matchAll(pattern)].map(() => file))
+  assert.deepEqual(where(/\bfetch\s*\(/g), ['immich.ts'])
+  assert.deepEqual(where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g), ['server.ts'])
+  assert.deepEqual(where(/node:https|from 'undici'|\bXMLHttpRequest\b|\bWebSocket\b/g), [])
+  assert.deepEqual(where(/x-api-key|apiKey|Authorization/gi), [])
+})

@@ -1,0 +1,169 @@
+/** Passwords: the form, the sealed cookie, and the limit on guesses. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { cookieName, createGuessLimit, createSeal } from '../src/unlock.ts'
+import { parseKey, parseToken, type Key, type Token } from '../src/validate.ts'
+import { PASSWORD } from './library.ts'
+import { HTML, start } from './helpers.ts'
+import { newKey, VERSIONS } from './standin.ts'
+
+for (const version of VERSIONS) {
+  describe(`Immich ${version}`, async () => {
+    const run = await start({ version })
+    const { links, library } = run
+    const id = library.albums.get(links.album.album!)!.assets[0]!
+
+    test('the page, a wrong password, the right one, by key and by slug', async () => {
+      for (const [fields, page, right] of [
+        [{ key: links.password.key }, `/share/${links.password.key}`, PASSWORD],
+        [{ slug: links.slugPassword.slug! }, '/s/secret-slug', 'hunter2'],
+        [{ key: links.slugPassword.key }, `/share/${links.slugPassword.key}`, 'hunter2'],
+        [{ key: links.photoPassword.key }, `/share/${links.photoPassword.key}`, PASSWORD]
+      ] as const) {
+        const form = await run.get(page, { headers: HTML })
+        assert.equal(form.status, 200)
+        assert.match(form.text, /<form method="post" action="\/share\/unlock">/)
+        const wrong = await run.unlock({ ...fields, password: 'wrong' }, HTML)
+        assert.equal(wrong.answer.status, 401)
+        assert.equal(wrong.cookies.length, 0)
+        assert.match(wrong.answer.text, /<form/)
+        const { answer, cookies, cookie } = await run.unlock({ ...fields, password: right })
+        assert.deepEqual([answer.status, answer.headers.location], [303, page])
+        for (const line of cookies) {
+          assert.match(line, /; Path=\/; Max-Age=3600; HttpOnly; SameSite=Lax$/)
+          assert.ok(!line.includes(right) && !line.includes('hunter'))
+        }
+        const opened = await run.get(page, { headers: { ...HTML, cookie } })
+        assert.equal(opened.status, 200)
+        assert.ok(!opened.text.includes('<form'))
+        assert.match(opened.headers['cache-control']!, /private/)
+        assert.ok(!opened.text.includes('og:'))
+      }
+    })
+
+    test('an unlock by slug opens the media, which carry the key', async () => {
+      const { cookie } = await run.unlock({ slug: 'secret-slug', password: 'hunter2' })
+      const answer = await run.get(`/share/photo/${links.slugPassword.key}/${id}/thumbnail`, { headers: { cookie } })
+      assert.equal(answer.status, 200)
+      assert.match(answer.headers['cache-control']!, /^private/)
+      assert.equal(answer.headers['access-control-allow-origin'], undefined)
+    })
+
+    test('an unlock opens exactly its own link', async () => {
+      const { cookie } = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
+      assert.equal((await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie } })).status, 200)
+      assert.equal((await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie } })).status, 404)
+      const [name, value] = cookie.split('; ')[0]!.split('=') as [string, string]
+      const { cookie: own } = await run.unlock({ key: links.password.key, password: PASSWORD })
+      const moved = `${own.split('=')[0]}=${value}`
+      assert.equal((await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie: moved } })).status, 404)
+      for (const bad of [`${name}=`, `${name}=${value.slice(0, -2)}AA`, `${name}=${'A'.repeat(200)}`, `${name}=${value}${value}`]) {
+        assert.equal((await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie: bad } })).status, 404, bad)
+      }
+    })
+
+    test('what is no password, no link or no locked link', async () => {
+      assert.equal((await run.unlock({ key: links.password.key, password: '' })).answer.status, 401)
+      assert.equal((await run.unlock({ key: links.password.key })).answer.status, 401)
+      assert.equal((await run.unlock({ key: links.expired.key, password: 'x' })).answer.status, 404)
+      assert.equal((await run.unlock({ key: '../../x', password: 'x' })).answer.status, 404)
+      assert.equal((await run.unlock({ password: 'x' })).answer.status, 404)
+      assert.equal((await run.unlock({ key: links.album.key, password: 'x' })).answer.status, 404)
+      assert.equal((await run.get('/share/unlock')).status, 404)
+      assert.equal((await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).answer.status, 404)
+      const json = await run.get('/share/unlock', {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key: links.password.key, password: PASSWORD })
+      })
+      assert.equal(json.status, 303)
+    })
+  })
+}
+
+test('a changed password at Immich ends the unlock when the link is next looked up', async () => {
+  const run = await start()
+  const { cookie } = await run.unlock({ key: run.links.password.key, password: PASSWORD })
+  const path = `/share/items/${run.links.password.key}/0`
+  run.links.password.password = 'changed'
+  assert.equal((await run.get(path, { headers: { cookie } })).status, 404)
+})
+
+test('guesses are limited by visitor and link, and by link', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 3, guessesPerLink: 5 } } })
+  const guess = (address: string, key = run.links.password.key, password = 'wrong') =>
+    run.unlock({ key, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer)
+  const many = await Promise.all(Array.from({ length: 6 }, () => guess('198.51.100.1')))
+  assert.deepEqual(many.map(({ status }) => status).sort(), [401, 401, 401, 429, 429, 429])
+  const refused = many.find(({ status }) => status === 429)!
+  assert.ok(Number(refused.headers['retry-after']) > 0 && Number(refused.headers['retry-after']) <= 60)
+  assert.equal((await guess('198.51.100.1', run.links.photoPassword.key)).status, 401, 'another link has its own count')
+  assert.equal((await guess('198.51.100.2')).status, 401)
+  assert.equal((await guess('198.51.100.3')).status, 401)
+  assert.equal((await guess('198.51.100.4')).status, 429, 'the link is limited over all addresses')
+  assert.ok(run.lines.some(line => line.startsWith('warn unlock refused') && line.includes('198.51.100.4')))
+  // the other spellings of a key are the same key
+  const hex = Buffer.from(run.links.password.key, 'base64url').toString('hex')
+  assert.equal((await guess('198.51.100.5', hex)).status, 429)
+  assert.equal((await guess('198.51.100.5', run.links.password.key + '=')).status, 429)
+})
+
+test('who the visitor is, by the trusted-proxy rule', async () => {
+  const limits = { guessesPerVisitor: 1 }
+  const run = await start({ ipp: { limits } })
+  const guess = (forwarded: string) => run.unlock({ key: run.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded }).then(({ answer }) => answer.status)
+  assert.equal(await guess('203.0.113.1'), 401)
+  assert.equal(await guess('6.6.6.6, 203.0.113.1'), 429, 'what a visitor writes in front does not count')
+  assert.equal(await guess('203.0.113.1, 10.0.0.7'), 429, 'a trusted proxy is passed over')
+  assert.equal(await guess('2001:db8::1'), 401)
+  assert.equal(await guess('2001:db8::ffff'), 429, 'one customer has a /64')
+  assert.equal(await guess('2001:db8:0:1::1'), 401)
+  const direct = await start({ ipp: { limits, trustedProxies: [] } })
+  const other = (forwarded: string) => direct.unlock({ key: direct.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded }).then(({ answer }) => answer.status)
+  assert.equal(await other('203.0.113.1'), 401)
+  assert.equal(await other('203.0.113.2'), 429, 'without a trusted proxy the header is nothing')
+})
+
+test('right passwords do not use up guesses', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
+  for (let n = 0; n < 5; n++) assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
+  for (let n = 0; n < 5; n++) assert.equal((await run.unlock({ key: run.links.album.key, password: 'x' })).answer.status, 404)
+  assert.equal((await run.unlock({ key: run.links.password.key, password: 'x' })).answer.status, 401)
+})
+
+test('the cookie is Secure where the visitor came by https', async () => {
+  const run = await start()
+  const fields = { key: run.links.password.key, password: PASSWORD }
+  const secure = async (headers: Record<string, string>) => (await run.unlock(fields, headers)).cookies[0]!.endsWith('; Secure')
+  assert.equal(await secure({}), false)
+  assert.equal(await secure({ 'x-forwarded-proto': 'https' }), true)
+  const untrusted = await start({ ipp: { trustedProxies: [] } })
+  assert.ok(!(await untrusted.unlock(fields, { 'x-forwarded-proto': 'https' })).cookies[0]!.includes('Secure'))
+  const known = await start({ env: { PUBLIC_BASE_URL: 'https://photos.example.com/' } })
+  assert.ok((await known.unlock(fields)).cookies[0]!.includes('; Secure'))
+})
+
+test('an unlock ends after an hour, whichever way a clock jumps', () => {
+  let now = 1_000_000_000_000
+  const seal = createSeal('a secret of sixteen or more', () => now)
+  const link = { key: parseKey(newKey()) as Key }
+  const token = parseToken('abc=') as Token
+  const cookies = new Map([[cookieName(link), seal.seal(link, token)]])
+  const open = () => seal.open(link, cookies)
+  assert.equal(open(), token)
+  now += 3_599_000
+  assert.equal(open(), token)
+  now += 2_000
+  assert.equal(open(), undefined)
+  now = 1_000_000_000_000 - 120_000
+  assert.equal(open(), undefined, 'of the future')
+})
+
+test('the limit refills steadily', () => {
+  let now = 0
+  const limit = createGuessLimit(3, 1000, () => now)
+  assert.deepEqual([limit.take('a'), limit.take('a'), limit.take('a'), limit.take('a')], [0, 0, 0, 1000])
+  now = 1000
+  assert.deepEqual([limit.take('a'), limit.take('a')], [0, 1000])
+  limit.giveBack('a')
+  assert.equal(limit.take('a'), 0)
+  assert.equal(limit.take('b'), 0)
+})
