@@ -55,9 +55,16 @@ export function compile (source: string, read: (name: string) => string): Part {
 
 type Words = Record<string, string> & { [name: `${string}_${string}`]: string }
 
-/** The first of the visitor's languages that there are words for. */
-const pick = (languages: string[], all: Record<string, Words>): string =>
-  languages.map(language => language.split('-')[0]!).find(language => Object.hasOwn(all, language)) ?? 'en'
+/** The first of the visitor's languages that there are words for, with its region, which decides how dates look. */
+function pick (languages: string[], all: Record<string, Words>): string {
+  for (const language of languages) {
+    try {
+      const [locale] = Intl.getCanonicalLocales(language)
+      if (locale && Object.hasOwn(all, locale.split('-')[0]!)) return locale
+    } catch {}
+  }
+  return 'en'
+}
 
 /** The form of `name` for `n` in a language, with the number in it. */
 function counted (words: Words, language: string, name: string, n: number): string {
@@ -107,9 +114,10 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   const parts = Object.fromEntries(['head', 'home', 'gallery', 'photo', 'password', 'notice']
     .map(name => [name, compile(read(name), read)]))
   const strings = JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Record<string, Words>
-  const wordings = Object.fromEntries(Object.entries(strings).map(([language, words]) =>
-    [language, { t: { ...strings.en, ...words }, lang: language, assets }]))
-  const wording = (visitor: Visitor) => wordings[pick(visitor.languages, strings)]!
+  const wording = ({ languages }: Visitor) => {
+    const lang = pick(languages, strings)
+    return { t: strings[lang.split('-')[0]!]!, lang, assets }
+  }
   const dated = (link: Link) => link.showMetadata && settings.groupByDate !== false
 
   const heading = (group: number, lang: string): { day: string, weekday: string } => {

@@ -48,12 +48,15 @@ export function createSeal (secret: string, now = steadyNow) {
   }
 }
 
+/** Whole ms, for in fractions a sum and its difference need not be equal. */
+const wholeNow = (): number => Math.floor(performance.now())
+
 /**
  * A limit on wrong guesses that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
  * every `interval` ms. Reserve before asking Immich; give back what turned out to be no wrong guess, so that only
  * links that exist and are locked are ever remembered, each as one number.
  */
-export function createGuessLimit (burst: number, interval: number, now: () => number = () => performance.now()) {
+export function createGuessLimit (burst: number, interval: number, now = wholeNow) {
   const until = new Map<string, number>()
   return {
     /** 0 where a guess is free, which it then takes; else the ms until one is. */

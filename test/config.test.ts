@@ -1,0 +1,129 @@
+/** Configuration: schema, defaults and documentation together, old names, and what is wrong said clearly. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ConfigError, loadSettings } from '../src/validate.ts'
+import { HTML, ROOT, start } from './helpers.ts'
+
+const env = { IMMICH_URL: 'http://immich:2283' }
+const load = (config: unknown, more: Record<string, string> = {}) => loadSettings({ ...env, CONFIG: JSON.stringify(config), ...more }, ROOT)
+const problem = (config: unknown, more: Record<string, string> = {}): string => {
+  try { load(config, more) } catch (error) { assert.ok(error instanceof ConfigError); return error.message }
+  throw new Error('accepted')
+}
+type Schema = { properties?: Record<string, Schema>, default?: unknown, description?: string, enum?: unknown[], type?: unknown }
+const schema = JSON.parse(readFileSync(new URL('config.schema.json', ROOT), 'utf8')) as Schema
+const defaults = (schema: Schema): unknown => schema.properties
+  ? Object.fromEntries(Object.entries(schema.properties).filter(([name]) => name !== '$schema').map(([name, inner]) => [name, defaults(inner)]))
+  : schema.default
+const leaves = (schema: Schema, at = ''): [string, Schema][] => Object.entries(schema.properties ?? {}).filter(([name]) => name !== '$schema')
+  .flatMap(([name, inner]) => inner.properties ? leaves(inner, `${at}${name}.`) : [[at + name, inner] as [string, Schema]])
+
+test('config.json holds the defaults of the schema, and docs/configuration.md both', () => {
+  const { $schema, ...given } = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8'))
+  assert.equal($schema, './config.schema.json')
+  assert.deepEqual(given, defaults(schema))
+  assert.deepEqual(load({}).changed, {})
+  const text = readFileSync(new URL('docs/configuration.md', ROOT), 'utf8')
+  for (const [path, { default: value, description }] of leaves(schema)) {
+    const name = path.replace(/^ipp\./, '')
+    const row = text.split('\n').find(line => line.startsWith(`| \`${name}\` |`))
+    assert.ok(row, `docs/configuration.md has no row for ${name}`)
+    assert.ok(row.includes(description!), `docs/configuration.md: ${name} is described otherwise in the schema`)
+    const shown = JSON.stringify(value)
+    assert.ok(row.includes(`\`${shown}\``) || shown.length > 40, `docs/configuration.md: the default of ${name} is ${shown}`)
+  }
+  const documented = [...text.matchAll(/^\| `([\w.]+)` \|/gm)].map(match => match[1]!)
+  const known = new Set([...leaves(schema).map(([path]) => path.replace(/^ipp\./, '')),
+    'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL'])
+  assert.deepEqual(documented.filter(name => !known.has(name)), [])
+})
+
+test('what is given is merged over the defaults', () => {
+  const settings = load({ ipp: { showMetadata: { exif: { iso: true }, location: true }, responseHeaders: { 'X-Robots': 'x' } }, lightGallery: { speed: 100 } })
+  assert.equal(settings.showMetadata.exif.iso, true)
+  assert.equal(settings.showMetadata.exif.make, false)
+  assert.ok(Object.values(settings.showMetadata.location).every(value => value === true))
+  assert.equal(settings.responseHeaders['Access-Control-Allow-Origin'], '*')
+  assert.equal(settings.lightGallery.speed, 100)
+  assert.equal(settings.lightGallery.controls, true)
+  assert.deepEqual(settings.changed['lightGallery.speed'], 100)
+})
+
+test('a wrong type or value names the key, what it got and what it takes', () => {
+  for (const [config, line] of [
+    [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes boolean'],
+    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes 0, 1, 2'],
+    [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month", false'],
+    [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes integer from 1'],
+    [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes boolean'],
+    [{ ipp: { responseHeaders: { 'X-A': 1 } } }, 'ipp.responseHeaders.X-A: got 1, takes string'],
+    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A": "x", takes a header\'s name and value'],
+    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'takes a header\'s name and value'],
+    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes false, a status, an http(s) address or null'],
+    [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
+    [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes an address or a range such as 10.0.0.0/8'],
+    [{ ipp: [] }, 'ipp: got [], takes object'],
+    [[], 'CONFIG: got array, takes an object']
+  ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
+  for (const [name, value, takes] of [
+    ['IPP_PORT', 'http', 'takes a port from 0 to 65535'], ['IPP_HOST', 'localhost', 'takes an IP address'], ['IPP_SECRET', 'short', 'takes 16 characters or more'],
+    ['LOG_LEVEL', 'loud', 'takes error, warn, info, debug'], ['PUBLIC_BASE_URL', 'photos', 'takes an address'], ['IMMICH_URL', 'immich:2283', 'takes an address'],
+    ['IMMICH_URL', '', 'got nothing']
+  ] as const) assert.ok(problem({}, { [name]: value }).includes(takes), name)
+  assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*takes JSON/)
+  assert.match(problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }), /IPP_CONFIG \/nowhere\.json: .*ENOENT/)
+  // all at once, not one at a time
+  assert.equal(problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length, 3)
+})
+
+test('an unknown key is a notice with the nearest known one', () => {
+  assert.match(load({ ipp: { showHomepage: false } }).notices[0]!, /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/)
+  assert.match(load({ lightgallery: {} }).notices[0]!, /lightgallery: unknown.*lightGallery/)
+  assert.equal(load({ ipp: JSON.parse('{"__proto__": {"showHomePage": false}, "constructor": 1}') }).showHomePage, true)
+})
+
+test('the old names still work, with a notice each', () => {
+  const settings = load({ ipp: { gallery: { singleImageGallery: true, showTitle: false, groupByDate: 'day' }, lightbox: { maxZoomQuality: 'fullsize' }, allowDownload: false, maxDownloadQuality: 'preview' } })
+  assert.deepEqual([settings.singleImageGallery, settings.showGalleryTitle, settings.groupByDate, settings.maxZoomQuality, settings.allowDownloadAll, settings.downloadOriginalPhoto],
+    [true, false, 'day', 'fullsize', 0, false])
+  assert.equal(settings.notices.filter(notice => / is now /.test(notice)).length, 6)
+  assert.equal(settings.notices.length, 6)
+  assert.equal(load({ ipp: { gallery: { showTitle: false }, showGalleryTitle: true } }).showGalleryTitle, true, 'the new name wins')
+})
+
+test('customised invalid responses apply to every method and path', async () => {
+  const requests = [['GET', '/nowhere'], ['GET', '/share/x'], ['POST', '/share/unlock'], ['DELETE', '/'], ['OPTIONS', '/share/photo/x/y']] as const
+  const run410 = await start({ ipp: { customInvalidResponse: 410, showHomePage: false } })
+  for (const [method, path] of [...requests, ['GET', '/'] as const]) {
+    const { status, text } = await run410.get(path, { method, headers: HTML })
+    assert.deepEqual([status, text], [410, ''], path)
+  }
+  const moved = await start({ ipp: { customInvalidResponse: 'https://example.com/' } })
+  for (const [method, path] of requests) {
+    const { status, headers } = await moved.get(path, { method })
+    assert.deepEqual([status, headers.location, headers['cache-control']], [302, 'https://example.com/', 'no-store'], path)
+  }
+  const dropped = await start({ ipp: { customInvalidResponse: null } })
+  for (const [method, path] of requests) await assert.rejects(dropped.get(path, { method }), /socket hang up|ECONNRESET/)
+  assert.equal((await dropped.get('/share/healthcheck')).status, 200)
+})
+
+test('responseHeaders go on what an open link shares, and never loosen a protected one', async () => {
+  const run = await start({ ipp: { responseHeaders: { 'Cache-Control': 'public, max-age=60', 'X-Own': 'yes', 'Content-Security-Policy': "default-src *", 'referrer-policy': 'unsafe-url' } } })
+  const id = run.library.albums.get(run.links.album.album!)!.assets[0]
+  const media = await run.get(`/share/photo/${run.links.album.key}/${id}/thumbnail`)
+  assert.deepEqual([media.headers['cache-control'], media.headers['x-own'], media.headers['access-control-allow-origin']], ['public, max-age=60', 'yes', '*'])
+  assert.doesNotMatch(media.headers['content-security-policy'] as string, /\*/)
+  assert.equal(media.headers['referrer-policy'], 'no-referrer')
+  assert.equal((await run.get(`/share/${run.links.album.key}`)).headers['cache-control'], 'no-cache')
+  assert.equal((await run.get('/nowhere')).headers['x-own'], undefined)
+})
+
+test('home page, slugs and downloads can be switched off', async () => {
+  const run = await start({ ipp: { showHomePage: false, allowSlugLinks: false, allowDownloadAll: 0 } })
+  for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) assert.equal((await run.get(path)).status, 404, path)
+  assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).answer.status, 404)
+  assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow: /\n')
+  assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/svg+xml')
+})

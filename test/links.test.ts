@@ -1,0 +1,205 @@
+/** Links of every kind, their lists, their pages, and how often Immich is asked for them. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
+import { HTML, start, until } from './helpers.ts'
+import { VERSIONS } from './standin.ts'
+
+for (const version of VERSIONS) {
+  describe(`Immich ${version}`, async () => {
+    const run = await start({ version, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
+    const { links, library } = run
+    const ids = async (key: string) => (await run.get(`/share/items/${key}/0`)).json().id as string[]
+
+    test('an album lists everything, in its own order', async () => {
+      const album = library.albums.get(links.album.album!)!
+      const taken = (id: string) => library.assets.get(id)!.taken
+      assert.deepEqual([...await ids(links.album.key)].sort(), [...album.assets].sort())
+      const newest = (await ids(links.album.key)).map(taken)
+      assert.deepEqual(newest, [...newest].sort((a, b) => b - a))
+      const oldest = (await ids(links.slug.key)).map(taken)
+      assert.deepEqual(oldest, [...oldest].sort((a, b) => a - b))
+    })
+
+    test('times are local, durations in seconds, whatever the version writes', async () => {
+      const { id, time, duration } = (await run.get(`/share/items/${links.album.key}/0`)).json()
+      id.forEach((id: string, n: number) => {
+        const asset = library.assets.get(id)!
+        assert.equal(time[n], Math.round((asset.taken + asset.offsetHours * 3_600_000) / 1000))
+        assert.equal(duration[n], Math.round((asset.duration ?? 0) / 1000))
+      })
+    })
+
+    test('every spelling of a slug that Immich allows', async () => {
+      const encoded = encodeURIComponent(links.slug.slug!)
+      for (const path of [`/s/${encoded}`, `/s/${encoded}/`, `/s/${encoded.toLowerCase().replace(/%../g, code => code.toUpperCase())}`]) {
+        assert.equal((await run.get(path, { headers: HTML })).status, 200, path)
+      }
+      assert.equal((await run.get('/s/secret-slu')).status, 404)
+      assert.equal((await run.get(`/s/${encoded}/${library.albums.get(links.slug.album!)!.assets[0]}`, { headers: HTML })).status, 200)
+    })
+
+    test('every spelling of a key', async () => {
+      const { key } = links.album
+      const hex = Buffer.from(key, 'base64url').toString('hex')
+      for (const spelling of [key, `${key}=`, `${key}%3D`, hex, hex.toUpperCase()]) assert.equal((await run.get(`/share/${spelling}`)).status, 200, spelling)
+    })
+
+    test('expired, deleted, empty', async () => {
+      assert.equal((await run.get(`/share/${links.expired.key}`)).status, 404)
+      assert.equal((await run.get(`/share/${links.deleted.key}`)).status, 404)
+      const empty = await run.get(`/share/${links.empty.key}`, { headers: HTML })
+      assert.equal(empty.status, 200)
+      assert.match(empty.text, /nothing here yet/)
+    })
+
+    test('an album of 3,000', async () => {
+      const library = emptyLibrary()
+      const album = addAlbum(library, 'big', Array.from({ length: 3000 }, (_, n) => photo(n, { name: `big${n}` })))
+      const { key } = addLink(library, 'big', { album })
+      const big = await start({ version, library })
+      assert.equal((await big.get(`/share/${key}`, { headers: HTML })).status, 200)
+      const seen = new Set()
+      for (let n = 0; n < 6; n++) for (const id of (await big.get(`/share/items/${key}/${n}`)).json().id) seen.add(id)
+      assert.equal(seen.size, 3000)
+      assert.equal((await big.get(`/share/items/${key}/6`)).status, 404)
+    })
+  })
+}
+
+test('twenty at once for a cold link cost Immich one lookup', async () => {
+  const run = await start()
+  run.immich.fault = () => ({ delay: 30 })
+  const { key } = run.links.album
+  const answers = await Promise.all(Array.from({ length: 20 }, () => run.get(`/share/${key}`)))
+  assert.ok(answers.every(({ status }) => status === 200))
+  assert.equal(run.immich.count('/api/shared-links/me'), 1)
+  assert.equal(run.immich.count('/api/timeline/buckets'), 1)
+})
+
+test('a failure is never kept', async () => {
+  const run = await start()
+  const path = `/share/${run.links.album.key}`
+  for (const pattern of [/me$/, /buckets$/, /bucket$/]) {
+    run.immich.fault = ({ path }) => pattern.test(path) ? { status: 500 } : undefined
+    assert.equal((await run.get(path)).status, 503, String(pattern))
+    run.immich.fault = () => undefined
+    if (pattern.source === 'me$') run.immich.fault = ({ path }) => path.endsWith('buckets') ? { status: 500 } : undefined
+  }
+  run.immich.fault = () => undefined
+  assert.equal((await run.get(path)).status, 200)
+})
+
+test('the list as it is now: what changed at Immich is there within the minute, unchanged months cost nothing', async context => {
+  context.mock.timers.enable({ apis: ['Date'] })
+  const real = performance.now.bind(performance)
+  let ahead = 0
+  context.mock.method(performance, 'now', () => real() + ahead)
+  const library = emptyLibrary()
+  const assets = Array.from({ length: 40 }, (_, n) => photo(n, { taken: Date.UTC(2026, n % 8, 10, 0, n) }))
+  const album = addAlbum(library, 'months', assets)
+  const { key } = addLink(library, 'months', { album })
+  const run = await start({ library })
+  const count = async () => (await run.get(`/share/items/${key}/0`)).json().id.length
+  assert.equal(await count(), 40)
+  assert.equal(run.immich.count('/api/timeline/bucket'), 8)
+  library.assets.get(assets[0]!.id)!.trashed = true
+  ahead += 20_000
+  assert.equal(await count(), 40, 'twenty seconds old is fresh')
+  assert.equal(run.immich.count('/api/shared-links/me'), 1)
+  ahead += 20_000
+  run.immich.asked.length = 0
+  assert.equal(await count(), 40, 'forty seconds old serves while a new one loads')
+  await until(() => run.immich.count('/api/timeline/bucket') === 8 && run.immich.asked.every(({ closed }) => closed))
+  assert.equal(await count(), 39)
+  assert.equal((await run.get(`/share/photo/${key}/${assets[0]!.id}/thumbnail`)).status, 404)
+  assert.ok(run.immich.asked.filter(({ path }) => path.endsWith('/bucket')).every(({ headers }) => headers['if-none-match']))
+  // revoked: within the minute at the latest
+  library.links.length = 0
+  ahead += 61_000
+  assert.equal((await run.get(`/share/${key}`)).status, 404)
+})
+
+test('an expired link ends at its second, and nothing outlives it in a cache', async context => {
+  const library = emptyLibrary()
+  const now = Date.now()
+  const { key, assets } = addLink(library, 'ends', { expiresAt: new Date(now + 100_000).toISOString() }, [photo(1), photo(2)])
+  const run = await start({ library })
+  const path = `/share/photo/${key}/${assets![0]}/thumbnail`
+  const seconds = Number(/max-age=(\d+)/.exec((await run.get(path)).headers['cache-control']!)![1])
+  assert.ok(seconds > 90 && seconds <= 100)
+  context.mock.method(Date, 'now', () => now + 100_000)
+  assert.equal((await run.get(path)).status, 404)
+  assert.equal((await run.get(`/share/${key}`)).status, 404)
+})
+
+test('pages: what is on them, in the visitor\'s language', async () => {
+  const run = await start({ ipp: { groupByDate: 'day', showGalleryDescription: true, showExpiryDate: true } })
+  const page = async (key: string, language = 'en', path = '') => (await run.get(`/share/${key}${path}`, { headers: { ...HTML, 'accept-language': language, host: 'p.example' } })).text
+  const english = await page(run.links.ending.key)
+  assert.match(english, /<h1 dir="auto">Summer at the lake<\/h1>/)
+  assert.match(english, /97 photos and videos · Oct 2025/)
+  assert.match(english, /Available until December 31, 2100/)
+  assert.match(english, /Two weeks\nby the &lt;water&gt; &amp; more/)
+  assert.match(english, /<h2>October 18, 2025 <span>Saturday<\/span><\/h2>/)
+  assert.match(await page(run.links.album.key, 'de-DE,de;q=0.9,en;q=0.8'), /<html lang="de-DE">[\s\S]*97 Fotos und Videos[\s\S]*18\. Oktober 2025/)
+  assert.match(await page(run.links.album.key, 'en-GB'), /18 October 2025/)
+  assert.match(await page(run.links.album.key, 'xx, ja;q=0.5'), /写真と動画97点/)
+  assert.match(await page(run.links.album.key, '<script>, ;;;q=x'), /lang="en"/)
+  for (const language of ['fr', 'es', 'it', 'nl', 'pt', 'pl', 'sv', 'cs', 'zh']) {
+    const text = await page(run.links.album.key, language)
+    assert.match(text, new RegExp(`<html lang="${language}"`))
+    assert.ok(!text.includes('photos and videos') && !text.includes('undefined'), language)
+  }
+  assert.match(english, /<meta property="og:title" content="Summer at the lake">/)
+  assert.match(english, /<meta property="og:image" content="http:\/\/p\.example\/share\/photo\/[\w-]{67}\/[\da-f-]{36}\/preview">/)
+  const tiles = [...english.matchAll(/<a class="tile r\d+" href="(\/share\/[\w-]{67}\/[\da-f-]{36})"/g)].map(match => match[1]!)
+  assert.equal(tiles.length, 60)
+  const second = await page(run.links.album.key, 'en', '?page=2')
+  assert.equal([...second.matchAll(/<a class="tile/g)].length, 37)
+  assert.match(second, /rel="prev"/)
+  assert.equal((await run.get(`/share/${run.links.album.key}?page=3`, { headers: HTML })).status, 404)
+  const one = (await run.get(tiles[1]!, { headers: { ...HTML, host: 'p.example' } })).text
+  assert.match(one, /rel="prev" href="\/share\/[\w-]{67}\/[\da-f-]{36}"/)
+  assert.match(one, /rel="next"/)
+  assert.match(one, /2 of 97/)
+  assert.match(one, new RegExp(`<meta property="og:url" content="http://p\\.example${tiles[1]}">`))
+})
+
+test('absolute addresses come from where they may', async () => {
+  const run = await start()
+  const url = async (headers: Record<string, string>, on = run) => /og:url" content="([^"]*)\/share/.exec((await on.get(`/share/${on.links.album.key}`, { headers: { ...HTML, ...headers } })).text)?.[1]
+  assert.equal(await url({ host: 'a.example' }), 'http://a.example')
+  assert.equal(await url({ host: 'a.example', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'b.example' }), 'https://b.example')
+  assert.equal(await url({ host: 'a.example', publicbaseurl: 'https://c.example/' }), 'https://c.example')
+  assert.equal(await url({ host: 'a.example', publicbaseurl: 'javascript:alert(1)' }), 'http://a.example')
+  const fixed = await start({ env: { PUBLIC_BASE_URL: 'https://photos.example.com' }, ipp: { trustedProxies: [] } })
+  assert.equal(await url({ host: 'a.example', publicbaseurl: 'https://evil.example', 'x-forwarded-host': 'evil.example' }, fixed), 'https://photos.example.com')
+})
+
+test('validators and encodings of pages', async () => {
+  const run = await start()
+  const path = `/share/${run.links.album.key}`
+  const first = await run.get(path, { headers: HTML })
+  assert.equal(first.headers['cache-control'], 'no-cache')
+  const again = await run.get(path, { headers: { ...HTML, 'if-none-match': first.headers.etag! } })
+  assert.deepEqual([again.status, again.text], [304, ''])
+  for (const encoding of ['br', 'gzip']) {
+    const packed = await run.get(path, { headers: { ...HTML, 'accept-encoding': encoding } })
+    assert.equal(packed.headers['content-encoding'], encoding)
+    assert.ok(packed.body.length < first.body.length / 3)
+    assert.match(packed.headers.vary!, /accept-encoding/)
+  }
+  assert.equal((await run.get(path, { headers: { ...HTML, 'accept-encoding': 'br;q=0' } })).headers['content-encoding'], undefined)
+})
+
+test('a video has a player, a motion photo its own button', async () => {
+  const library = emptyLibrary()
+  const part = video(1, { visibility: 'hidden' })
+  library.assets.set(part.id, part)
+  const { key, assets } = addLink(library, 'x', {}, [photo(1, { motion: part.id }), video(2)])
+  const run = await start({ library })
+  assert.match((await run.get(`/share/${key}/${assets![1]}`, { headers: HTML })).text, new RegExp(`<video src="/share/video/${key}/${assets![1]}"[^>]* preload="none"`))
+  assert.match((await run.get(`/share/${key}/${assets![0]}`, { headers: HTML })).text, new RegExp(`href="/share/video/${key}/${part.id}"`))
+  assert.equal((await run.get(`/share/${key}/${part.id}`)).status, 404)
+})

@@ -1,0 +1,102 @@
+/** The program as it is started: what it says, what it refuses, and how it ends. */
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { after, test } from 'node:test'
+import { sampleLibrary } from './library.ts'
+import { ask, ROOT, until } from './helpers.ts'
+import { startImmich } from './standin.ts'
+
+function run (env: Record<string, string>, args: string[] = []) {
+  const child: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], { cwd: ROOT, env: { PATH: process.env.PATH!, IPP_HOST: '127.0.0.1', IPP_PORT: '0', ...env } })
+  const seen = { out: '', err: '', code: undefined as number | null | undefined }
+  child.stdout!.on('data', chunk => { seen.out += chunk })
+  child.stderr!.on('data', chunk => { seen.err += chunk })
+  child.on('exit', code => { seen.code = code })
+  after(() => { child.kill('SIGKILL') })
+  return Object.assign(seen, {
+    child,
+    port: async () => { await until(() => / listening port=\d+/.test(seen.out), `a port: ${seen.out}${seen.err}`); return Number(/ listening port=(\d+)/.exec(seen.out)![1]) }
+  })
+}
+
+test('a wrong configuration stops the start, with the key, the value and what is taken', async () => {
+  const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
+  await until(() => bad.code !== undefined)
+  assert.equal(bad.code, 1)
+  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
+})
+
+test('the log: start, versions, unreachable once, refused unlocks, no key and no control character', async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library, { version: '2.5.6' })
+  after(() => immich.close().catch(() => {}))
+  const proxy = run({ IMMICH_URL: immich.url, IPP_SECRET: 'a secret of sixteen or more', CONFIG: '{"ipp":{"showGalleryTitle":false,"gallery":{"groupByDate":"day"}}}' })
+  const base = `http://127.0.0.1:${await proxy.port()}`
+  await until(() => proxy.out.includes('Immich found'))
+  assert.match(proxy.out, / info "?Immich found"? version=2\.5\.6/)
+  assert.match(proxy.out, /ipp\.showGalleryTitle/)
+  assert.match(proxy.out, /ipp\.gallery\.groupByDate is now ipp\.groupByDate/)
+  assert.ok(!proxy.out.includes('a secret of sixteen'))
+  await ask(base, '/share/unlock', {
+    method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': '203.0.113.9' }, body: `key=${links.password.key}&password=%0Ainfo+forged`
+  })
+  await until(() => proxy.out.includes('unlock refused'))
+  assert.match(proxy.out, /^\S+ warn unlock refused address=203\.0\.113\.9 link=[\da-f]{10} reason="wrong password"$/m)
+  await immich.close()
+  for (let n = 0; n < 5; n++) assert.equal((await ask(base, `/share/${links.album.key}`)).status, 503)
+  assert.equal(proxy.out.match(/Immich cannot be reached/g)!.length, 1)
+  assert.match(proxy.out, /error Immich cannot be reached url=http:\/\/127\.0\.0\.1:\d+ failed=.* code=ECONNREFUSED advice="nothing listens there/)
+  await immich.listen()
+  assert.equal((await ask(base, `/share/${links.album.key}`)).status, 200)
+  await until(() => proxy.out.includes('Immich answers again'))
+  assert.ok(!proxy.out.includes(links.password.key) && !proxy.out.includes(links.album.key))
+  assert.doesNotMatch(proxy.out, /[\0-\x09\x0b-\x1f\x7f]/)
+  for (const line of proxy.out.trimEnd().split('\n')) assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn|info|debug) \S/)
+})
+
+test('it starts before Immich does, and says which name is not known', async () => {
+  const proxy = run({ IMMICH_URL: 'http://no-such-host.invalid:2283' })
+  const port = await proxy.port()
+  await until(() => proxy.out.includes('Immich does not answer yet'))
+  assert.match(proxy.out, /code=(ENOTFOUND|EAI_AGAIN) advice="its name is not known here/)
+  assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).status, 503)
+  const second = run({ IMMICH_URL: 'http://127.0.0.1:1', IPP_PORT: String(port) })
+  await until(() => second.code !== undefined)
+  assert.equal(second.code, 1)
+  assert.match(second.out, /cannot listen.*choose another IPP_PORT/)
+})
+
+test('what answers is not Immich', async () => {
+  const immich = await startImmich(sampleLibrary().library)
+  after(() => immich.close())
+  immich.fault = () => ({ status: 404, body: '<html>nginx</html>', headers: { 'content-type': 'text/html' } })
+  const proxy = run({ IMMICH_URL: immich.url })
+  assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, '/share/AAAAAAAAAAAAAAAA')).status, 503)
+  assert.match(proxy.out, /what answers there is not Immich/)
+})
+
+test('versions that were not tested are said', async () => {
+  const immich = await startImmich(sampleLibrary().library)
+  after(() => immich.close())
+  for (const [body, word] of [['{"major":4,"minor":0,"patch":0}', 'newer'], ['{"major":2,"minor":4,"patch":9}', 'older']] as const) {
+    immich.fault = ({ path }) => path.endsWith('version') ? { body } : undefined
+    const proxy = run({ IMMICH_URL: immich.url })
+    await until(() => proxy.out.includes(`this Immich is ${word} than any that was tested`), word)
+  }
+})
+
+test('SIGTERM ends it, and waits for what runs', async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  after(() => immich.close())
+  const proxy = run({ IMMICH_URL: immich.url })
+  const base = `http://127.0.0.1:${await proxy.port()}`
+  immich.fault = ({ path }) => path.endsWith('original') ? { drip: [50_000, 20] } : undefined
+  const running = ask(base, `/share/photo/${links.photo.key}/${links.photo.assets![0]}/original`)
+  await until(() => immich.count(/original$/) === 1)
+  proxy.child.kill('SIGTERM')
+  const answer = await running
+  assert.ok(answer.status === 200 && answer.complete)
+  await until(() => proxy.code !== undefined)
+  assert.equal(proxy.code, 0)
+})
