@@ -276,6 +276,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       if (items.length === 0) return undefined
       const timed = link.showMetadata && told(settings).includes('dateTimeOriginal')
       return JSON.stringify({
+        version: listVersion(list),
         id: items.map(item => item.id),
         thumbhash: items.map(item => item.thumbhash),
         duration: items.map(item => Math.round(item.duration / 1000)),

@@ -85,10 +85,21 @@ function begin (response: ServerResponse, answer: Answer, settings: Settings): v
 const TYPES: Record<string, string> = {
   js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', woff2: 'font/woff2'
 }
-/** Every file that is served as it is: ours, and lightgallery's own. Nothing is looked up by a visitor's path. */
-const STATIC: Record<string, string> = {
-  'style.css': 'static/style.css',
-  'favicon.svg': 'static/favicon.svg'
+/** Every file that is served, and what it is made of: ours, and lightgallery's own. No path of a visitor is opened. */
+const LIGHTGALLERY = 'node_modules/lightgallery'
+const PLUGINS = ['zoom', 'video', 'autoplay', 'fullscreen']
+const STATIC: Record<string, string[]> = {
+  'style.css': ['static/style.css'],
+  'gallery.js': ['static/gallery.js'],
+  'layout.js': ['static/layout.js'],
+  'lightbox.js': ['static/lightbox.js'],
+  'select.js': ['static/select.js'],
+  'lightbox.css': ['lightgallery', ...PLUGINS.map(name => `lg-${name}`)].map(name => `${LIGHTGALLERY}/css/${name}.css`)
+    .concat('static/lightbox.css'),
+  'lightgallery.js': [`${LIGHTGALLERY}/lightgallery.min.js`]
+    .concat(PLUGINS.map(name => `${LIGHTGALLERY}/plugins/${name}/lg-${name}.min.js`)),
+  'lg.woff2': [`${LIGHTGALLERY}/fonts/lg.woff2`],
+  'favicon.svg': ['static/favicon.svg']
 }
 
 type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
@@ -109,9 +120,15 @@ async function encoded (text: Text, { encodings }: Visitor): Promise<[body: Buff
 }
 
 function loadStatic () {
-  const files = Object.entries(STATIC).map(([name, path]) => {
-    const body = readFileSync(new URL(path, ROOT))
-    const whole = name === 'style.css' ? Buffer.concat([body, Buffer.from(ratioRules())]) : body
+  const files = Object.entries(STATIC).map(([name, paths]) => {
+    const bodies = paths.map(path => readFileSync(new URL(path, ROOT)))
+    if (name === 'style.css') bodies.push(Buffer.from(ratioRules()))
+    if (name === 'lightbox.css') {
+      // of lightgallery's files only this font is served: its spinner is drawn by our own stylesheet
+      const css = String(bodies[0]).replace(/src: url[^;]*;/, 'src: url("lg.woff2");').replace(/url\("?\.\.[^)]*\)/g, 'none')
+      bodies[0] = Buffer.from(css)
+    }
+    const whole = Buffer.concat(bodies.flatMap((body, n) => n ? [Buffer.from('\n'), body] : [body]))
     return [name, asText(TYPES[name.split('.').at(-1)!]!, whole)] as const
   })
   const version = createHash('sha256').update(files.map(([, { etag }]) => etag).join()).digest('hex').slice(0, 12)

@@ -1,0 +1,523 @@
+// @ts-check
+/** The grid: what is near the viewport, of a link of any length. The lightbox and the selection come when needed. */
+import { lastAtMost, layOut, meanColour, placeholder, readSkeleton } from './layout.js'
+
+/**
+ * @typedef {{ id: string[], thumbhash: string[], duration: number[], motion: Record<number, string>, time?: number[], version: string }} Stretch
+ * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false, runs: [number, number][], stretch: number,
+ *   version: string, zip: boolean, download: boolean, zoom: boolean, info: boolean, autoOpen: boolean,
+ *   lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
+ */
+
+const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
+const bar = /** @type {HTMLElement} */ (document.getElementById('bar'))
+export const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
+/** @type {Options} */
+export const options = JSON.parse(grid.dataset.options ?? '{}')
+export const { t, key, home, lang } = options
+const { ratio, video } = readSkeleton(grid.dataset.skeleton ?? '')
+export const total = ratio.length
+export const isVideo = (/** @type {number} */ n) => video[n] === 1
+export const calm = matchMedia('(prefers-reduced-motion: reduce)')
+
+// ------------------------------------------------------------------------------------------------------ small helpers
+
+/**
+ * @param {string} tag
+ * @param {Record<string, unknown>} [fields] properties; those with a dash are attributes
+ * @param {...(Node | string)} children
+ */
+export function make (tag, fields = {}, ...children) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(fields)) {
+    if (name.includes('-') || name === 'role') element.setAttribute(name, String(value))
+    else Object.assign(element, { [name]: value })
+  }
+  element.append(...children)
+  return element
+}
+
+/** @param {string} path */
+export function icon (path) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  svg.setAttribute('viewBox', '0 0 24 24')
+  svg.setAttribute('aria-hidden', 'true')
+  const shape = document.createElementNS(svg.namespaceURI, 'path')
+  shape.setAttribute('d', path)
+  svg.append(shape)
+  return svg
+}
+
+/** @param {string} label @param {string} path @param {(event: Event) => void} onclick */
+export const iconButton = (label, path, onclick) =>
+  make('button', { type: 'button', className: 'icon', title: label, 'aria-label': label, onclick }, icon(path))
+
+export const ICONS = {
+  play: 'M8 5v14l11-7z',
+  select: 'M4 12l5 5L20 6',
+  share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7',
+  download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
+  close: 'M6 6l12 12M18 6 6 18',
+  info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
+  motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
+}
+
+const live = make('div', { className: 'toast', role: 'status' })
+document.body.append(live)
+/** Says something to everybody: seen for a moment, and read out. @param {string} text */
+export function say (text, seen = true) {
+  live.classList.toggle('seen', seen)
+  live.textContent = text
+  clearTimeout(Number(live.dataset.timer))
+  live.dataset.timer = String(setTimeout(() => { live.classList.remove('seen'); live.textContent = '' }, 4000))
+}
+
+/** @param {string} path */
+export async function share (path) {
+  const url = new URL(path, location.href).href
+  try {
+    if (navigator.share) return await navigator.share({ url, title: document.title })
+    await navigator.clipboard.writeText(url)
+    say(t.copied)
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === 'AbortError')) say(url)
+  }
+}
+
+const months = options.group === 'month'
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map()
+/** @param {number} group @param {Intl.DateTimeFormatOptions} format */
+function dateOf (group, format) {
+  const name = JSON.stringify(format)
+  const known = formats.get(name) ?? new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
+  formats.set(name, known)
+  return known.format(months ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000)
+}
+
+// ------------------------------------------------------------------------------------- the list, a stretch at a time
+
+/** @type {Map<number, Stretch>} */
+const stretches = new Map()
+/** @type {Map<number, Promise<void>>} */
+const pending = new Map()
+const backOnline = () => new Promise(resolve => addEventListener('online', resolve, { once: true }))
+
+/** Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n @returns {Promise<void>} */
+export function load (n) {
+  const k = Math.floor(n / options.stretch)
+  if (stretches.has(k)) return Promise.resolve()
+  const known = pending.get(k)
+  if (known) return known
+  const attempt = async () => {
+    for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
+      try {
+        const answer = await fetch(`/share/items/${key}/${k}`)
+        // the unlock or the link itself has ended, or the list has changed: the page has to be asked for again
+        const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
+        if (answer.status === 404 || (stretch && stretch.version !== options.version)) return startAgain()
+        if (!stretch) throw new Error(String(answer.status))
+        stretches.set(k, stretch)
+        document.body.classList.remove('offline')
+        return fillAll()
+      } catch {
+        document.body.classList.add('offline')
+        say(t.failed)
+        await Promise.race([new Promise(resolve => setTimeout(resolve, wait)), backOnline()])
+      }
+    }
+  }
+  const promise = attempt().finally(() => pending.delete(k))
+  pending.set(k, promise)
+  return promise
+}
+
+function startAgain () {
+  const last = Number(sessionStorage.getItem('again') ?? 0)
+  if (Date.now() - last < 10_000) return
+  sessionStorage.setItem('again', String(Date.now()))
+  location.reload()
+}
+
+/**
+ * What is known of item `n`; undefined before its stretch is there.
+ * @param {number} n
+ */
+export function item (n) {
+  const stretch = stretches.get(Math.floor(n / options.stretch))
+  const at = n % options.stretch
+  return stretch && {
+    id: stretch.id[at], thumbhash: stretch.thumbhash[at], duration: stretch.duration[at], motion: stretch.motion[at], time: stretch.time?.[at]
+  }
+}
+
+/** @param {number} seconds */
+function clock (seconds) {
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const two = (/** @type {number} */ value) => String(value).padStart(2, '0')
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
+const nameOf = (/** @type {number} */ n) => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
+
+// ----------------------------------------------------------------------------------------------------------- the grid
+
+/** @type {import('./layout.js').Layout} */
+let layout
+/** @type {{ width: number, gap: number }} */
+let metrics = { width: 0, gap: 0 }
+let gridTop = 0
+/** @type {Map<number, HTMLElement>} */
+const sections = new Map()
+/** @type {Map<number, HTMLAnchorElement>} */
+const tiles = new Map()
+/** Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>} */
+const adopted = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
+/** What else wants to dress a tile or a heading (the selection). */
+export const hooks = {
+  /** @type {(tile: HTMLAnchorElement, n: number) => void} */
+  tile: () => {},
+  /** @type {(n: number, event: MouseEvent) => boolean} */
+  click: () => false
+}
+
+const PILLS = { video: 'M7 4v16l13-8z', motion: 'M12 8a4 4 0 1 0 0 8 4 4 0 1 0 0-8' }
+
+function measure () {
+  const style = getComputedStyle(document.documentElement)
+  const padding = getComputedStyle(grid)
+  const width = grid.clientWidth - parseFloat(padding.paddingLeft) - parseFloat(padding.paddingRight)
+  metrics = { width, gap: parseFloat(style.getPropertyValue('--gap')) }
+  const heading = options.group ? 44 : 0
+  layout = layOut(ratio, options.runs, { ...metrics, target: Number(style.getPropertyValue('--row')), heading, space: options.group ? 8 : 0 })
+  grid.style.height = `${layout.height}px`
+  gridTop = grid.getBoundingClientRect().top + scrollY
+}
+
+/** @param {number} n */
+function rowOf (n) { return lastAtMost(layout.rowFirst, n, layout.rowFirst.length - 1) }
+/** @param {number} n */
+export function topOf (n) { return gridTop + layout.rowTop[rowOf(n)] }
+
+/** @param {number} index */
+function makeSection (index) {
+  const { top, height, group, first, count } = layout.sections[index]
+  const section = make('section')
+  if (options.group) {
+    const day = dateOf(group, months ? { year: 'numeric', month: 'long' } : { dateStyle: 'long' })
+    const heading = make('h2', {}, make('button', {
+      type: 'button', className: 'day', 'data-first': first, 'data-count': count, 'aria-label': t.selectDay.replace('{day}', day), hidden: !options.zip
+    }, icon(ICONS.select)), day)
+    if (!months) heading.append(' ', make('span', {}, dateOf(group, { weekday: 'long' })))
+    section.append(heading)
+  }
+  section.style.top = `${top}px`
+  section.style.height = `${height}px`
+  sections.set(index, section)
+  return section
+}
+
+/** @param {number} n */
+function makeTile (n) {
+  const old = adopted.get(n)
+  const tile = /** @type {HTMLAnchorElement} */ (old ?? make('a', { className: 'tile' }, make('img', { alt: nameOf(n), decoding: 'async' })))
+  adopted.delete(n)
+  tile.className = 'tile'
+  tile.dataset.n = String(n)
+  const img = /** @type {HTMLImageElement} */ (tile.firstChild)
+  img.loading = 'eager'
+  img.onload = () => { img.classList.add('in'); tile.classList.remove('failed') }
+  img.onerror = () => {
+    if (!img.getAttribute('src')) return
+    tile.classList.add('failed')
+    tile.title = t.failed
+    img.removeAttribute('src')
+    const wait = Math.min(15_000, Number(tile.dataset.wait ?? 1000))
+    tile.dataset.wait = String(wait * 2)
+    setTimeout(() => { if (tiles.get(n) === tile) fill(n, tile) }, wait)
+  }
+  if (img.complete && img.naturalWidth) img.classList.add('in')
+  tiles.set(n, tile)
+  return tile
+}
+
+/** Gives a tile what is known of its item; images only where the scrolling is slow enough to see them. */
+function fill (/** @type {number} */ n, tile = tiles.get(n)) {
+  const known = item(n)
+  if (!tile || !known) return
+  const img = /** @type {HTMLImageElement} */ (tile.firstChild)
+  if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
+  if (isVideo(n) && known.duration && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill' }, icon(PILLS.video), clock(known.duration)))
+  if (known.motion && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill', title: t.motion }, icon(PILLS.motion)))
+  if (img.classList.contains('in')) return
+  if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
+  if (fast || img.getAttribute('src')) return
+  if (known.thumbhash && !tile.style.backgroundImage) tile.style.backgroundImage = `url(${placeholder(known.thumbhash)})`
+  img.src = `/share/photo/${key}/${known.id}/thumbnail`
+}
+function fillAll () { for (const n of tiles.keys()) fill(n) }
+
+let fast = false
+let lastY = 0
+let lastAt = 0
+let settling = 0
+
+/** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
+export function draw () {
+  const y = scrollY - gridTop
+  const margin = innerHeight * 0.6
+  const [from, to] = [y - margin, y + innerHeight + margin]
+  const rows = layout.rowFirst.length - 1
+  const firstRow = lastAtMost(layout.rowTop, from)
+  const wanted = new Set()
+  const inUse = new Set()
+  for (let row = firstRow; row < rows && layout.rowTop[row] < to; row++) {
+    if (layout.rowTop[row] + layout.rowHeight[row] < from) continue
+    const [start, end] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
+    const index = lastAtMost(sectionFirsts, start)
+    const section = sections.get(index) ?? makeSection(index)
+    inUse.add(index)
+    // placed among its neighbours, so that the order of the keyboard is the order of the eyes
+    if (!section.isConnected) {
+      const after = [...sections.keys()].filter(other => other > index && sections.get(other)?.isConnected).sort((a, b) => a - b)[0]
+      grid.insertBefore(section, after === undefined ? null : sections.get(after) ?? null)
+    }
+    let x = 0
+    const height = layout.rowHeight[row]
+    for (let n = start; n < end; n++) {
+      const width = ratio[n] * height
+      wanted.add(n)
+      let tile = tiles.get(n)
+      if (!tile) {
+        tile = makeTile(n)
+        tile.style.cssText = `left:${x}px;top:${layout.rowTop[row] - layout.sections[index].top}px;width:${width}px;height:${height}px`
+        const next = Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
+        section.insertBefore(tile, next ?? null)
+        hooks.tile(tile, n)
+        fill(n, tile)
+        load(n)
+      }
+      x += width + metrics.gap
+    }
+  }
+  for (const [n, tile] of tiles) {
+    if (wanted.has(n)) continue
+    if (tile === document.activeElement) { inUse.add(lastAtMost(sectionFirsts, n)); continue }
+    const img = /** @type {HTMLImageElement} */ (tile.firstChild)
+    if (!img.complete) img.removeAttribute('src')
+    tile.remove()
+    tiles.delete(n)
+  }
+  for (const [index, section] of sections) {
+    if (!inUse.has(index) && !section.contains(document.activeElement)) { section.remove(); sections.delete(index) }
+  }
+}
+
+/** @type {number[]} */
+let sectionFirsts = []
+function relayout () {
+  const anchor = layout && scrollY > gridTop ? layout.rowFirst[lastAtMost(layout.rowTop, scrollY - gridTop)] : -1
+  const within = anchor >= 0 ? scrollY - topOf(anchor) : 0
+  for (const section of sections.values()) section.remove()
+  sections.clear()
+  tiles.clear()
+  measure()
+  sectionFirsts = layout.sections.map(({ first }) => first)
+  if (anchor >= 0) scrollTo(0, topOf(anchor) + within)
+  draw()
+  drawScrubber()
+}
+
+let queued = false
+addEventListener('scroll', () => {
+  if (queued) return
+  queued = true
+  requestAnimationFrame(now => {
+    queued = false
+    fast = Math.abs(scrollY - lastY) / Math.max(1, now - lastAt) > 2.5
+    lastY = scrollY
+    lastAt = now
+    bar.classList.toggle('scrolled', scrollY > 60)
+    draw()
+    moveScrubber()
+    clearTimeout(settling)
+    if (fast) settling = window.setTimeout(() => { fast = false; fillAll() }, 110)
+    else fillAll()
+  })
+}, { passive: true })
+
+grid.addEventListener('focusin', draw)
+grid.addEventListener('click', event => {
+  const target = /** @type {Element} */ (event.target)
+  const tile = /** @type {HTMLElement | null} */ (target.closest('.tile'))
+  if (!tile || event.ctrlKey || event.metaKey || event.button !== 0) return
+  event.preventDefault()
+  const n = Number(tile.dataset.n)
+  if (!hooks.click(n, event)) openLightbox(n)
+})
+
+/** Puts the keyboard on item `n`, wherever it is. @param {number} n */
+export function focusTile (n) {
+  const top = topOf(n)
+  const height = layout.rowHeight[rowOf(n)]
+  if (top < scrollY + 110 || top + height > scrollY + innerHeight) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
+  draw()
+  tiles.get(n)?.focus({ preventScroll: true })
+}
+
+grid.addEventListener('keydown', event => {
+  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
+  const n = Number(tile.dataset.n)
+  const row = rowOf(n)
+  const beside = (/** @type {number} */ other) => {
+    if (other < 0 || other >= layout.rowFirst.length - 1) return n
+    const [start, end] = [layout.rowFirst[other], layout.rowFirst[other + 1]]
+    let middle = tile.offsetLeft + tile.offsetWidth / 2
+    for (let at = start; at < end; at++) {
+      middle -= ratio[at] * layout.rowHeight[other] + metrics.gap
+      if (middle <= 0) return at
+    }
+    return end - 1
+  }
+  const to = { ArrowRight: n + 1, ArrowLeft: n - 1, ArrowDown: beside(row + 1), ArrowUp: beside(row - 1), Home: 0, End: total - 1 }[event.key]
+  if (to === undefined || to < 0 || to >= total) return
+  event.preventDefault()
+  focusTile(to)
+})
+
+// ------------------------------------------------------------------------------------------------------- the scrubber
+
+const thumb = make('span', { className: 'scrub-thumb' })
+const label = make('span', { className: 'scrub-label' })
+const scrubber = make('div', {
+  className: 'scrubber', role: 'slider', tabIndex: 0, 'aria-label': t.dates, 'aria-orientation': 'vertical', 'aria-valuemin': 0
+}, thumb, label)
+/** The first item of each month, with its year. @type {{ first: number, month: number }[]} */
+let stops = []
+const monthOf = (/** @type {number} */ group) => {
+  if (months) return group
+  const date = new Date(group * 86_400_000)
+  return date.getUTCFullYear() * 12 + date.getUTCMonth()
+}
+const monthName = (/** @type {number} */ month) =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', year: 'numeric', month: 'long' }).format(Date.UTC(Math.floor(month / 12), month % 12))
+const range = () => Math.max(1, document.documentElement.scrollHeight - innerHeight)
+
+function drawScrubber () {
+  stops = []
+  for (const { first, group } of layout.sections) {
+    const month = monthOf(group)
+    if (stops.at(-1)?.month !== month) stops.push({ first, month })
+  }
+  scrubber.hidden = !options.group || layout.height < innerHeight * 2.5
+  scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
+  scrubber.replaceChildren(thumb, label)
+  let year = 0
+  let below = -Infinity
+  const whole = range()
+  for (const { first, month } of stops) {
+    const at = Math.min(1, (topOf(first) - 110) / whole) * scrubber.clientHeight
+    const next = Math.floor(month / 12)
+    if (at - below < (next === year ? 10 : 22)) continue
+    const mark = make('span', { className: next === year ? 'scrub-tick' : 'scrub-year' }, next === year ? '' : String(next))
+    mark.style.top = `${Math.max(0, at)}px`
+    scrubber.append(mark)
+    below = at
+    year = next
+  }
+  moveScrubber()
+}
+function moveScrubber () {
+  if (scrubber.hidden || !stops.length) return
+  const now = lastAtMost(stops.map(({ first }) => topOf(first) - 120), scrollY)
+  thumb.style.top = `${Math.min(1, scrollY / range()) * scrubber.clientHeight}px`
+  label.style.top = thumb.style.top
+  const text = monthName(stops[now].month)
+  if (label.textContent !== text) {
+    label.textContent = text
+    scrubber.setAttribute('aria-valuenow', String(now))
+    scrubber.setAttribute('aria-valuetext', text)
+  }
+}
+scrubber.addEventListener('pointerdown', event => {
+  const drag = (/** @type {PointerEvent} */ { clientY }) => {
+    const box = scrubber.getBoundingClientRect()
+    scrollTo(0, Math.max(0, Math.min(1, (clientY - box.top) / box.height)) * range())
+  }
+  scrubber.setPointerCapture(event.pointerId)
+  scrubber.classList.add('held')
+  scrubber.onpointermove = drag
+  scrubber.onpointerup = scrubber.onpointercancel = () => { scrubber.onpointermove = null; scrubber.classList.remove('held') }
+  drag(event)
+})
+scrubber.addEventListener('keydown', event => {
+  const now = Number(scrubber.getAttribute('aria-valuenow'))
+  const step = { ArrowDown: 1, ArrowRight: 1, PageDown: 6, ArrowUp: -1, ArrowLeft: -1, PageUp: -6, Home: -Infinity, End: Infinity }[event.key]
+  if (step === undefined) return
+  event.preventDefault()
+  const stop = stops[Math.max(0, Math.min(stops.length - 1, now + step))]
+  scrollTo(0, stop === stops[0] ? 0 : topOf(stop.first) - 100)
+})
+
+// -------------------------------------------------------------------------------------------- the lightbox, and the bar
+
+/** @type {Promise<typeof import('./lightbox.js')> | undefined} */
+let lightbox
+const prepare = () => { lightbox ??= import('./lightbox.js'); return lightbox }
+/** @param {number} n */
+async function openLightbox (n, slideshow = false) {
+  try {
+    const [{ open }] = await Promise.all([prepare(), load(n)])
+    await open(n, { slideshow })
+  } catch {
+    lightbox = undefined
+    say(t.failed)
+    const known = item(n)
+    if (known) location.assign(`${home}/${known.id}`)
+  }
+}
+
+function start () {
+  grid.classList.add('laid-out')
+  grid.replaceChildren()
+  document.getElementById('pages')?.remove()
+  document.querySelector('.intro')?.removeAttribute('hidden')
+  grid.after(scrubber)
+  const buttons = []
+  if (total > 1) buttons.push(iconButton(t.slideshow, ICONS.play, () => openLightbox(firstInView(), true)))
+  buttons.push(iconButton(t.share, ICONS.share, () => share(home)))
+  if (options.zip && total > 1) {
+    const enter = async (/** @type {Event} */ event) => (await import('./select.js')).start(event)
+    const pick = iconButton(t.select, ICONS.select, enter)
+    pick.id = 'select'
+    buttons.push(pick)
+    // a long press, or the button of a day
+    let timer = 0
+    grid.addEventListener('pointerdown', event => { if (event.pointerType !== 'mouse') timer = window.setTimeout(() => enter(event), 500) })
+    for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, () => clearTimeout(timer), { passive: true })
+    grid.addEventListener('contextmenu', event => { if (document.body.classList.contains('selecting')) event.preventDefault() })
+    grid.addEventListener('click', event => { if (/** @type {Element} */ (event.target).closest('.day')) enter(event) })
+  }
+  actions.prepend(...buttons)
+  relayout()
+  let width = innerWidth
+  addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; relayout() } else drawScrubber() })
+  grid.addEventListener('pointerover', prepare, { once: true, passive: true })
+  const idle = window.requestIdleCallback ?? setTimeout
+  addEventListener('load', () => idle(() => prepare().catch(() => { lightbox = undefined })))
+  const at = grid.dataset.open
+  const openNow = at !== undefined ? Number(at) : options.autoOpen ? 0 : -1
+  if (openNow >= 0) openLightbox(openNow).then(() => document.getElementById('photo')?.remove())
+  addEventListener('popstate', async event => {
+    const n = event.state?.n
+    const { close } = await prepare()
+    if (typeof n === 'number') openLightbox(n)
+    else close()
+  })
+}
+
+/** The first item that is wholly in view. */
+export const firstInView = () =>
+  scrollY < gridTop ? 0 : layout.rowFirst[Math.min(layout.rowFirst.length - 2, lastAtMost(layout.rowTop, scrollY - gridTop + 60) + 1)]
+
+if (total) start()
