@@ -1,0 +1,34 @@
+/** A real Chromium for the tests of the page, and a watch on all that it must not do. */
+import { existsSync } from 'node:fs'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+
+export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
+export const SIZES = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } }
+
+export const launch = (args: string[] = []): Promise<Browser> => chromium.launch({
+  executablePath: CHROMIUM!,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args]
+})
+
+export type View = { size?: keyof typeof SIZES, theme?: 'light' | 'dark', script?: boolean, calm?: boolean, language?: string }
+/** A page that collects every complaint: of the console, of the policy, of requests elsewhere or that failed. */
+export async function openView (browser: Browser, base: string, { size = 'desk', theme = 'light', script = true, calm = false, language = 'en-GB' }: View = {}):
+Promise<{ context: BrowserContext, page: Page, complaints: string[], asked: string[] }> {
+  const context = await browser.newContext({
+    viewport: SIZES[size], colorScheme: theme, javaScriptEnabled: script, locale: language, isMobile: size === 'phone', hasTouch: size === 'phone',
+    reducedMotion: calm ? 'reduce' : 'no-preference', baseURL: base, acceptDownloads: true
+  })
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']).catch(() => {})
+  const page = await context.newPage()
+  const complaints: string[] = []
+  const asked: string[] = []
+  page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`) })
+  page.on('pageerror', error => complaints.push(`page: ${error}`))
+  page.on('request', request => {
+    const url = request.url()
+    asked.push(`${request.method()} ${url.replace(base, '')}`)
+    if (!url.startsWith(base) && !url.startsWith('data:')) complaints.push(`elsewhere: ${url}`)
+  })
+  await page.addInitScript(() => document.addEventListener('securitypolicyviolation', event => console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`)))
+  return { context, page, complaints, asked }
+}

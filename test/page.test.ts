@@ -1,0 +1,313 @@
+/** The page in a real Chromium: what it does, what it must never do, and what it weighs. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { createRequire } from 'node:module'
+import type { Browser, Page } from 'playwright-core'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
+import { CHROMIUM, launch, openView, SIZES, type View } from './browser.ts'
+import { ask, HTML, start } from './helpers.ts'
+
+if (!CHROMIUM) {
+  if (process.env.CI) throw new Error('no Chromium: CI must run these')
+  process.stderr.write('\n*** NO CHROMIUM FOUND: the tests of the page are SKIPPED. apt-get install chromium ***\n\n')
+}
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+describe('the page', { skip: !CHROMIUM }, async () => {
+  const telling = { groupByDate: 'day', maxZoomQuality: 'fullsize', showGalleryDescription: true, showExpiryDate: true, showMetadata: { description: true, exif: true, location: true } }
+  const run = await start({ ipp: telling })
+  const { links, library } = run
+  let browser: Browser
+  before(async () => { browser = await launch() })
+  after(() => browser.close())
+  const view = (how: View = {}, base = run.base) => openView(browser, base, how)
+  const album = `/share/${links.album.key}`
+  const shown = (page: Page) => page.waitForSelector('.lg-container.lg-show .lg-current.lg-complete')
+  const counter = async (page: Page) => (await page.textContent('.lg-counter'))!.replace(/\s+/g, '')
+  const idle = (page: Page) => page.waitForLoadState('networkidle')
+
+  test('the tour: scroll, open, zoom, play, slideshow, select, zip, info, Back, Forward, deep link, dark', async () => {
+    for (const how of [{ size: 'desk', theme: 'light' }, { size: 'phone', theme: 'dark' }] as const) {
+      const { page, context, complaints, asked } = await view(how)
+      await page.goto(album)
+      await page.waitForSelector('.laid-out a.tile img.in')
+      await page.mouse.wheel(0, 3000)
+      await page.waitForFunction(() => scrollY > 0 || document.body.dataset.done)
+      await page.evaluate(() => scrollTo(0, 0))
+      await page.waitForSelector('a.tile[data-n="2"][href]')
+      await page.click('a.tile[data-n="2"]')
+      await shown(page)
+      assert.equal(await counter(page), '3/97')
+      const big = (await page.getAttribute('a.tile[data-n="0"]', 'href'))!
+      await page.keyboard.press('ArrowRight')
+      await page.waitForFunction(() => document.querySelector('.lg-counter-current')?.textContent?.trim() === '4')
+      await page.keyboard.press('i')
+      await page.waitForSelector('.ipp-panel dt')
+      assert.match((await page.textContent('.ipp-panel'))!, /Berlin/)
+      await page.keyboard.press('Escape')
+      assert.equal(await page.locator('.ipp-panel').count(), 0)
+      await page.goBack()
+      await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '3')
+      await page.goForward()
+      await shown(page)
+      await page.keyboard.press('Escape')
+      await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      assert.ok(page.url().endsWith(album))
+      // a video plays when asked, and asks for nothing before
+      const film = library.assets.get(library.albums.get(links.album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')!)!
+      await page.goto(`${album}/${film.id}`)
+      await page.waitForSelector('.lg-current video')
+      assert.ok(!asked.some(line => line.includes('/share/video/')), 'bytes of a video before it was played')
+      await page.evaluate(() => { const video = document.querySelector<HTMLVideoElement>('.lg-current video')!; video.muted = true; return video.play() })
+      await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.currentTime > 0)
+      const box = await page.locator('.lg-current video').boundingBox()
+      assert.ok(box!.width > 200 && box!.height > 200)
+      // the address of a photo opens exactly there, and closing leads to the grid
+      await page.goto(big)
+      await shown(page)
+      assert.equal(await counter(page), '1/97')
+      await page.click('.lg-close')
+      await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      assert.ok(page.url().endsWith(album))
+      await page.click('button[aria-label="Slideshow"]')
+      await shown(page)
+      await page.waitForSelector('.lg-show-autoplay')
+      await page.click('.lg-close')
+      await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      await page.click('#select')
+      await page.click('a.tile[data-n="1"]')
+      await page.click('a.tile[data-n="4"]', { modifiers: ['Shift'] })
+      assert.match((await page.textContent('.pick-count'))!, /4 selected/)
+      await page.keyboard.press('Escape')
+      assert.equal(await page.isVisible('.pick-bar'), false)
+      await page.click('button[aria-label="Share"]')
+      await page.waitForSelector('.toast.seen')
+      await idle(page)
+      assert.deepEqual(complaints, [], how.size)
+      await context.close()
+    }
+  })
+
+  test('zooming in loads the full resolution, and a motion photo plays on request', async () => {
+    const { page, complaints, asked } = await view()
+    const ids = (await run.get(`/share/items/${links.mixed.key}/0`)).json()
+    const big = links.mixed.assets!.find(id => library.assets.get(id)!.name === 'original0.jpg')!
+    await page.goto(`/share/${links.mixed.key}/${big}`)
+    await shown(page)
+    await page.waitForFunction(() => document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.naturalWidth > 100)
+    assert.ok(!asked.some(line => line.endsWith(`${big}/fullsize`)))
+    await page.dblclick('.lg-current img.lg-object')
+    await page.waitForFunction(() => document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.src.endsWith('/fullsize'))
+    const n = Object.keys(ids.motion)[0]!
+    await page.goto(`/share/${links.mixed.key}/${ids.id[Number(n)]}`)
+    await shown(page)
+    assert.ok(!asked.some(line => line.includes(ids.motion[n])))
+    await page.click('.ipp-motion')
+    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('video.ipp-playing')!.readyState > 1)
+    const gif = ids.id.find((id: string) => library.assets.get(id)!.mime === 'image/gif')
+    await page.goto(`/share/${links.mixed.key}/${gif}`)
+    await shown(page)
+    assert.match((await page.getAttribute('.lg-current img.lg-object', 'src'))!, /fullsize$/)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('axe finds nothing, on any page or state, in both themes and sizes', async () => {
+    const photoPage = `${album}/${library.albums.get(links.album.album!)!.assets[0]}`
+    for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
+      for (const theme of ['light', 'dark'] as const) {
+        const { page, context } = await view({ size, theme, calm: true })
+        const check = async (state: string) => {
+          await page.evaluate(AXE)
+          const { violations } = await page.evaluate(() => (window as any).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+          assert.deepEqual(violations.map((one: any) => `${one.id}: ${one.nodes[0].html.slice(0, 150)}`), [], `${state}, ${size}, ${theme}`)
+        }
+        for (const [path, state] of [['/', 'home'], [`/share/${links.password.key}`, 'password'], ['/nowhere', 'notice'], [`/share/${links.empty.key}`, 'empty']] as const) {
+          await page.goto(path)
+          await check(state)
+        }
+        await page.goto(album)
+        await page.waitForSelector('.laid-out a.tile img.in')
+        await check('grid')
+        await page.click('#select')
+        await page.click('a.tile[data-n="1"]')
+        await check('selecting')
+        await page.keyboard.press('Escape')
+        await page.click('a.tile[data-n="1"]')
+        await shown(page)
+        await check('lightbox')
+        await page.click('.ipp-info')
+        await page.waitForSelector('.ipp-panel dt')
+        await check('info')
+        await context.close()
+        const plain = await view({ size, theme, script: false })
+        for (const path of [album, photoPage]) {
+          await plain.page.goto(path)
+          assert.equal(await plain.page.title() !== '', true)
+        }
+        await plain.context.close()
+      }
+    }
+  })
+
+  test('by keyboard: into the grid, along it, into the lightbox and back', async () => {
+    const { page } = await view()
+    await page.goto(album)
+    await page.waitForSelector('.laid-out a.tile img.in')
+    await page.keyboard.press('Tab')
+    assert.equal(await page.evaluate(() => document.activeElement!.className), 'skip')
+    await page.focus('a.tile[data-n="0"]')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowDown')
+    const n = await page.evaluate(() => Number((document.activeElement as HTMLElement).dataset.n))
+    assert.ok(n > 3)
+    await page.keyboard.press('End')
+    await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '96')
+    await page.keyboard.press('Enter')
+    await shown(page)
+    assert.equal(await counter(page), '97/97')
+    for (let k = 0; k < 30; k++) {
+      await page.keyboard.press('Tab')
+      assert.ok(await page.evaluate(() => Boolean(document.activeElement!.closest('.lg-container'))), 'the focus left the lightbox')
+    }
+    await page.keyboard.press('Escape')
+    await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '96')
+    const small = await page.evaluate(() => Array.from(document.querySelectorAll('button, .icon, .scrubber')).filter(element => {
+      const { width, height } = element.getBoundingClientRect()
+      return width > 0 && (width < 40 || height < 40) && getComputedStyle(element).opacity !== '0'
+    }).map(element => element.outerHTML.slice(0, 100)))
+    assert.deepEqual(small, [])
+  })
+
+  test('without script, and where a script does not load, the photos are there', async () => {
+    const { page } = await view({ script: false })
+    await page.goto(album)
+    assert.equal(await page.locator('a.tile img').count(), 60)
+    await page.click('a[rel=next]')
+    assert.equal(await page.locator('a.tile').count(), 37)
+    await page.click('a.tile >> nth=0')
+    await page.waitForSelector('article.photo img')
+    await page.click('a[rel=prev]')
+    await page.waitForSelector('article.photo')
+    const broken = await view()
+    await broken.page.route('**/gallery.js', route => route.abort())
+    await broken.page.goto(album)
+    assert.equal(await broken.page.locator('a.tile').count(), 60)
+    const half = await view()
+    await half.page.route('**/lightgallery.js', route => route.abort())
+    await half.page.goto(album)
+    await half.page.waitForSelector('.laid-out a.tile[data-n="1"][href]')
+    await half.page.click('a.tile[data-n="1"]')
+    await half.page.waitForURL(/\/[\da-f-]{36}$/)
+    await half.page.waitForSelector('article.photo img')
+  })
+
+  test('a password is asked for and taken, with the right answer for a wrong one', async () => {
+    const { page, complaints } = await view()
+    await page.goto(`/share/${links.password.key}`)
+    await page.fill('#password', 'wrong')
+    await page.click('button[type=submit]')
+    await page.waitForSelector('[role=alert]')
+    await page.fill('#password', PASSWORD)
+    await page.click('button[type=submit]')
+    await page.waitForSelector('.laid-out a.tile img.in')
+    await page.click('a.tile[data-n="0"]')
+    await shown(page)
+    assert.deepEqual(complaints.filter(line => !line.includes('401')), [])
+  })
+
+  test('a bad network: tiles say so, and come when it is back', async () => {
+    const { page } = await view()
+    let broken = true
+    await page.route('**/thumbnail', route => broken ? route.abort() : route.continue())
+    await page.goto(album)
+    await page.waitForSelector('.laid-out a.tile.failed')
+    broken = false
+    await page.waitForFunction(() => document.querySelectorAll('.tile.failed').length === 0 && document.querySelectorAll('.tile img.in').length > 5)
+  })
+
+  test('titles are text, whatever is in them, in either direction', async () => {
+    const library = emptyLibrary()
+    const title = '<img src=x onerror=alert(1)> {{t.skip}} שלום "x" \u202eevil'
+    const { key } = addLink(library, 'title', { album: addAlbum(library, title, [photo(1, { exif: { description: '#</p><script>alert(1)</script>' } }), photo(2)]) })
+    const other = await start({ library, ipp: telling })
+    const { page, complaints } = await view({}, other.base)
+    await page.goto(`/share/${key}`)
+    assert.equal(await page.textContent('h1'), title)
+    await page.click('a.tile[data-n="0"]')
+    await shown(page)
+    await page.keyboard.press('i')
+    await page.waitForSelector('.ipp-panel dt')
+    assert.match((await page.textContent('.ipp-panel'))!, /#<\/p><script>/)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('what it weighs: 10,000 and 50,000 items', async () => {
+    for (const [count, limit] of [[10_000, 12_000], [50_000, 40_000]] as const) {
+      const library = emptyLibrary()
+      // as a phone writes them: a few shapes, now and then a crop
+      const shapes = [[4000, 3000], [3000, 4000], [1920, 1080], [1080, 1920], [4000, 2667]]
+      let seed = 7
+      const random = () => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed / 0x7fffffff }
+      const assets = Array.from({ length: count }, (_, n) => {
+        const [width, height] = random() < 0.1 ? [1000 + random() * 3000, 1000 + random() * 3000] : shapes[Math.floor(random() ** 2 * 5)]!
+        return (n % 40 === 7 ? video : photo)(n, { name: `many ${n}.jpg`, width: Math.round(width!), height: Math.round(height!), taken: Date.UTC(2025, 9, 18) - n * 3_000_000 })
+      })
+      for (const [n, asset] of assets.entries()) asset.id = asset.id.slice(0, 24) + n.toString(16).padStart(12, '0')
+      const { key } = addLink(library, `many ${count}`, { album: addAlbum(library, 'Many', assets) })
+      const many = await start({ library, ipp: { groupByDate: 'day' } })
+      const sent = await ask(many.base, `/share/${key}`, { headers: { ...HTML, 'accept-encoding': 'br' } })
+      assert.ok(sent.body.length <= limit, `${count}: ${sent.body.length} bytes`)
+      const { page, complaints, context } = await view({}, many.base)
+      await page.goto(`/share/${key}`)
+      await page.waitForSelector('.laid-out a.tile img.in')
+      const nodes = () => page.evaluate(() => document.querySelectorAll('*').length)
+      const seen = [await nodes()]
+      const height = await page.evaluate(() => document.documentElement.scrollHeight)
+      for (const part of [0.1, 0.35, 0.5, 0.9, 1]) {
+        await page.evaluate(y => scrollTo(0, y), height * part)
+        await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLElement>('a.tile')).some(tile => tile.querySelector('img.in') && tile.getBoundingClientRect().top > 60 && tile.getBoundingClientRect().top < innerHeight))
+        seen.push(await nodes())
+      }
+      await page.focus('a.tile >> nth=-1')
+      await page.keyboard.press('End')
+      const order = [...assets].sort((a, b) => b.taken - a.taken)
+      for (const [n, press] of [[count - 1, 'End'], [0, 'Home']] as const) {
+        await page.keyboard.press(press)
+        await page.waitForFunction(n => (document.activeElement as HTMLElement).dataset.n === String(n), n)
+        await page.waitForFunction(n => document.querySelector(`a.tile[data-n="${n}"]`)!.hasAttribute('href'), n)
+        await page.keyboard.press('Enter')
+        await shown(page)
+        assert.equal(await counter(page), `${n + 1}/${count}`)
+        assert.ok(page.url().endsWith(order[n]!.id), 'the right photo')
+        seen.push(await nodes())
+        await page.keyboard.press('Escape')
+        await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      }
+      assert.ok(Math.max(...seen) <= 400, `elements: ${seen}`)
+      assert.deepEqual(complaints, [])
+      await context.close()
+      await many.stop()
+    }
+  })
+
+  test('what it weighs: scripts and styles', async () => {
+    const { page, asked } = await view()
+    await page.goto(album)
+    await page.waitForSelector('.laid-out a.tile img.in')
+    await page.click('a.tile[data-n="0"]')
+    await shown(page)
+    const sizes = new Map<string, number>()
+    for (const line of new Set(asked.filter(line => line.includes('/share/static/')))) {
+      const path = line.split(' ')[1]!
+      sizes.set(path.split('/').at(-1)!, gzipSync((await ask(run.base, path)).body).length)
+    }
+    const sum = (names: string[]) => names.reduce((total, name) => total + (sizes.get(name) ?? 0), 0)
+    const first = sum(['style.css', 'gallery.js', 'layout.js'])
+    const box = sum(['lightbox.js', 'lightbox.css', 'lightgallery.js', 'lg.woff2'])
+    assert.ok(first > 0 && first <= 15_000, `first load ${first}`)
+    assert.ok(box > 0 && box <= 36_000, `lightbox ${box}`)
+  })
+})
