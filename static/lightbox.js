@@ -51,6 +51,8 @@ const own = plain(options.lightGallery)
 
 const lg = globals.lightGallery(document.body, {
   speed: 200,
+  startAnimationDuration: 200,
+  backdropDuration: 200,
   counter: true,
   ...own,
   mobileSettings: { controls: false, showCloseIcon: true, download: true, ...mobile, ...!options.download && { download: false } },
@@ -137,10 +139,11 @@ export async function open (n, { slideshow = false } = {}) {
     else history.pushState({ n }, '', address)
   }
   await Promise.all([load(Math.max(0, n - 100)), load(Math.min(total - 1, n + 100))].map(promise => Promise.race([promise, new Promise(resolve => setTimeout(resolve, 300))])))
+  const start = () => lg.plugins.find((/** @type {any} */ plugin) => plugin.startAutoPlay)?.startAutoPlay()
+  if (slideshow) document.body.addEventListener('lgAfterOpen', start, { once: true })
   lg.openGallery(n)
   for (const element of behind) element.inert = true
   shown(n)
-  if (slideshow) outer.querySelector('.lg-autoplay-button')?.dispatchEvent(new MouseEvent('click', { bubbles: true }))
 }
 
 /** Closes what is open, without touching the history. */
@@ -167,6 +170,8 @@ on('lgAfterClose', () => focusTile(current))
 
 /** @param {number} n */
 function shown (n) {
+  // lightGallery reports a slide that arrives while it closes; by then the address is the grid's again
+  if (!openNow) return
   current = n
   const known = item(n)
   for (const near of [n, Math.max(0, n - 100), Math.min(total - 1, n + 100)]) load(near).then(() => dress(near))
