@@ -30,8 +30,8 @@ export function downloadName (
   const same = byType === undefined || EXTENSIONS[type] === own.toLowerCase() || (byType === 'jpg' && /^jpe?g$/i.test(own))
   const extension = same && own ? own : byType ?? (own || 'bin')
   const stem = settings.downloadedFilename === 0 ? now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
-    : settings.downloadedFilename === 1 && original ? original.replace(/\.[^.]{1,10}$/, '') : id
-  return safeName(`${stem}${preview ? '_preview' : ''}.${extension}`)
+    : settings.downloadedFilename === 1 && original ? original.replace(/(_preview)?(\.[^.]{1,10})?$/, '') : id
+  return safeName(`${Array.from(stem).slice(0, 190).join('')}${preview ? '_preview' : ''}.${extension}`)
 }
 
 /** `Content-Disposition` of RFC 6266, with the name in ASCII and as RFC 8187 has it. */

@@ -444,9 +444,9 @@ export function createImmich (settings: Settings, log: Log) {
       if (!details) throw refuse(status === 200 ? 500 : status, 'assets')
       return details
     },
-    /** The sizes in bytes of the originals, by id; motion parts included where `of` names them. */
+    /** The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still part. */
     async sizes (link: Link, assetIds?: AssetId[]): Promise<Map<AssetId, number>> {
-      const of = link.album && !assetIds ? { albumId: link.album.id } : { assetIds: assetIds ?? [] }
+      const of = assetIds ? { assetIds } : { albumId: link.album!.id }
       const { status, value } = await askJson(CALLS.sizes(link, of))
       if (status !== 201) throw refuse(status, 'download/info')
       return parseSizes(value)

@@ -8,17 +8,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { disposition, downloadName } from './filename.ts'
+import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, Refusal, unchanged, type Caller, type Immich, type Link, type List, type Media, type MediaKind
+  createImmich, Refusal, unchanged, type Caller, type Body, type Immich, type Link, type List,
+  type Media, type MediaKind
 } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
 import { createRenderer, linkPath, ratioRules, type Renderer } from './render.ts'
+import { strippedOriginal } from './strip.ts'
 import { cookieName, createGuessLimit, createSeal, UNLOCK_SECONDS } from './unlock.ts'
 import {
-  ConfigError, linkRef, loadSettings, parseForm, parsePassword, parseRoute, parseVisitor, type AssetId, type Item,
+  ConfigError, linkRef, loadSettings, parseAssetIds, parseForm, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId, type Item,
   type LinkRef, type Route, type Settings, type Visitor
 } from './validate.ts'
+import { makeZip, planZip } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const NEWEST_TESTED_MAJOR = 3
@@ -148,6 +151,39 @@ async function readBody (request: IncomingMessage, limit: number): Promise<strin
   return Buffer.concat(chunks).toString()
 }
 
+/** A whole file cut down to the range that was asked for, where that can be had. */
+function rangeOf (media: Media, { range }: Visitor): Media {
+  if (!range || media.length === undefined) return media
+  const { body } = media
+  const part = resolveRange(range, media.length)
+  if (!part) return { ...media, status: 416, contentRange: `bytes */${media.length}` }
+  const { first, last } = part
+  const cut = { ...media, status: 206 as const, length: last - first + 1, contentRange: `bytes ${first}-${last}/${media.length}` }
+  if (Buffer.isBuffer(body)) return { ...cut, body: body.subarray(first, last + 1) }
+  return body ? { ...cut, body: limited(skipped(body, first), cut.length) } : cut
+}
+const skipped = (body: Body, first: number): Body => ({
+  cancel: body.cancel,
+  async read () {
+    for (let chunk; (chunk = await body.read());) {
+      const from = Math.min(first, chunk.length)
+      first -= from
+      if (from < chunk.length) return chunk.subarray(from)
+    }
+    return undefined
+  }
+})
+/** The first `length` bytes of a body. */
+const limited = (body: Body, length: number): Body => ({
+  cancel: body.cancel,
+  async read () {
+    const chunk = length > 0 ? await body.read() : undefined
+    const part = chunk?.subarray(0, length)
+    length -= part?.length ?? 0
+    return part
+  }
+})
+
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
 /** The server, not yet listening. */
@@ -161,6 +197,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   const byLink = createGuessLimit(settings.limits.guessesPerLink, 6_000)
   const pages = new WeakMap<Link, { list: List, texts: Map<string, Text> }>()
   let closing = false
+  let zips = 0
 
   type Exchange = {
     request: IncomingMessage
@@ -214,6 +251,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       log.debug('refused', { reason: error.reason, detail: error.message })
       return notice(exchange, 503, 'unavailable', { 'retry-after': 10 })
     }
+    if (error.message.startsWith('stripMetadata')) log.warn('refused', { reason: error.message })
     if (error.reason === 'busy') return notice(exchange, 503, 'busy', { 'retry-after': 5 })
     return invalid(exchange)
   }
@@ -263,7 +301,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   /** Sends a stream as fast as the visitor takes it; where it fails, so does the visitor's transfer. */
-  async function pump (response: ServerResponse, body: { read: () => Promise<Uint8Array | undefined>, cancel: () => void }) {
+  async function pump (response: ServerResponse, body: Body): Promise<void> {
     let wake = () => {}
     response.on('drain', () => wake())
     response.on('close', () => { wake(); body.cancel() })
@@ -289,7 +327,10 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (size === 'original' && !mayDownload(link)) throw new Refusal('missing')
     const head = request.method === 'HEAD'
     const kind = await imageKind(link, item, size, caller)
-    const fetchKind = (kind: MediaKind) => immich.media(kind, link, item, visitor, caller, head)
+    const fetchKind = async (kind: MediaKind): Promise<Media> => {
+      if (kind !== 'original' || !settings.stripMetadata) return immich.media(kind, link, item, visitor, caller, head)
+      return rangeOf(await strippedOriginal(immich, link, item, caller, head), visitor)
+    }
     // a full size that Immich does not have is a redirect to the preview, which is a refusal here
     const media = await fetchKind(kind).catch(error => {
       if (kind === 'fullsize' && error instanceof Refusal && error.reason === 'missing') return fetchKind('preview')
@@ -401,6 +442,50 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     }
   }
 
+  async function zip (exchange: Exchange, ref: LinkRef): Promise<void> {
+    const { request, response, visitor, caller } = exchange
+    const link = await open(ref, visitor)
+    if (!mayZip(link)) throw new Refusal('missing')
+    const list = await immich.list(link)
+    let { items } = list
+    if (request.method === 'POST') {
+      const body = await readBody(request, 4 * 1024 * 1024)
+      const form = parseForm(body ?? '', request.headers['content-type'] ?? '')
+      const ids = new Set(parseAssetIds(form.get('assets')))
+      items = items.filter(({ id }) => ids.has(id))
+      if (items.length !== ids.size) throw new Refusal('missing')
+    }
+    if (items.length === 0) throw new Refusal('missing')
+    if (zips >= settings.limits.zips) throw new Refusal('busy')
+    zips++
+    response.on('close', () => zips--)
+    const plan = await planZip(immich, settings, link, items, items === list.items, caller)
+    if (response.destroyed) return
+    const { length, etag } = plan
+    const ranged = length !== undefined && visitor.range && (visitor.ifRange === undefined || visitor.ifRange === etag as string)
+    const part = ranged ? resolveRange(visitor.range!, length) : undefined
+    const name = safeName((settings.showGalleryTitle && link.title) || 'photos')
+    begin(response, {
+      status: part ? 206 : ranged ? 416 : 200,
+      kind: 'data',
+      headers: {
+        'cache-control': undefined,
+        'content-type': 'application/zip',
+        'content-disposition': disposition(`${name}.zip`),
+        'content-length': part ? part.last - part.first + 1 : ranged ? 0 : length,
+        'content-range': part ? `bytes ${part.first}-${part.last}/${length}` : ranged ? `bytes */${length}` : undefined,
+        ...length !== undefined && { 'accept-ranges': 'bytes', etag }
+      }
+    }, settings)
+    if (request.method === 'HEAD' || (ranged && !part)) { response.end(); return }
+    const body = makeZip(immich, settings, link, plan, caller)
+    log.info('zip', { link: linkName(ref), files: plan.entries.length, bytes: length, from: part?.first })
+    await pump(response, part ? limited(skipped(body, part.first), part.last - part.first + 1) : body).catch(error => {
+      log.warn('zip broken off', { link: linkName(ref), reason: (error as Error).message })
+      response.destroy()
+    })
+  }
+
   const json = (exchange: Exchange, link: Link, body: string) =>
     sendText(exchange, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body))
 
@@ -420,7 +505,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     unlock: exchange => unlock(exchange),
     page: (exchange, { link: ref, page }) => withLink(exchange, ref, link => gallery(exchange, ref, link, page)),
     item: (exchange, { link: ref, id }) => withLink(exchange, ref, link => photo(exchange, ref, link, id)),
-    zip: exchange => invalid(exchange),
+    zip: (exchange, { link: ref }) => zip(exchange, ref),
     async image (exchange, { link: ref, id, size }) {
       const { link, item } = await find(ref, id, exchange.visitor)
       if (isMotionPart(item)) throw new Refusal('missing')
@@ -519,4 +604,6 @@ async function start (): Promise<void> {
   }
 }
 
+// the times in a zip are what the photos' own clocks showed, wherever this runs
+process.env.TZ = 'UTC'
 if (import.meta.main) await start()

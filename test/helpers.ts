@@ -25,7 +25,7 @@ export function ask (base: string, path: string, { method = 'GET', headers = {},
       answer.on('close', () => {
         const body = Buffer.concat(chunks)
         resolve({
-          status: answer.statusCode!, headers: answer.headers, body, text: body.toString(), complete: complete && answer.complete, json: () => JSON.parse(body.toString())
+          status: answer.statusCode!, headers: answer.headers, body, get text () { return body.toString() }, complete: complete && answer.complete, json: () => JSON.parse(body.toString())
         })
       })
     })

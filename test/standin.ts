@@ -462,8 +462,8 @@ export async function startImmich (library: Library, options: { version?: Versio
     if (!albumId && (!link.allowDownload || ids.some(id => !own.includes(id)))) return fail(response, 400, 'Not found or no asset.download access')
     const archives: { size: number, assetIds: string[] }[] = []
     let current = { size: 0, assetIds: [] as string[] }
-    // download/info adds a motion photo's video to its archive, and hidden and archived assets of an album
-    for (const id of ids.flatMap(id => { const motion = library.assets.get(id)?.motion; return motion ? [id, motion] : [id] })) {
+    // hidden and archived assets of an album are in it, the video part of a motion photo is not (06-individual-mixed5)
+    for (const id of ids) {
       const asset = library.assets.get(id)
       if (!asset || asset.trashed || asset.visibility === 'locked') continue
       current.size += asset.announced ?? fileSize(asset.original)

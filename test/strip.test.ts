@@ -1,0 +1,144 @@
+/** Originals without their metadata, as exiftool sees them, over hand-made and mutated files. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import fc from 'fast-check'
+import { createJpegFilter } from '../src/strip.ts'
+import { addLink, emptyLibrary, gif, photo, video } from './library.ts'
+import { start } from './helpers.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ipp-strip-'))
+after(() => rmSync(folder, { recursive: true }))
+const exiftool = (() => { try { execFileSync('exiftool', ['-ver']); return true } catch { return false } })()
+if (!exiftool && process.env.CI) throw new Error('no exiftool: CI must run these')
+if (!exiftool) process.stderr.write('\n*** NO EXIFTOOL: tests of stripMetadata are SKIPPED. apt-get install libimage-exiftool-perl ***\n\n')
+
+const original = readFileSync(new URL('./samples/original0.jpg', import.meta.url))
+const preview = readFileSync(new URL('./samples/photo05-preview.jpg', import.meta.url))
+const segment = (marker: number, payload: Buffer) => Buffer.concat([Buffer.from([0xff, marker, (payload.length + 2) >> 8, (payload.length + 2) & 0xff]), payload])
+
+function strip (bytes: Buffer, step = 10_000): Buffer {
+  const filter = createJpegFilter()
+  const out: Buffer[] = []
+  for (let at = 0; at < bytes.length; at += step) out.push(filter.push(bytes.subarray(at, at + step)))
+  filter.end()
+  return Buffer.concat(out)
+}
+/** What exiftool finds, in all groups it knows, and inside trailers and previews. */
+function tags (bytes: Buffer): Record<string, unknown> {
+  const file = join(folder, 'x.jpg')
+  writeFileSync(file, bytes)
+  const [found] = JSON.parse(execFileSync('exiftool', ['-j', '-G1', '-a', '-u', '-ee3', '-api', 'largefilesupport=1', file], { maxBuffer: 1e8 }).toString())
+  return Object.fromEntries(Object.entries(found as object).filter(([name]) => !/^(SourceFile|ExifTool|System|File|Composite|ICC|JFIF|Adobe)/.test(name)))
+}
+const scan = (bytes: Buffer) => bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xda])), bytes.lastIndexOf(Buffer.from([0xff, 0xd9])))
+
+/** A file with everything in it that could tell something. */
+function telling (orientation: number): Buffer {
+  const file = join(folder, 'telling.jpg')
+  writeFileSync(file, preview)
+  execFileSync('exiftool', ['-q', '-overwrite_original', `-Orientation#=${orientation}`, '-GPSLatitude=52.5', '-GPSLongitude=13.4', '-Make=Canon', '-Model=R5', '-XMP-dc:Creator=Ann',
+    '-IPTC:City=Berlin', '-Comment=secret comment', '-Photoshop:URL=http://secret', '-DateTimeOriginal=2026:01:01 10:00:00', '-UserComment=secret', '-SerialNumber=12345', file])
+  const bytes = readFileSync(file)
+  const extended = Buffer.concat([Buffer.from('http://ns.adobe.com/xmp/extension/\0' + 'A'.repeat(32)), Buffer.from('00001000000000000', 'hex'), Buffer.from('<secret/>'.repeat(100))])
+  const second = Buffer.concat([Buffer.from('Exif\0\0'), bytes.subarray(30, 2000)])
+  const mpf = Buffer.concat([Buffer.from('MPF\0'), Buffer.from('4d4d002a00000008', 'hex'), Buffer.alloc(60, 1)])
+  const extra = [segment(0xe1, extended), segment(0xe1, second), segment(0xe2, mpf), segment(0xe3, Buffer.from('Meta\0secret')), segment(0xe0, Buffer.from('JFXX\0\x10secret thumbnail')),
+    segment(0xfe, Buffer.from('secret comment two')), segment(0xeb, Buffer.from('HDR_RI ver=11 secret')), segment(0xef, Buffer.from('secret'))]
+  return Buffer.concat([bytes.subarray(0, 2), ...extra, bytes.subarray(2), original, Buffer.from('ftypmp42 secret video')])
+}
+
+test('nothing but the orientation is left, the picture and the length are as they were', { skip: !exiftool }, () => {
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const before = telling(orientation)
+    assert.ok(Object.keys(tags(before)).length > 10)
+    const bytes = strip(before)
+    assert.equal(bytes.length, before.length)
+    const found = tags(bytes)
+    assert.deepEqual(Object.keys(found).filter(name => !/Orientation$/.test(name)), [], JSON.stringify(found))
+    assert.equal(Object.keys(found).length, orientation > 1 ? 1 : 0)
+    assert.ok(!bytes.includes('secret') && !bytes.includes('Canon') && !bytes.includes('Berlin'))
+    const picture = scan(preview)
+    assert.ok(bytes.includes(picture), 'the image bytes')
+  }
+  const found = tags(strip(original))
+  assert.deepEqual(Object.keys(found).filter(name => name !== 'IFD0:Orientation'), [])
+  assert.ok(strip(original).includes(scan(original)))
+})
+
+test('it does not matter how the file is cut into pieces', () => {
+  const whole = strip(original, original.length)
+  for (const step of [1, 2, 3, 7, 1000, 65_536]) assert.ok(strip(original.subarray(0, 1e9), step).equals(whole), String(step))
+})
+
+/** Walks the segments up to the picture: each of an application or a comment is zeros, or one of the permitted few. */
+function assertBlank (bytes: Buffer): void {
+  let at = 2
+  while (at + 4 <= bytes.length) {
+    if (bytes[at + 1] === 0xff) { at++; continue }
+    const marker = bytes[at + 1]!
+    if (marker === 0xda || marker === 0xd9) break
+    const payload = bytes.subarray(at + 4, at + 2 + bytes.readUInt16BE(at + 2))
+    const kept = [Buffer.from('JFIF\0'), Buffer.from('ICC_PROFILE\0'), Buffer.from('Adobe')].some(name => payload.subarray(0, name.length).equals(name))
+    const turned = payload.subarray(0, 6).equals(Buffer.from('Exif\0\0')) && payload.subarray(26).every(byte => byte === 0)
+    if ((marker >= 0xe0 && marker <= 0xef) || marker === 0xfe) assert.ok(kept || turned || payload.every(byte => byte === 0), marker.toString(16))
+    at += 2 + bytes.readUInt16BE(at + 2)
+  }
+}
+
+test('mutated files: no crash, no hang, no field; what cannot be parsed is not sent', () => {
+  // a marker that stands in the metadata and nowhere in the picture
+  const secret = Buffer.from('SECRET-PLACE-52.5163-13.3777')
+  const base = Buffer.concat([preview.subarray(0, 2), segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01'), secret])), segment(0xed, secret), segment(0xfe, secret), preview.subarray(2), secret])
+  const header = base.indexOf(Buffer.from([0xff, 0xda]))
+  const runs = Number(process.env.FUZZ_RUNS ?? 3000)
+  fc.assert(fc.property(fc.array(fc.tuple(fc.nat(header + 20), fc.nat(255)), { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 5000 }), (changes, step) => {
+    const bytes = Buffer.from(base)
+    for (const [at, value] of changes) bytes[at] = value
+    let out: Buffer
+    try { out = strip(bytes, step) } catch (error) { assert.ok(error instanceof Error); return }
+    assert.equal(out.length, bytes.length)
+    assertBlank(out)
+  }), { numRuns: runs, seed: 42 })
+})
+
+test('through the proxy: alone, by range, in a zip; other types are previews, videos transcodes or nothing', async () => {
+  const library = emptyLibrary()
+  const jpeg = photo(1, { name: 'place.jpg', original: { bytes: original, type: 'image/jpeg' } })
+  const png = photo(2, { name: 'scan.png', mime: 'image/png', original: { bytes: Buffer.from('png with text'), type: 'image/png' } })
+  const moving = gif(3)
+  const transcoded = video(4, { name: 'a.mov', original: { bytes: Buffer.from('the original'), type: 'video/quicktime', modified: 1e12 }, playback: { bytes: Buffer.from('the transcode, longer'), type: 'video/mp4' } })
+  const raw = video(5, { name: 'b.mp4' })
+  const { key } = addLink(library, 'strip', {}, [jpeg, png, moving, transcoded, raw])
+  const run = await start({ library, ipp: { stripMetadata: true } })
+  const get = (id: string, size = 'original', headers = {}) => run.get(`/share/photo/${key}/${id}/${size}`, { headers })
+  const answer = await get(jpeg.id)
+  assert.deepEqual([answer.status, answer.headers['content-length'], answer.complete], [200, String(original.length), true])
+  assert.ok(answer.body.equals(strip(original)))
+  assert.match(answer.headers['content-disposition']!, /place\.jpg/)
+  assert.ok((await get(jpeg.id, 'fullsize')).body.equals(strip(original)))
+  const part = await get(jpeg.id, 'original', { range: 'bytes=100-70000' })
+  assert.deepEqual([part.status, part.headers['content-range']], [206, `bytes 100-70000/${original.length}`])
+  assert.ok(part.body.equals(strip(original).subarray(100, 70_001)))
+  const other = await get(png.id)
+  assert.equal(other.headers['content-type'], 'image/jpeg')
+  assert.match(other.headers['content-disposition']!, /scan\.jpe?g/)
+  assert.equal((await get(moving.id)).headers['content-type'], 'image/jpeg')
+  assert.equal((await get(transcoded.id)).text, 'the transcode, longer')
+  assert.equal((await get(raw.id)).status, 404)
+  assert.ok(run.lines.some(line => line.includes('no transcode of this video')))
+  const zip = await run.get(`/share/${key}/download`)
+  assert.ok(zip.complete && zip.headers['content-length'] === undefined)
+  const file = join(folder, 'x.zip')
+  writeFileSync(file, zip.body)
+  const names = execFileSync('python3', ['-c', 'import zipfile,sys,json; z=zipfile.ZipFile(sys.argv[1]); z.testzip(); print(json.dumps(z.namelist()))', file]).toString()
+  assert.equal(JSON.parse(names).length, 5)
+  assert.match(names, /not included/)
+  assert.ok(!zip.body.includes('Canon') && zip.body.includes('the transcode'))
+  // a picture that claims to be a JPEG and is not breaks off
+  const liar = addLink(library, 'liar', {}, [photo(6, { original: { bytes: Buffer.from('not a JPEG at all'), type: 'image/jpeg' } }), photo(7)])
+  await assert.rejects(run.get(`/share/photo/${liar.key}/${liar.assets![0]}/original`), /hang up|ECONNRESET/)
+})

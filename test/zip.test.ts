@@ -1,0 +1,240 @@
+/** Zips on real sockets, opened by other people's programs, broken off and resumed. */
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { promisify } from 'node:util'
+import type { Immich, Link } from '../src/immich.ts'
+import { loadSettings, type Item } from '../src/validate.ts'
+import { makeZip, planZip } from '../src/zip.ts'
+import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
+import { ask, HTML, ROOT, start, until } from './helpers.ts'
+import { madeUp, newId } from './standin.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ipp-zip-'))
+after(() => rmSync(folder, { recursive: true }))
+const has = (program: string) => { try { execFileSync('which', [program]); return true } catch { return false } }
+const run = promisify(execFile)
+const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+/** What three unzippers say of a zip: none may complain, and all find the same. Gives name → sha256. */
+function read (bytes: Buffer): Record<string, string> {
+  const file = join(folder, `${sha(bytes).slice(0, 12)}.zip`)
+  writeFileSync(file, bytes)
+  const python = `import zipfile,hashlib,json,sys
+z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None
+print(json.dumps({i.filename:[hashlib.sha256(z.read(i)).hexdigest(),list(i.date_time)] for i in z.infolist()}))`
+  const seen = JSON.parse(execFileSync('python3', ['-c', python, file], { maxBuffer: 1e9 }).toString()) as Record<string, [string, number[]]>
+  if (has('unzip')) assert.match(execFileSync('unzip', ['-t', file], { maxBuffer: 1e9 }).toString(), /No errors detected/)
+  else process.stderr.write('*** no unzip here: SKIPPED\n')
+  if (has('7z')) assert.match(execFileSync('7z', ['t', file], { maxBuffer: 1e9 }).toString(), /Everything is Ok/)
+  else process.stderr.write('*** no 7z here: SKIPPED\n')
+  return Object.fromEntries(Object.entries(seen).map(([name, [hash]]) => [name, hash]))
+}
+
+const NAMES = ['IMG_1.jpg', 'img_1.JPG', 'IMG_1.jpg', 'it\'s a "quote".jpg', '../../etc/passwd.jpg', 'C:\\x\\y.jpg', 'new\r\nline.jpg', 'CON.jpg', 'ünï 🌊.jpg',
+  'RTL \u202egpj.exe.jpg', 'no extension', `${'long '.repeat(60)}.jpg`, '海'.repeat(120) + '.jpg', '.hidden.jpg', 'trailing. .jpg', 'a/b.jpg']
+function strange (count = NAMES.length) {
+  const library = emptyLibrary()
+  const assets = Array.from({ length: count }, (_, n) => photo(n, {
+    id: newId(`zip ${n}`), name: NAMES[n % NAMES.length]!, original: { bytes: madeUp(n * 1000, n * 1000 + 40_000 + n), type: 'image/jpeg' }
+  }))
+  const part = video(1, { id: newId('zip part'), name: 'MOTION.mp4', visibility: 'hidden', original: { bytes: Buffer.from('the moving part'), type: 'video/mp4' } })
+  library.assets.set(part.id, part)
+  assets.push(photo(count, { id: newId('zip motion'), name: 'MOTION.jpg', motion: part.id, original: { bytes: Buffer.from('the still part'), type: 'image/jpeg' } }))
+  const album = addAlbum(library, 'Zip: "names" / all', assets)
+  return { library, assets, link: addLink(library, 'zip', { album }), silent: addLink(library, 'zip silent', { album, showMetadata: false }) }
+}
+
+test('whole, with its length, readable by everyone, under names that are safe and unique', async () => {
+  const { library, assets, link, silent } = strange()
+  const proxy = await start({ library })
+  const answer = await proxy.get(`/share/${link.key}/download`)
+  assert.equal(answer.status, 200)
+  assert.equal(Number(answer.headers['content-length']), answer.body.length)
+  assert.match(answer.headers['content-disposition']!, /^attachment; filename="Zip_ _names_ _ all\.zip"; filename\*=UTF-8''Zip_/)
+  assert.equal(answer.headers['cache-control'], 'no-store')
+  assert.equal(proxy.immich.count('/api/download/info'), 1)
+  const files = read(answer.body)
+  const names = Object.keys(files)
+  assert.equal(names.length, assets.length + 1)
+  assert.deepEqual(Object.values(files).sort(), [...assets.map(asset => sha(asset.original.bytes!)), sha(Buffer.from('the moving part'))].sort())
+  assert.equal(new Set(names.map(name => name.toLowerCase())).size, names.length)
+  for (const name of names) {
+    assert.doesNotMatch(name, /[\\/:*?"<>|\x00-\x1f\u202e]|^(con|nul)(\.|$)|[. ]$/i)
+    assert.ok(Buffer.byteLength(name) <= 255)
+  }
+  for (const name of ['IMG_1.jpg', 'img_1 (2).JPG', 'IMG_1 (3).jpg', 'ünï 🌊.jpg', '_CON.jpg', 'MOTION.mp4', 'MOTION.jpg', 'no extension.jpg']) assert.ok(names.includes(name), `${name} in ${names}`)
+  const quiet = Object.keys(read((await proxy.get(`/share/${silent.key}/download`)).body))
+  assert.ok(quiet.every(name => /^[\da-f-]{36}\.(jpg|mp4)$/.test(name)), String(quiet))
+})
+
+test('the same link makes the same bytes; ranges, If-Range and curl -C - resume', async () => {
+  const { library, link } = strange(40)
+  const [one, two] = [await start({ library }), await start({ library })]
+  const path = `/share/${link.key}/download`
+  const whole = await one.get(path)
+  const again = await two.get(path)
+  assert.equal(sha(again.body), sha(whole.body))
+  assert.equal(again.headers.etag, whole.headers.etag)
+  assert.match(whole.headers.etag!, /^"[^"]+"$/)
+  const size = whole.body.length
+  for (const [from, to] of [[0, 0], [1, 99], [30_000, 90_000], [size - 400, size - 1], [size - 30_000, size - 1]] as const) {
+    const part = await two.get(path, { headers: { range: `bytes=${from}-${to}`, 'if-range': whole.headers.etag! } })
+    assert.deepEqual([part.status, part.headers['content-range']], [206, `bytes ${from}-${to}/${size}`])
+    assert.ok(part.body.equals(whole.body.subarray(from, to + 1)), `${from}-${to}`)
+  }
+  assert.equal((await one.get(path, { headers: { range: 'bytes=10-', 'if-range': '"other"' } })).status, 200)
+  assert.deepEqual([(await one.get(path, { headers: { range: `bytes=${size}-` } })).headers['content-range']], [`bytes */${size}`])
+  const head = await one.get(path, { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers['content-length'], head.headers.etag], [200, String(size), whole.headers.etag])
+  const file = join(folder, 'resumed.zip')
+  writeFileSync(file, whole.body)
+  truncateSync(file, Math.floor(size * 0.6))
+  await run('curl', ['-sS', '-C', '-', '-o', file, two.base + path])
+  assert.equal(sha(readFileSync(file)), sha(whole.body))
+  assert.equal(statSync(file).size, size)
+})
+
+test('a selection, by a form or JSON; what is not in the link is not found', async () => {
+  const { library, assets, link } = strange()
+  const proxy = await start({ library })
+  const path = `/share/${link.key}/download`
+  const post = (assets: unknown, json = false) => proxy.get(path, {
+    method: 'POST', headers: { 'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded' },
+    body: json ? JSON.stringify({ assets }) : new URLSearchParams({ assets: JSON.stringify(assets) }).toString()
+  })
+  const two = [assets[3]!.id, assets[1]!.id]
+  const chosen = await post(two)
+  assert.equal(Object.keys(read(chosen.body)).length, 2)
+  assert.equal(Number(chosen.headers['content-length']), chosen.body.length)
+  assert.equal((await post(two, true)).status, 200)
+  for (const wrong of [[], ['x'], [...two, newId('other')], {}, null, 'x']) assert.equal((await post(wrong)).status, 404, JSON.stringify(wrong))
+})
+
+test('a size that is wrong breaks the transfer, and the next one succeeds', async () => {
+  const { library, assets, link } = strange()
+  assets[5]!.announced = 12
+  const proxy = await start({ library })
+  const path = `/share/${link.key}/download`
+  const first = await proxy.get(path)
+  assert.ok(!first.complete)
+  const second = await proxy.get(path)
+  assert.ok(second.complete)
+  assert.equal(Object.keys(read(second.body)).length, assets.length + 1)
+})
+
+test('what can be retried is; what cannot breaks the transfer visibly', async () => {
+  const { library, link, assets } = strange()
+  const proxy = await start({ library })
+  const path = `/share/${link.key}/download`
+  const whole = sha((await proxy.get(path)).body)
+  let failures = 2
+  proxy.immich.fault = ({ path }) => path.includes(assets[4]!.id) && failures-- > 0 ? { status: 500 } : undefined
+  assert.equal(sha((await proxy.get(path)).body), whole)
+  for (const fault of [{ status: 500 }, { status: 404 }, { dieAfter: 5000 }, { reset: true }, { lie: 5 }]) {
+    proxy.immich.fault = ({ path }) => path.includes(assets[4]!.id) ? fault : undefined
+    const broken = await proxy.get(path)
+    assert.ok(broken.status === 200 && !broken.complete, JSON.stringify(fault))
+  }
+  proxy.immich.fault = () => undefined
+  await until(() => proxy.immich.open === 0)
+  // what was believed of the false length is corrected by the next try
+  await proxy.get(path)
+  assert.equal(sha((await proxy.get(path)).body), whole)
+})
+
+test('killed at random points, a zip is whole and identical or visibly broken', async () => {
+  const { library, link } = strange(30)
+  const proxy = await start({ library })
+  const path = `/share/${link.key}/download`
+  const whole = (await proxy.get(path)).body
+  let seed = 5
+  const random = (below: number) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % below }
+  let broken = 0
+  for (let n = 0; n < 200; n++) {
+    const at = random(60)
+    let count = 0
+    proxy.immich.fault = ({ path }) => path.endsWith('original') && count++ === at ? { dieAfter: random(60_000) } : undefined
+    const answer = await proxy.get(path)
+    if (answer.complete) assert.ok(answer.body.equals(whole))
+    else broken++
+  }
+  assert.ok(broken > 30, `${broken}`)
+  proxy.immich.fault = () => undefined
+  assert.ok((await proxy.get(path)).body.equals(whole))
+})
+
+test('no more zips at once than allowed, and all ends when the visitor leaves', async () => {
+  const library = emptyLibrary()
+  const { key } = addLink(library, 'large', {}, Array.from({ length: 20 }, (_, n) => photo(n, { original: { size: 50_000_000, type: 'image/jpeg' } })))
+  const proxy = await start({ library, ipp: { limits: { zips: 2 } } })
+  const path = `/share/${key}/download`
+  const sockets = [0, 1].map(() => { const socket = proxy.socket(); socket.pause(); socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`); return socket })
+  await until(() => proxy.immich.open >= 4, 'two zips')
+  const third = await proxy.get(path, { headers: HTML })
+  assert.equal(third.status, 503)
+  assert.ok(Number(third.headers['retry-after']) > 0)
+  assert.match(third.text, /A lot is going on/)
+  const before = process.memoryUsage().rss
+  await new Promise(resolve => setTimeout(resolve, 300))
+  assert.ok(proxy.immich.open <= 4, 'opened as the visitor takes bytes')
+  assert.ok(process.memoryUsage().rss - before < 100e6)
+  sockets.forEach(socket => socket.destroy())
+  await until(() => proxy.immich.open === 0, 'Immich to be freed')
+  const part = await ask(proxy.base, path, { headers: { range: 'bytes=0-9' } })
+  assert.equal(part.body.length, 10)
+  await until(() => proxy.immich.open === 0, 'Immich to be freed after a part')
+})
+
+test('previews where originals are not allowed; off where zips are off', async () => {
+  const { library, link, assets } = strange()
+  const proxy = await start({ library, ipp: { downloadOriginalPhoto: false } })
+  const files = read((await proxy.get(`/share/${link.key}/download`)).body)
+  assert.equal(Object.keys(files).filter(name => /_preview( \(\d+\))?\.jpe?g$/.test(name)).length, assets.length)
+  assert.ok(!Object.values(files).includes(sha(assets[0]!.original.bytes!)))
+})
+
+test('more than 65,535 entries and more than 4 GiB', async () => {
+  // without sockets: yazl and the plan are what is tried
+  const settings = loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}' }, ROOT)
+  const items = (count: number) => Array.from({ length: count }, (_, n) => ({ id: newId(`${n}`), video: false, ratio: 1, thumbhash: '', time: Date.UTC(2026, 0, 1), duration: 0 })) as unknown as Item[]
+  const link = { key: 'x', allowDownload: true, showMetadata: true } as unknown as Link
+  const zipOf = async (count: number, size: (n: number) => number, check: (bytes: AsyncGenerator<Uint8Array>) => Promise<void>) => {
+    const all = items(count)
+    const numbers = new Map(all.map((item, n) => [item.id, n]))
+    const immich = {
+      sizes: async () => new Map(all.map((item, n) => [item.id, size(n)])),
+      async media (_: unknown, __: unknown, { id }: Item) {
+        let left = size(numbers.get(id)!)
+        const block = Buffer.alloc(1 << 20, 7)
+        const body = { cancel () {}, async read () { const part = block.subarray(0, Math.min(left, block.length)); left -= part.length; return part.length ? part : undefined } }
+        return { status: 200, type: 'image/jpeg', name: `p${numbers.get(id)}.jpg`, length: size(numbers.get(id)!), body }
+      }
+    } as unknown as Immich
+    const plan = await planZip(immich, settings, link, all, true, { lane: 'x' })
+    const body = makeZip(immich, settings, link, plan, { lane: 'x' })
+    let total = 0
+    await check((async function * () { for (let chunk; (chunk = await body.read());) { total += chunk.length; yield chunk } })())
+    assert.equal(total, plan.length)
+  }
+  const file = join(folder, 'many.zip')
+  const save = async (bytes: AsyncGenerator<Uint8Array>) => {
+    const { open } = await import('node:fs/promises')
+    const handle = await open(file, 'w')
+    for await (const chunk of bytes) await handle.write(chunk)
+    await handle.close()
+  }
+  await zipOf(66_000, n => n % 50, save)
+  const count = 'import zipfile,sys; print(len(zipfile.ZipFile(sys.argv[1]).namelist()))'
+  assert.equal(execFileSync('python3', ['-c', count, file]).toString().trim(), '66000')
+  if (has('unzip')) execFileSync('unzip', ['-tq', file], { maxBuffer: 1e9 })
+  if (has('7z')) execFileSync('7z', ['t', file], { maxBuffer: 1e9 })
+  await zipOf(3, n => [4_400_000_000, 2_000_000_000, 5][n]!, save)
+  assert.ok(statSync(file).size > 6e9)
+  assert.equal(execFileSync('python3', ['-c', count, file]).toString().trim(), '3')
+  if (has('unzip')) execFileSync('unzip', ['-tq', file])
+})
