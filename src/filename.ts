@@ -1,5 +1,6 @@
 /** Names for what a visitor takes home: safe on every system, and in a header that every browser reads. */
-import type { AssetId, Settings } from './validate.ts'
+import type { Settings } from './settings.ts'
+import type { AssetId } from './validate.ts'
 
 const EXTENSIONS: Record<string, string> = {
   'image/jpeg': 'jpg', 'image/png': 'png', 'image/webp': 'webp', 'image/gif': 'gif', 'image/heic': 'heic',

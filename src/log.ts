@@ -3,7 +3,8 @@
  * appears but as a short hash, and a value cannot break out of its line.
  */
 import { createHash } from 'node:crypto'
-import { LOG_LEVELS, type LinkRef, type LogLevel } from './validate.ts'
+import { LOG_LEVELS, type LogLevel } from './settings.ts'
+import type { LinkRef } from './validate.ts'
 
 export type Log = Record<LogLevel, (event: string, fields?: Record<string, unknown>) => void>
 

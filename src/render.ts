@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Link, List } from './immich.ts'
-import type { Details, Item, LinkRef, Settings, Visitor } from './validate.ts'
+import type { Settings } from './settings.ts'
+import type { Details, Item, LinkRef, Visitor } from './validate.ts'
 
 // ----------------------------------------------------------------------------------------------------------- templates
 
@@ -106,6 +107,8 @@ const path = (link: LinkRef, rest = ''): string =>
 export const linkPath = path
 
 export type Renderer = ReturnType<typeof createRenderer>
+/** What the two yeses of downloads come to. */
+export type May = { zip: boolean, download: boolean }
 export type PageKind = 'home' | 'password' | 'notice'
 
 /** The pages. `assets` is the path below which the static files of this version are. */
@@ -185,7 +188,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   }
 
   /** Everything that gallery.html and photo.html share: texts, addresses, and the skeleton for the script. */
-  function common (visitor: Visitor, ref: LinkRef, link: Link, list: List, zip: boolean, download: boolean) {
+  function common (visitor: Visitor, ref: LinkRef, link: Link, list: List, { zip, download }: May) {
     const { t, lang } = wording(visitor)
     const codes = list.items.map(item => 0x100 + step(item.ratio) + (item.video ? STEPS : 0))
     let skeleton = ''
@@ -225,7 +228,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     /** The first bytes of the gallery's page, which can be sent before the list is known. */
     galleryHead: (visitor: Visitor, ref: LinkRef, link: Link): string => parts.head!([head(visitor, ref, link)]),
     /** The gallery, or page `page` of it for those without script; undefined beyond the last page. */
-    gallery (visitor: Visitor, ref: LinkRef, link: Link, list: List, page: number, zip: boolean, download: boolean) {
+    gallery (visitor: Visitor, ref: LinkRef, link: Link, list: List, page: number, may: May) {
       const values = head(visitor, ref, link)
       const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES
       const to = FIRST_TILES + (page - 1) * MORE_TILES
@@ -239,7 +242,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       }))
       return parts.gallery!([{
         ...values,
-        ...common(visitor, ref, link, list, zip, download),
+        ...common(visitor, ref, link, list, may),
         sections,
         empty: list.items.length === 0,
         previous: page > 1 && path(ref, page > 2 ? `?page=${page - 1}` : ''),
@@ -247,7 +250,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       }])
     },
     /** The page of one photo or video. `details` where its description may be told. */
-    photo (visitor: Visitor, ref: LinkRef, link: Link, list: List, item: Item, zip: boolean, download: boolean, details?: Details) {
+    photo (visitor: Visitor, ref: LinkRef, link: Link, list: List, item: Item, may: May, details?: Details) {
       const n = list.items.indexOf(item)
       const caption = details?.description ?? ''
       const values = head(visitor, ref, link, item, caption)
@@ -255,7 +258,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       const media = `/share/${item.video ? 'video' : 'photo'}/${link.key}/${item.id}`
       return parts.photo!([{
         ...values,
-        ...common(visitor, ref, link, list, zip, download),
+        ...common(visitor, ref, link, list, may),
         caption,
         position: values.t.position!.replace('{n}', (n + 1).toLocaleString(values.lang))
           .replace('{total}', list.items.length.toLocaleString(values.lang)),
@@ -266,7 +269,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
         video: item.video && media,
         poster: `/share/photo/${link.key}/${item.id}/preview`,
         alt: caption || `${item.video ? values.t.video : values.t.photo} ${n + 1}`,
-        original: download && `/share/photo/${link.key}/${item.id}/original`,
+        original: may.download && `/share/photo/${link.key}/${item.id}/original`,
         at: n
       }])
     },

@@ -1,243 +1,77 @@
 /**
- * Listens, routes, and answers. A request flows one way: parsed by `validate`, allowed and answered by `immich`,
- * rendered or streamed here. `begin` is the one function that writes a status and headers.
+ * Listens, routes by hand, shuts down. A request flows one way: parsed by `validate`, allowed and answered by
+ * `immich`, rendered by `render`, and written by `answer`.
  */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
-import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, Refusal, unchanged, type Caller, type Body, type Immich, type Link, type List,
-  type Media, type MediaKind
-} from './immich.ts'
+  asText, begin, loadFiles, pump, rangeOf, send, sendText, between, type Answer, type Headers, type Text
+} from './answer.ts'
+import { disposition, downloadName, safeName } from './filename.ts'
+import { createImmich, Refusal, type Caller, type Link, type List, type Media, type MediaKind } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
-import { createRenderer, linkPath, ratioRules, type Renderer } from './render.ts'
+import { createRenderer, linkPath } from './render.ts'
+import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { strippedOriginal } from './strip.ts'
 import { cookieName, createGuessLimit, createSeal, UNLOCK_SECONDS } from './unlock.ts'
 import {
-  ConfigError, linkRef, loadSettings, parseAssetIds, parseForm, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId, type Item,
-  type LinkRef, type Route, type Settings, type Visitor
+  parseAssetIds, parseForm, parseLinkRef, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId, type Item,
+  type LinkRef, type Route, type Visitor
 } from './validate.ts'
 import { makeZip, planZip } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const NEWEST_TESTED_MAJOR = 3
+const HTML = 'text/html; charset=utf-8'
+/** What every browser shows at full resolution. */
+const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
-// ---------------------------------------------------------------------------------------------------------- the answer
+/** One request and all that belongs to it; `caller.signal` ends with the visitor's patience. */
+type Exchange = { request: IncomingMessage, response: ServerResponse, visitor: Visitor, caller: Required<Caller> }
 
-type Kind = 'page' | 'data' | 'media' | 'static'
-const CSP: Record<Kind, string> = {
-  page: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; " +
-    "font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-  data: "default-src 'none'; frame-ancestors 'none'; sandbox",
-  media: "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
-  static: "default-src 'none'"
-}
-type Answer = {
-  status: number
-  kind: Kind
-  /** the link whose content this is; without one, and for errors, nothing is kept anywhere */
-  link?: Link
-  headers?: Record<string, string | number | string[] | undefined>
-}
-
-/** `Cache-Control` for what a link shares: never past its end, never anywhere public where it has a password. */
-function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Settings): string {
-  if (kind === 'static' && status === 200) return 'public, max-age=31536000, immutable'
-  if (!link || (status >= 400 && status !== 416)) return 'no-store'
-  if (link.protected) return kind === 'media' ? 'private, max-age=3600' : 'private, no-store'
-  if (kind !== 'media') return 'no-cache'
-  const wanted = Object.entries(responseHeaders).find(([name]) => name.toLowerCase() === 'cache-control')?.[1] ?? 'no-cache'
-  if (link.expiresAt === undefined) return wanted
-  const left = Math.max(0, Math.floor((link.expiresAt - Date.now()) / 1000))
-  const capped = wanted.replace(/\bstale-[\w-]+=\d+|\bimmutable\b/gi, '').replace(/(max-?age=)"?(\d+)"?/gi,
-    (_, name, seconds) => `${name}${Math.min(left, Number(seconds))}`).split(',').map(part => part.trim()).filter(Boolean)
-  return [...capped, ...capped.some(part => /^max-age=/i.test(part)) ? [] : [`max-age=${left}`]].join(', ')
-}
-
-/** Writes status and headers: the only place of this program that does. */
-function begin (response: ServerResponse, answer: Answer, settings: Settings): void {
-  const { status, kind, link, headers } = answer
-  const open = link && !link.protected && status < 400
-  const own = Object.entries(open ? settings.responseHeaders : {})
-    .filter(([name, value]) => value && !(link?.expiresAt !== undefined && /^expires$/i.test(name)))
-  response.writeHead(status, Object.fromEntries(Object.entries({
-    ...Object.fromEntries(own.map(([name, value]) => [name.toLowerCase(), value])),
-    ...headers,
-    'cache-control': cacheControl(answer, settings),
-    'content-security-policy': CSP[kind],
-    'cross-origin-resource-policy': open && kind === 'media' ? 'cross-origin' : 'same-origin',
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-    'x-robots-tag': 'noindex, nofollow',
-    ...kind === 'page' && {
-      'cross-origin-opener-policy': 'same-origin',
-      'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-      'x-frame-options': 'DENY',
-      vary: 'accept, accept-encoding, accept-language, cookie'
-    },
-    ...kind === 'data' && { vary: 'accept-encoding, cookie' }
-  }).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '')))
-}
-
-// ------------------------------------------------------------------------------------------------------- static files
-
-const TYPES: Record<string, string> = {
-  js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', woff2: 'font/woff2'
-}
-/** Every file that is served, and what it is made of: ours, and lightgallery's own. No path of a visitor is opened. */
-const LIGHTGALLERY = 'node_modules/lightgallery'
-const PLUGINS = ['zoom', 'video', 'autoplay', 'fullscreen']
-const STATIC: Record<string, string[]> = {
-  'style.css': ['static/style.css'],
-  'gallery.js': ['static/gallery.js'],
-  'layout.js': ['static/layout.js'],
-  'lightbox.js': ['static/lightbox.js'],
-  'select.js': ['static/select.js'],
-  'lightbox.css': ['lightgallery', ...PLUGINS.map(name => `lg-${name}`)].map(name => `${LIGHTGALLERY}/css/${name}.css`)
-    .concat('static/lightbox.css'),
-  'lightgallery.js': [`${LIGHTGALLERY}/lightgallery.min.js`]
-    .concat(PLUGINS.map(name => `${LIGHTGALLERY}/plugins/${name}/lg-${name}.min.js`)),
-  'lg.woff2': [`${LIGHTGALLERY}/fonts/lg.woff2`],
-  'favicon.svg': ['static/favicon.svg']
-}
-
-type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
-const asText = (type: string, body: string | Buffer): Text => {
-  const raw = Buffer.from(body)
-  return { type, raw, etag: `W/"${createHash('sha256').update(raw).digest('base64url').slice(0, 20)}"` }
-}
-const compressors = { br: promisify(brotliCompress), gzip: promisify(gzip) }
-const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
-
-/** The text in the best encoding that the visitor takes, compressed at most once. */
-async function encoded (text: Text, { encodings }: Visitor): Promise<[body: Buffer, encoding?: string]> {
-  if (text.raw.length < 500) return [text.raw]
-  for (const name of ['br', 'gzip'] as const) {
-    if (encodings.has(name)) return [await (text[name] ??= compressors[name](text.raw, name === 'br' ? QUALITY : {})), name]
-  }
-  return [text.raw]
-}
-
-function loadStatic () {
-  const files = Object.entries(STATIC).map(([name, paths]) => {
-    const bodies = paths.map(path => readFileSync(new URL(path, ROOT)))
-    if (name === 'style.css') bodies.push(Buffer.from(ratioRules()))
-    if (name === 'lightbox.css') {
-      // of lightgallery's files only this font is served: its spinner is drawn by our own stylesheet
-      const css = String(bodies[0]).replace(/src: url[^;]*;/, 'src: url("lg.woff2");').replace(/url\("?\.\.[^)]*\)/g, 'none')
-      bodies[0] = Buffer.from(css)
-    }
-    const whole = Buffer.concat(bodies.flatMap((body, n) => n ? [Buffer.from('\n'), body] : [body]))
-    return [name, asText(TYPES[name.split('.').at(-1)!]!, whole)] as const
-  })
-  const version = createHash('sha256').update(files.map(([, { etag }]) => etag).join()).digest('hex').slice(0, 12)
-  return { version, files: new Map(files) }
-}
-
-// ---------------------------------------------------------------------------------------------------------- a request
-
-/** Reads a body of at most `limit` bytes; undefined where it is longer. */
-async function readBody (request: IncomingMessage, limit: number): Promise<string | undefined> {
+/** Reads a body of at most `limit` bytes; '' where it is longer. */
+async function readBody (request: IncomingMessage, limit: number): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    if ((size += chunk.length) > limit) return undefined
+    if ((size += chunk.length) > limit) return ''
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
 }
 
-/** A whole file cut down to the range that was asked for, where that can be had. */
-function rangeOf (media: Media, { range }: Visitor): Media {
-  if (!range || media.length === undefined) return media
-  const { body } = media
-  const part = resolveRange(range, media.length)
-  if (!part) return { ...media, status: 416, contentRange: `bytes */${media.length}` }
-  const { first, last } = part
-  const cut = { ...media, status: 206 as const, length: last - first + 1, contentRange: `bytes ${first}-${last}/${media.length}` }
-  if (Buffer.isBuffer(body)) return { ...cut, body: body.subarray(first, last + 1) }
-  return body ? { ...cut, body: limited(skipped(body, first), cut.length) } : cut
-}
-const skipped = (body: Body, first: number): Body => ({
-  cancel: body.cancel,
-  async read () {
-    for (let chunk; (chunk = await body.read());) {
-      const from = Math.min(first, chunk.length)
-      first -= from
-      if (from < chunk.length) return chunk.subarray(from)
-    }
-    return undefined
-  }
-})
-/** The first `length` bytes of a body. */
-const limited = (body: Body, length: number): Body => ({
-  cancel: body.cancel,
-  async read () {
-    const chunk = length > 0 ? await body.read() : undefined
-    const part = chunk?.subarray(0, length)
-    length -= part?.length ?? 0
-    return part
-  }
-})
-
-const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
-
 /** The server, not yet listening. */
 export function createProxy (settings: Settings, log: Log = createLog(settings.logLevel)) {
-  const immich: Immich = createImmich(settings, log)
-  const statics = loadStatic()
-  const assets = `/share/static/${statics.version}`
-  const renderer: Renderer = createRenderer(settings, ROOT, assets)
+  const { limits } = settings
+  const immich = createImmich(settings, log)
+  const { version, files } = loadFiles(ROOT)
+  const renderer = createRenderer(settings, ROOT, `/share/static/${version}`)
   const seal = createSeal(settings.secret)
-  const byVisitor = createGuessLimit(settings.limits.guessesPerVisitor, 60_000)
-  const byLink = createGuessLimit(settings.limits.guessesPerLink, 6_000)
+  const byVisitor = createGuessLimit(limits.guessesPerVisitor, 60_000)
+  const byLink = createGuessLimit(limits.guessesPerLink, 6_000)
   const pages = new WeakMap<Link, { list: List, texts: Map<string, Text> }>()
   let closing = false
   let zips = 0
 
-  type Exchange = {
-    request: IncomingMessage
-    response: ServerResponse
-    visitor: Visitor
-    /** ends with the visitor's patience */
-    caller: Required<Caller>
-  }
+  const page = ({ response, visitor }: Exchange, status: number, html: string, headers: Headers = {}, link?: Link) =>
+    sendText(response, visitor, { status, kind: 'page', headers, link }, asText(HTML, html), settings)
+  const json = ({ response, visitor }: Exchange, link: Link, body: string) =>
+    sendText(response, visitor, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body), settings)
 
-  const send = (response: ServerResponse, answer: Answer, body?: Buffer | string): void => {
-    begin(response, { ...answer, headers: { 'content-length': body === undefined ? undefined : Buffer.byteLength(body), ...answer.headers } }, settings)
-    response.end(response.req.method === 'HEAD' ? undefined : body)
-  }
-
-  async function sendText ({ response, visitor }: Exchange, answer: Answer, text: Text): Promise<void> {
-    const headers = { ...answer.headers, 'content-type': text.type, etag: answer.link?.protected || answer.status !== 200 ? undefined : text.etag }
-    if (headers.etag && unchanged({ etag: text.etag }, visitor)) return send(response, { ...answer, status: 304, headers: { etag: text.etag } })
-    const [body, encoding] = await encoded(text, visitor)
-    if (response.destroyed) return
-    send(response, { ...answer, headers: { ...headers, 'content-encoding': encoding } }, body)
-  }
-
-  const html = 'text/html; charset=utf-8'
-  const sendPage = (exchange: Exchange, status: number, page: string, headers = {}, link?: Link) =>
-    sendText(exchange, { status, kind: 'page', headers, ...link && { link } }, asText(html, page))
-
-  function notice (exchange: Exchange, status: number, name: 'notFound' | 'unavailable' | 'busy', headers = {}) {
-    if (!exchange.visitor.wantsHtml) return send(exchange.response, { status, kind: 'page', headers })
-    return sendPage(exchange, status, renderer.plain('notice', exchange.visitor, words =>
-      ({ title: words[`${name}Title`], text: words[`${name}Text`] })), headers)
+  function notice (exchange: Exchange, status: number, name: 'notFound' | 'unavailable' | 'busy', headers: Headers = {}) {
+    if (!exchange.visitor.wantsHtml) return send(exchange.response, { status, kind: 'page', headers }, settings)
+    const words = (words: Record<string, string>) => ({ title: words[`${name}Title`], text: words[`${name}Text`] })
+    return page(exchange, status, renderer.plain('notice', exchange.visitor, words), headers)
   }
 
   /** What everybody gets who asks for what is not there for them, whatever the reason. */
   function invalid (exchange: Exchange): void | Promise<void> {
     const custom = settings.customInvalidResponse
     const { response } = exchange
-    if (custom === null) { response.destroy(); return }
-    if (typeof custom === 'number') return send(response, { status: custom, kind: 'page' })
-    if (typeof custom === 'string') return send(response, { status: 302, kind: 'page', headers: { location: custom } })
-    return notice(exchange, 404, 'notFound')
+    if (custom === null) response.destroy()
+    else if (custom === false) return notice(exchange, 404, 'notFound')
+    else if (typeof custom === 'number') send(response, { status: custom, kind: 'page' }, settings)
+    else send(response, { status: 302, kind: 'page', headers: { location: custom } }, settings)
   }
 
   function refuse (exchange: Exchange, error: unknown): void | Promise<void> {
@@ -245,23 +79,21 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (response.headersSent || response.destroyed) { response.destroy(); return }
     if (!(error instanceof Refusal)) {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
-      return send(response, { status: 500, kind: 'page' })
+      return send(response, { status: 500, kind: 'page' }, settings)
     }
-    if (error.reason === 'unreachable') {
-      log.debug('refused', { reason: error.reason, detail: error.message })
-      return notice(exchange, 503, 'unavailable', { 'retry-after': 10 })
-    }
-    if (error.message.startsWith('stripMetadata')) log.warn('refused', { reason: error.message })
-    if (error.reason === 'busy') return notice(exchange, 503, 'busy', { 'retry-after': 5 })
+    const { reason, message } = error
+    if (message !== reason) log[message.startsWith('stripMetadata') ? 'warn' : 'debug']('refused', { reason: message })
+    if (reason === 'unreachable') return notice(exchange, 503, 'unavailable', { 'retry-after': 10 })
+    if (reason === 'busy') return notice(exchange, 503, 'busy', { 'retry-after': 5 })
     return invalid(exchange)
   }
 
   /** The link, opened with the visitor's unlock where there is one. Throws a Refusal. */
-  function open (ref: LinkRef, visitor: Visitor): Promise<Link> {
+  async function open (ref: LinkRef, visitor: Visitor): Promise<Link> {
     if ('slug' in ref && !settings.allowSlugLinks) throw new Refusal('missing')
     return immich.open(ref, seal.open(ref, visitor.cookies))
   }
-  /** The link and the item of it that an address names: no item is used that did not come from here. */
+  /** The item of a link that an address names: no item is used that did not come from here or from the list itself. */
   async function find (ref: LinkRef, id: AssetId, visitor: Visitor): Promise<{ link: Link, list: List, item: Item }> {
     const link = await open(ref, visitor)
     const list = await immich.list(link)
@@ -269,75 +101,57 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (!item) throw new Refusal('missing')
     return { link, list, item }
   }
-  const isMotionPart = (item: Item) => item.motion === item.id
-  const mayDownload = (link: Link) => link.allowDownload
-  const mayZip = (link: Link) => settings.allowDownloadAll !== 0 && link.allowDownload
+  /** The same, of what has a picture: not the video part of a motion photo, which is there to be played. */
+  async function findPicture (ref: LinkRef, id: AssetId, visitor: Visitor) {
+    const found = await find(ref, id, visitor)
+    if (found.item.motion === id) throw new Refusal('missing')
+    return found
+  }
+  const may = (link: Link) => ({ zip: settings.allowDownloadAll !== 0 && link.allowDownload, download: link.allowDownload })
 
-  // -------------------------------------------------------------------------------------------------------- the routes
+  // ------------------------------------------------------------------------------------------------ images and videos
 
-  async function sendMedia (exchange: Exchange, link: Link, media: Media, headers: Answer['headers'] = {}): Promise<void> {
-    const { response } = exchange
-    const { body } = media
-    if (response.destroyed) { if (body && 'read' in body) body.cancel(); return }
-    const attachment = media.type === 'application/octet-stream' ? { 'content-disposition': disposition('file.bin') } : {}
+  async function sendMedia ({ request, response }: Exchange, link: Link, media: Media, name?: string): Promise<void> {
+    const { body, status, type } = media
+    const stream = body && 'read' in body ? body : undefined
+    if (response.destroyed) return stream?.cancel()
+    const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
+    const bodiless = status === 304 || status === 416
     begin(response, {
-      status: media.status,
-      kind: 'media',
-      link,
+      status, kind: 'media', link,
       headers: {
-        'content-type': media.status === 304 || media.status === 416 ? undefined : media.type,
-        'content-length': media.status === 416 ? 0 : media.status === 304 ? undefined : media.length,
-        'content-range': media.contentRange,
-        'accept-ranges': 'bytes',
-        etag: media.etag,
-        'last-modified': media.modified,
-        ...attachment,
-        ...headers
+        'content-type': bodiless ? undefined : type,
+        'content-length': status === 416 ? 0 : status === 304 ? undefined : media.length,
+        'content-range': media.contentRange, 'accept-ranges': 'bytes', etag: media.etag, 'last-modified': media.modified,
+        'content-disposition': attached !== undefined && !bodiless ? disposition(attached) : undefined
       }
     }, settings)
-    if (!body || media.status === 304 || exchange.request.method === 'HEAD') response.end()
-    else if ('read' in body) await pump(response, body)
+    if (bodiless || request.method === 'HEAD') { stream?.cancel(); response.end() } else if (stream) await pump(response, stream)
     else response.end(body)
   }
 
-  /** Sends a stream as fast as the visitor takes it; where it fails, so does the visitor's transfer. */
-  async function pump (response: ServerResponse, body: Body): Promise<void> {
-    let wake = () => {}
-    response.on('drain', () => wake())
-    response.on('close', () => { wake(); body.cancel() })
-    for (let chunk; (chunk = await body.read()) && !response.destroyed;) {
-      if (!response.write(chunk)) await new Promise<void>(resolve => { wake = resolve })
-      if (response.destroyed) return
-    }
-    response.end()
-  }
-
-  /** Which of Immich's images answers for a size: full resolution where a browser shows it and both say yes. */
-  async function imageKind (link: Link, item: Item, size: MediaKind, caller: Caller): Promise<MediaKind> {
-    if (size === 'thumbnail' || size === 'preview') return size
-    const originals = mayDownload(link) && settings.downloadOriginalPhoto
-    if (size === 'original') return originals ? 'original' : 'preview'
-    if (!originals || item.video) return 'preview'
-    const { type } = await immich.details(link, item, caller)
-    return DISPLAYABLE.has(type) ? 'original' : 'fullsize'
-  }
-
+  /** Full resolution where a browser shows it and both say yes, else Immich's own full size, else the preview. */
   async function image (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
     const { visitor, caller, request } = exchange
-    if (size === 'original' && !mayDownload(link)) throw new Refusal('missing')
     const head = request.method === 'HEAD'
-    const kind = await imageKind(link, item, size, caller)
-    const fetchKind = async (kind: MediaKind): Promise<Media> => {
+    const media = async (kind: MediaKind): Promise<Media> => {
       if (kind !== 'original' || !settings.stripMetadata) return immich.media(kind, link, item, visitor, caller, head)
       return rangeOf(await strippedOriginal(immich, link, item, caller, head), visitor)
     }
+    if (size === 'thumbnail' || size === 'preview') return sendMedia(exchange, link, await media(size))
+    if (size === 'original' && !link.allowDownload) throw new Refusal('missing')
+    const originals = link.allowDownload && settings.downloadOriginalPhoto
+    if (size === 'original') {
+      const given = await media(originals ? 'original' : 'preview')
+      return sendMedia(exchange, link, given, downloadName(settings, item.id, link.showMetadata ? given.name : '', given.type))
+    }
+    if (!originals || item.video) return sendMedia(exchange, link, await media('preview'))
+    const { type } = await immich.details(link, item, caller)
     // a full size that Immich does not have is a redirect to the preview, which is a refusal here
-    const media = await fetchKind(kind).catch(error => {
-      if (kind === 'fullsize' && error instanceof Refusal && error.reason === 'missing') return fetchKind('preview')
+    return sendMedia(exchange, link, await media(DISPLAYABLE.has(type) ? 'original' : 'fullsize').catch(error => {
+      if (error instanceof Refusal && error.reason === 'missing') return media('preview')
       throw error
-    })
-    await sendMedia(exchange, link, media, size === 'original' && media.status < 300
-      ? { 'content-disposition': disposition(downloadName(settings, item.id, link.showMetadata ? media.name : '', media.type)) } : {})
+    }))
   }
 
   async function video (exchange: Exchange, link: Link, item: Item): Promise<void> {
@@ -346,25 +160,12 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     await sendMedia(exchange, link, await immich.media('playback', link, item, visitor, caller, request.method === 'HEAD'))
   }
 
-  /** The rendered page, made and compressed once for as long as link and list stay the same. */
-  function page (link: Link, list: List, name: string, render: () => string | undefined): Text | undefined {
-    let known = pages.get(link)
-    if (known?.list !== list || known.texts.size > 50) pages.set(link, known = { list, texts: new Map() })
-    let text = known.texts.get(name)
-    if (!text) {
-      const rendered = render()
-      if (rendered === undefined) return undefined
-      known.texts.set(name, text = asText(html, rendered))
-    }
-    return text
-  }
+  // ----------------------------------------------------------------------------------------------------------- pages
 
-  const password = (exchange: Exchange, ref: LinkRef, status: number, problem: string, headers = {}) =>
-    sendPage(exchange, status, renderer.plain('password', exchange.visitor, words => ({
-      title: words.passwordTitle,
-      ...ref,
-      problem: problem && words[problem]?.replace('{n}', String(Math.ceil(Number((headers as Answer['headers'])!['retry-after'] ?? 0) / 60)))
-    })), headers)
+  const password = (exchange: Exchange, ref: LinkRef, status: number, problem = '', seconds?: number) =>
+    page(exchange, status, renderer.plain('password', exchange.visitor, words => ({
+      title: words.passwordTitle, ...ref, problem: words[problem]?.replace('{n}', String(Math.ceil((seconds ?? 0) / 60)))
+    })), { 'retry-after': seconds })
 
   /** A page of the link, or the password page where it is locked. */
   async function withLink (exchange: Exchange, ref: LinkRef, then: (link: Link) => Promise<void>): Promise<void> {
@@ -372,143 +173,138 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       if (error instanceof Refusal && error.reason === 'locked') return undefined
       throw error
     })
-    return link ? then(link) : password(exchange, ref, 200, '')
+    return link ? then(link) : password(exchange, ref, 200)
   }
 
   async function gallery (exchange: Exchange, ref: LinkRef, link: Link, number: number): Promise<void> {
-    const { visitor } = exchange
+    const { visitor, response } = exchange
     const list = await immich.list(link)
-    const [only] = list.items
-    if (only && list.items.length === 1) {
-      if (!only.video && !settings.singleImageGallery) return image(exchange, link, only, only.duration > 0 ? 'fullsize' : 'preview')
-      if (only.video && !settings.singleVideoGallery) return video(exchange, link, only)
+    const only = list.items.length === 1 ? list.items[0] : undefined
+    if (only?.video && !settings.singleVideoGallery) return video(exchange, link, only)
+    if (only && !only.video && !settings.singleImageGallery) {
+      return image(exchange, link, only, only.duration > 0 ? 'fullsize' : 'preview')
     }
-    const name = JSON.stringify([ref, visitor.languages[0], visitor.languages, visitor.base, number])
-    const text = page(link, list, name, () => renderer.gallery(visitor, ref, link, list, number, mayZip(link), mayDownload(link)))
-    if (!text) throw new Refusal('missing')
-    await sendText(exchange, { status: 200, kind: 'page', link }, text)
+    let known = pages.get(link)
+    // rendered and compressed once for as long as link and list stay the same; bounded, for a host name can be made up
+    if (known?.list !== list || known.texts.size > 50) pages.set(link, known = { list, texts: new Map() })
+    const name = JSON.stringify([ref, visitor.languages, visitor.base, number])
+    let text = known.texts.get(name)
+    if (!text) {
+      const html = renderer.gallery(visitor, ref, link, list, number, may(link))
+      if (html === undefined) throw new Refusal('missing')
+      known.texts.set(name, text = asText(HTML, html))
+    }
+    await sendText(response, visitor, { status: 200, kind: 'page', link }, text, settings)
   }
 
-  async function photo (exchange: Exchange, ref: LinkRef, link: Link, id: AssetId): Promise<void> {
+  async function photo (exchange: Exchange, ref: LinkRef, id: AssetId): Promise<void> {
     const { visitor, caller } = exchange
-    const list = await immich.list(link)
-    const item = list.byId.get(id)
-    if (!item || isMotionPart(item)) throw new Refusal('missing')
-    const details = link.showMetadata && settings.showMetadata.description ? await immich.details(link, item, caller) : undefined
-    const text = renderer.photo(visitor, ref, link, list, item, mayZip(link), mayDownload(link), details)
-    await sendPage(exchange, 200, text, {}, link)
+    const { link, list, item } = await findPicture(ref, id, visitor)
+    const told = link.showMetadata && settings.showMetadata.description
+    const details = told ? await immich.details(link, item, caller) : undefined
+    await page(exchange, 200, renderer.photo(visitor, ref, link, list, item, may(link), details), {}, link)
   }
 
   async function unlock (exchange: Exchange): Promise<void> {
-    const { request, response, visitor } = exchange
-    const body = await readBody(request, 4096)
-    const form = parseForm(body ?? '', request.headers['content-type'] ?? '')
-    const ref = form.has('key') ? linkRef(form.get('key')) : linkRef('', form.get('slug') ?? '')
+    const { request, response, visitor: { address, secure } } = exchange
+    const form = parseForm(await readBody(request, 4096), request.headers['content-type'] ?? '')
+    const ref = parseLinkRef(form.get('key'), form.get('slug'))
     if (!ref || ('slug' in ref && !settings.allowSlugLinks)) throw new Refusal('missing')
     const given = parsePassword(form.get('password'))
-    const link = linkName(ref)
     if (!given) return password(exchange, ref, 401, 'wrongPassword')
-    const names = [[byLink, link], [byVisitor, `${visitor.address} ${link}`]] as const
-    const taken: typeof names[number][] = []
-    const giveBack = () => taken.forEach(([limit, name]) => limit.giveBack(name))
-    for (const [limit, name] of names) {
+    const link = linkName(ref)
+    const taken: (() => void)[] = []
+    const giveBack = () => taken.forEach(give => give())
+    for (const [limit, name] of [[byLink, link], [byVisitor, `${address} ${link}`]] as const) {
       const wait = limit.take(name)
       if (wait > 0) {
         giveBack()
-        log.warn('unlock refused', { address: visitor.address, link, reason: 'too many' })
-        return password(exchange, ref, 429, 'tooMany', { 'retry-after': Math.ceil(wait / 1000) })
+        log.warn('unlock refused', { address, link, reason: 'too many' })
+        return password(exchange, ref, 429, 'tooMany', Math.ceil(wait / 1000))
       }
-      taken.push([limit, name])
+      taken.push(() => limit.giveBack(name))
     }
     try {
-      const { link: unlocked, token } = await immich.unlock(ref, given)
+      const { link: { key, slug }, token } = await immich.unlock(ref, given)
       giveBack()
-      log.info('unlocked', { address: visitor.address, link })
+      log.info('unlocked', { address, link })
       // for the key that media addresses carry, and for the slug where the link has one
-      const refs: LinkRef[] = [{ key: unlocked.key }, ...unlocked.slug ? [{ slug: unlocked.slug }] : []]
-      send(response, {
-        status: 303,
-        kind: 'page',
-        headers: {
-          location: linkPath(ref),
-          'set-cookie': refs.map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; Path=/; Max-Age=${UNLOCK_SECONDS}; ` +
-            `HttpOnly; SameSite=Lax${visitor.secure ? '; Secure' : ''}`)
-        }
-      })
+      const cookies = [{ key }, ...slug ? [{ slug }] : []].map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ` +
+        `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`)
+      send(response, { status: 303, kind: 'page', headers: { location: linkPath(ref), 'set-cookie': cookies } }, settings)
     } catch (error) {
       if (!(error instanceof Refusal) || error.reason !== 'wrong password') { giveBack(); throw error }
-      log.warn('unlock refused', { address: visitor.address, link, reason: 'wrong password' })
+      log.warn('unlock refused', { address, link, reason: 'wrong password' })
       return password(exchange, ref, 401, 'wrongPassword')
     }
   }
 
-  async function zip (exchange: Exchange, ref: LinkRef): Promise<void> {
-    const { request, response, visitor, caller } = exchange
+  async function zip ({ request, response, visitor, caller }: Exchange, ref: LinkRef): Promise<void> {
     const link = await open(ref, visitor)
-    if (!mayZip(link)) throw new Refusal('missing')
-    const list = await immich.list(link)
-    let { items } = list
-    if (request.method === 'POST') {
-      const body = await readBody(request, 4 * 1024 * 1024)
-      const form = parseForm(body ?? '', request.headers['content-type'] ?? '')
+    if (!may(link).zip) throw new Refusal('missing')
+    let { items } = await immich.list(link)
+    const whole = request.method !== 'POST'
+    if (!whole) {
+      const form = parseForm(await readBody(request, 4 * 1024 * 1024), request.headers['content-type'] ?? '')
       const ids = new Set(parseAssetIds(form.get('assets')))
       items = items.filter(({ id }) => ids.has(id))
       if (items.length !== ids.size) throw new Refusal('missing')
     }
     if (items.length === 0) throw new Refusal('missing')
-    if (zips >= settings.limits.zips) throw new Refusal('busy')
+    if (zips >= limits.zips) throw new Refusal('busy')
     zips++
     response.on('close', () => zips--)
-    const plan = await planZip(immich, settings, link, items, items === list.items, caller)
+    const plan = await planZip(immich, settings, link, items, whole, caller)
     if (response.destroyed) return
     const { length, etag } = plan
-    const ranged = length !== undefined && visitor.range && (visitor.ifRange === undefined || visitor.ifRange === etag as string)
-    const part = ranged ? resolveRange(visitor.range!, length) : undefined
-    const name = safeName((settings.showGalleryTitle && link.title) || 'photos')
+    const range = visitor.ifRange === undefined || visitor.ifRange as string === etag ? visitor.range : undefined
+    const part = range && length !== undefined ? resolveRange(range, length) : undefined
+    const status = part ? 206 : range && length !== undefined ? 416 : 200
     begin(response, {
-      status: part ? 206 : ranged ? 416 : 200,
-      kind: 'data',
+      status, kind: 'data',
       headers: {
-        'cache-control': undefined,
         'content-type': 'application/zip',
-        'content-disposition': disposition(`${name}.zip`),
-        'content-length': part ? part.last - part.first + 1 : ranged ? 0 : length,
-        'content-range': part ? `bytes ${part.first}-${part.last}/${length}` : ranged ? `bytes */${length}` : undefined,
+        'content-disposition': disposition(`${safeName((settings.showGalleryTitle && link.title) || 'photos')}.zip`),
+        'content-length': part ? part.last - part.first + 1 : status === 416 ? 0 : length,
+        'content-range': part ? `bytes ${part.first}-${part.last}/${length}` : status === 416 ? `bytes */${length}` : undefined,
         ...length !== undefined && { 'accept-ranges': 'bytes', etag }
       }
     }, settings)
-    if (request.method === 'HEAD' || (ranged && !part)) { response.end(); return }
+    if (request.method === 'HEAD' || status === 416) { response.end(); return }
+    const name = linkName(ref)
+    log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
     const body = makeZip(immich, settings, link, plan, caller)
-    log.info('zip', { link: linkName(ref), files: plan.entries.length, bytes: length, from: part?.first })
-    await pump(response, part ? limited(skipped(body, part.first), part.last - part.first + 1) : body).catch(error => {
-      log.warn('zip broken off', { link: linkName(ref), reason: (error as Error).message })
+    await pump(response, part ? between(body, part.first, part.last) : body).catch(error => {
+      log.warn('zip broken off', { link: name, reason: (error as Error).message })
       response.destroy()
     })
   }
 
-  const json = (exchange: Exchange, link: Link, body: string) =>
-    sendText(exchange, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body))
+  // ---------------------------------------------------------------------------------------------------------- routes
 
+  const plain = (status: number, headers: Headers = {}): Answer =>
+    ({ status, kind: 'data', headers: { 'content-type': 'text/plain', ...headers } })
   const routes: { [Name in Route['name']]: (exchange: Exchange, route: Extract<Route, { name: Name }>) => unknown } = {
     home: exchange => settings.showHomePage
-      ? sendPage(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle }))) : invalid(exchange),
+      ? page(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle })))
+      : invalid(exchange),
     async health ({ response }) {
       const well = !closing && await immich.ping()
-      send(response, { status: well ? 200 : 503, kind: 'data', headers: { 'content-type': 'text/plain', ...!well && { 'retry-after': 10 } } }, well ? 'ok' : 'unavailable')
+      send(response, well ? plain(200) : plain(503, { 'retry-after': 10 }), settings, well ? 'ok' : 'unavailable')
     },
-    robots: ({ response }) => send(response, { status: 200, kind: 'data', headers: { 'content-type': 'text/plain' } }, 'User-agent: *\nDisallow: /\n'),
-    favicon: exchange => routes.static(exchange, { name: 'static', version: statics.version, file: 'favicon.svg' }),
-    static (exchange, { version, file }) {
-      const text = version === statics.version ? statics.files.get(file) : undefined
-      return text ? sendText(exchange, { status: 200, kind: 'static' }, text) : invalid(exchange)
+    robots: ({ response }) => send(response, plain(200), settings, 'User-agent: *\nDisallow: /\n'),
+    favicon: exchange => routes.static(exchange, { name: 'static', version, file: 'favicon.svg' }),
+    static (exchange, { version: asked, file }) {
+      const text = asked === version ? files.get(file) : undefined
+      if (!text) return invalid(exchange)
+      return sendText(exchange.response, exchange.visitor, { status: 200, kind: 'static' }, text, settings)
     },
-    unlock: exchange => unlock(exchange),
-    page: (exchange, { link: ref, page }) => withLink(exchange, ref, link => gallery(exchange, ref, link, page)),
-    item: (exchange, { link: ref, id }) => withLink(exchange, ref, link => photo(exchange, ref, link, id)),
-    zip: (exchange, { link: ref }) => zip(exchange, ref),
+    unlock,
+    page: (exchange, { link, page }) => withLink(exchange, link, opened => gallery(exchange, link, opened, page)),
+    item: (exchange, { link, id }) => withLink(exchange, link, () => photo(exchange, link, id)),
+    zip: (exchange, { link }) => zip(exchange, link),
     async image (exchange, { link: ref, id, size }) {
-      const { link, item } = await find(ref, id, exchange.visitor)
-      if (isMotionPart(item)) throw new Refusal('missing')
+      const { link, item } = await findPicture(ref, id, exchange.visitor)
       await image(exchange, link, item, size)
     },
     async video (exchange, { link: ref, id }) {
@@ -516,8 +312,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       await video(exchange, link, item)
     },
     async meta (exchange, { link: ref, id }) {
-      const { link, item } = await find(ref, id, exchange.visitor)
-      if (isMotionPart(item)) throw new Refusal('missing')
+      const { link, item } = await findPicture(ref, id, exchange.visitor)
       const told = link.showMetadata ? renderer.meta(link, await immich.details(link, item, exchange.caller)) : {}
       await json(exchange, link, JSON.stringify(told))
     },
@@ -528,7 +323,6 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       await json(exchange, link, body)
     }
   }
-  const POSTS = new Set<Route['name']>(['unlock', 'zip'])
 
   async function handle (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visitor = parseVisitor(request.headers, request.socket.remoteAddress ?? '', settings)
@@ -537,30 +331,30 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const exchange: Exchange = { request, response, visitor, caller: { lane: visitor.address, signal: gone.signal } }
     try {
       const route = parseRoute(request.url ?? '')
-      const method = request.method === 'HEAD' ? 'GET' : request.method
-      const fits = route && (method === 'POST' ? POSTS.has(route.name) : method === 'GET' && route.name !== 'unlock')
-      if (!fits) return await invalid(exchange)
+      const posts = route?.name === 'unlock' ? ['POST'] : route?.name === 'zip' ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD']
+      if (!route || !posts.includes(request.method!)) return await invalid(exchange)
       await (routes[route.name] as (exchange: Exchange, route: Route) => unknown)(exchange, route)
     } catch (error) {
       if (!gone.signal.aborted) await refuse(exchange, error)
     }
   }
 
-  const server = createServer({ keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
-    (request, response) => {
-      response.on('error', () => {})
-      handle(request, response).catch(error => {
-        log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
-        response.destroy()
-      })
+  // a reverse proxy keeps its connections for 60 to 75 s: closing one before it does would lose a request
+  const options = { keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000, maxHeaderSize: 16_384 }
+  const server = createServer(options, (request, response) => {
+    response.on('error', () => {})
+    handle(request, response).catch(error => {
+      log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
+      response.destroy()
     })
-  server.maxConnections = settings.limits.connections
-  server.setTimeout(settings.limits.visitorTimeout * 1000)
+  })
+  server.maxConnections = limits.connections
+  server.setTimeout(limits.visitorTimeout * 1000)
   return {
     server,
     immich,
     /** Takes no new connections, lets running transfers end for a while, then ends them. */
-    async close (seconds = settings.limits.shutdown): Promise<void> {
+    async close (seconds = limits.shutdown): Promise<void> {
       closing = true
       const closed = new Promise(resolve => server.close(resolve))
       server.closeIdleConnections()
@@ -582,17 +376,17 @@ async function start (): Promise<void> {
     return
   }
   const log = createLog(settings.logLevel)
-  const proxy = createProxy(settings, log)
+  const { server, immich, close } = createProxy(settings, log)
   for (const notice of settings.notices) log.warn('configuration', { notice })
-  proxy.server.on('error', (error: NodeJS.ErrnoException) => {
+  server.on('error', (error: NodeJS.ErrnoException) => {
     const advice = error.code === 'EADDRINUSE' ? 'another program listens there: choose another IPP_PORT' : undefined
     log.error('cannot listen', { address: `${settings.host}:${settings.port}`, failed: error.message, advice })
     process.exitCode = 1
   })
-  proxy.server.listen(settings.port, settings.host, async () => {
-    const { port } = proxy.server.address() as AddressInfo
+  server.listen(settings.port, settings.host, async () => {
+    const { port } = server.address() as AddressInfo
     log.info('listening', { port, immich: settings.immichUrl, configuration: settings.changed })
-    const version = await proxy.immich.version().catch(() => undefined)
+    const version = await immich.version().catch(() => undefined)
     if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
     log.info('Immich found', { version: version.join('.') })
     const [major, minor] = version
@@ -600,7 +394,7 @@ async function start (): Promise<void> {
     if (major > NEWEST_TESTED_MAJOR) log.warn('this Immich is newer than any that was tested', { newest: NEWEST_TESTED_MAJOR })
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => { log.info('stopping', { signal }); proxy.close().then(() => process.exit(0)) })
+    process.on(signal, () => { log.info('stopping', { signal }); close().then(() => process.exit(0)) })
   }
 }
 

@@ -15,7 +15,8 @@ import yazl from 'yazl'
 import { downloadName } from './filename.ts'
 import { Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind } from './immich.ts'
 import { strippedOriginal } from './strip.ts'
-import type { AssetId, Item, Settings } from './validate.ts'
+import type { Settings } from './settings.ts'
+import type { AssetId, Item } from './validate.ts'
 
 // yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time. Node's own
 // gives the same numbers, and costs a tenth.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigError, loadSettings } from '../src/validate.ts'
+import { ConfigError, loadSettings } from '../src/settings.ts'
 import { HTML, ROOT, start } from './helpers.ts'
 
 const env = { IMMICH_URL: 'http://immich:2283' }
@@ -58,13 +58,14 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
     [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes integer from 1'],
     [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes boolean'],
     [{ ipp: { responseHeaders: { 'X-A': 1 } } }, 'ipp.responseHeaders.X-A: got 1, takes string'],
-    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A": "x", takes a header\'s name and value'],
-    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'takes a header\'s name and value'],
-    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes false, a status, an http(s) address or null'],
+    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A", takes string as ^[!#'],
+    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes string as ^['],
+    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes boolean or integer or string or null from 200 to 599 as ^https?:'],
+    [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
     [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes an address or a range such as 10.0.0.0/8'],
     [{ ipp: [] }, 'ipp: got [], takes object'],
-    [[], 'CONFIG: got array, takes an object']
+    [[], 'configuration: got [], takes object']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
   for (const [name, value, takes] of [
     ['IPP_PORT', 'http', 'takes a port from 0 to 65535'], ['IPP_HOST', 'localhost', 'takes an IP address'], ['IPP_SECRET', 'short', 'takes 16 characters or more'],

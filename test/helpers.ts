@@ -4,7 +4,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
 import { createProxy } from '../src/server.ts'
 import type { Log } from '../src/log.ts'
-import { loadSettings } from '../src/validate.ts'
+import { loadSettings } from '../src/settings.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich, type Library, type Version } from './standin.ts'
 

@@ -148,11 +148,11 @@ test('a visitor who leaves before Immich answers frees it too', async () => {
   const { library, path } = bigVideo()
   const run = await start({ library })
   await run.get(path, { headers: { range: 'bytes=0-0' } })
-  for (const hanging of [/playback/, /thumbnail/]) {
+  for (const hanging of [/playback/, /original/]) {
     run.immich.asked.length = 0
     run.immich.fault = ({ path }) => hanging.test(path) ? { hang: true } : undefined
     const socket = run.socket()
-    socket.write(`GET ${hanging.source === 'playback' ? path : path.replace('video', 'photo') + '/thumbnail'} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    socket.write(`GET ${hanging.source === 'playback' ? path : path.replace('video', 'photo') + '/original'} HTTP/1.1\r\nhost: x\r\n\r\n`)
     await until(() => run.immich.asked.length === 1, 'the request')
     socket.destroy()
     await until(() => run.immich.asked[0]!.closed, 'the request to be given up')

@@ -194,7 +194,7 @@ test('the shapes: one door, one writer of headers', () => {
     .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')] as const)
   const where = (pattern: RegExp) => sources.flatMap(([file, source]) => [...source.matchAll(pattern)].map(() => file))
   assert.deepEqual(where(/\bfetch\s*\(/g), ['immich.ts'])
-  assert.deepEqual(where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g), ['server.ts'])
+  assert.deepEqual(where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g), ['answer.ts'])
   assert.deepEqual(where(/node:https|from 'undici'|\bXMLHttpRequest\b|\bWebSocket\b/g), [])
   assert.deepEqual(where(/x-api-key|apiKey|Authorization/gi), [])
 })

@@ -1,0 +1,166 @@
+/**
+ * How everything is answered. `begin` is the one function that writes a status and headers; what it must not say, for
+ * a link with a password or one that ends, is decided here and nowhere else.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import { unchanged, type Body, type Link, type Media } from './immich.ts'
+import { ratioRules } from './render.ts'
+import type { Settings } from './settings.ts'
+import { resolveRange, type Visitor } from './validate.ts'
+
+type Kind = 'page' | 'data' | 'media' | 'static'
+const CSP: Record<Kind, string> = {
+  page: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
+    "connect-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+  data: "default-src 'none'; frame-ancestors 'none'; sandbox",
+  media: "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+  static: "default-src 'none'"
+}
+const ALWAYS = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
+const PAGE = {
+  'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  vary: 'accept, accept-encoding, accept-language, cookie'
+}
+export type Headers = Record<string, string | number | string[] | undefined>
+/** `link` is the one whose content this is: without one, and for errors, nothing is kept anywhere. */
+export type Answer = { status: number, kind: Kind, link?: Link | undefined, headers?: Headers }
+
+/** `Cache-Control` for what a link shares: never past its end, never anywhere public where it has a password. */
+function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Settings): string {
+  if (kind === 'static' && status < 400) return 'public, max-age=31536000, immutable'
+  if (!link || (status >= 400 && status !== 416)) return 'no-store'
+  if (link.protected) return kind === 'media' ? 'private, max-age=3600' : 'private, no-store'
+  if (kind !== 'media') return 'no-cache'
+  const own = Object.entries(responseHeaders).find(([name]) => name.toLowerCase() === 'cache-control')
+  const wanted = own?.[1] || 'no-cache'
+  if (link.expiresAt === undefined) return wanted
+  const left = Math.max(0, Math.floor((link.expiresAt - Date.now()) / 1000))
+  const parts = wanted.split(',').map(part => part.trim()).filter(part => !/^(immutable|stale-.*|)$/i.test(part))
+    .map(part => part.replace(/(max-?age=)"?(\d+)"?/i, (_, name, seconds) => name + Math.min(left, Number(seconds))))
+  return [...parts, ...parts.some(part => /^max-age=/i.test(part)) ? [] : [`max-age=${left}`]].join(', ')
+}
+
+/** Writes status and headers: the only place of this program that does. */
+export function begin (response: ServerResponse, answer: Answer, settings: Settings): void {
+  const { status, kind, link } = answer
+  const open = link !== undefined && !link.protected && status < 400
+  const headers: Headers = {}
+  for (const [name, value] of open ? Object.entries(settings.responseHeaders) : []) {
+    if (link?.expiresAt === undefined || !/^expires$/i.test(name)) headers[name.toLowerCase()] = value
+  }
+  Object.assign(headers, answer.headers, ALWAYS, kind === 'page' && PAGE, kind === 'data' && { vary: 'accept-encoding, cookie' })
+  headers['cache-control'] = cacheControl(answer, settings)
+  headers['content-security-policy'] = CSP[kind]
+  headers['cross-origin-resource-policy'] = open && kind === 'media' ? 'cross-origin' : 'same-origin'
+  for (const name in headers) if (headers[name] === undefined || headers[name] === '') delete headers[name]
+  response.writeHead(status, headers as Record<string, string>)
+}
+
+/** A whole answer, in one write. */
+export function send (response: ServerResponse, answer: Answer, settings: Settings, body?: Buffer | string): void {
+  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+  begin(response, { ...answer, headers: { ...length, ...answer.headers } }, settings)
+  response.end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+// ------------------------------------------------------------------------------------------------------ texts and files
+
+/** A page, a list or a static file: compressed at most once in each way. */
+export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
+export function asText (type: string, body: string | Buffer): Text {
+  const raw = Buffer.from(body)
+  return { type, raw, etag: `W/"${createHash('sha256').update(raw).digest('base64url').slice(0, 20)}"` }
+}
+const [brotli, deflate] = [promisify(brotliCompress), promisify(gzip)]
+const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
+
+/** Sends a text in the best encoding that the visitor takes, or says that it has not changed. */
+export async function sendText (
+  response: ServerResponse, visitor: Visitor, answer: Answer, text: Text, settings: Settings
+): Promise<void> {
+  const etag = answer.link?.protected || answer.status !== 200 ? undefined : text.etag
+  if (etag && unchanged({ etag }, visitor)) return send(response, { ...answer, status: 304, headers: { etag } }, settings)
+  const small = text.raw.length < 500
+  const encoding = small ? undefined : (['br', 'gzip'] as const).find(name => visitor.encodings.has(name))
+  const body = encoding === 'br' ? await (text.br ??= brotli(text.raw, QUALITY))
+    : encoding === 'gzip' ? await (text.gzip ??= deflate(text.raw)) : text.raw
+  if (response.destroyed) return
+  const headers = { ...answer.headers, 'content-type': text.type, 'content-encoding': encoding, etag }
+  send(response, { ...answer, headers }, settings, body)
+}
+
+const TYPES: Record<string, string> = {
+  js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', woff2: 'font/woff2'
+}
+const LIGHTGALLERY = 'node_modules/lightgallery'
+const PLUGINS = ['zoom', 'video', 'autoplay', 'fullscreen']
+/** Every file that is served, and what it is made of: ours, and lightgallery's own. No path of a visitor is opened. */
+const FILES: [name: string, ...paths: string[]][] = [
+  ['style.css', 'static/style.css'], ['gallery.js', 'static/gallery.js'], ['layout.js', 'static/layout.js'],
+  ['lightbox.js', 'static/lightbox.js'], ['select.js', 'static/select.js'], ['favicon.svg', 'static/favicon.svg'],
+  ['lightbox.css', `${LIGHTGALLERY}/css/lightgallery.css`, ...PLUGINS.map(name => `${LIGHTGALLERY}/css/lg-${name}.css`),
+    'static/lightbox.css'],
+  ['lightgallery.js', `${LIGHTGALLERY}/lightgallery.min.js`,
+    ...PLUGINS.map(name => `${LIGHTGALLERY}/plugins/${name}/lg-${name}.min.js`)],
+  ['lg.woff2', `${LIGHTGALLERY}/fonts/lg.woff2`]
+]
+
+/** The static files by name, and the version that their addresses carry. */
+export function loadFiles (root: URL): { version: string, files: Map<string, Text> } {
+  const files = FILES.map(([name, ...paths]): [string, Text] => {
+    const parts = paths.map(path => readFileSync(new URL(path, root)))
+    let body = Buffer.concat(parts.flatMap((part, n) => n ? [Buffer.from('\n'), part] : [part]))
+    if (name === 'style.css') body = Buffer.concat([body, Buffer.from(ratioRules())])
+    // of what lightgallery's stylesheet points to only this font is served; its spinner is drawn by our own
+    if (name === 'lightbox.css') {
+      body = Buffer.from(String(body).replace(/src: url[^;]*;/, 'src: url("lg.woff2");').replace(/url\("?\.\.[^)]*\)/g, 'none'))
+    }
+    return [name, asText(TYPES[name.split('.').at(-1)!]!, body)]
+  })
+  const version = createHash('sha256').update(files.map(([, { etag }]) => etag).join()).digest('hex').slice(0, 12)
+  return { version, files: new Map(files) }
+}
+
+// -------------------------------------------------------------------------------------------------------------- streams
+
+/** Sends a stream as fast as the visitor takes it; throws where it fails, and then the visitor's transfer must too. */
+export async function pump (response: ServerResponse, body: Body): Promise<void> {
+  let wake = () => {}
+  response.on('drain', () => wake())
+  response.on('close', () => { wake(); body.cancel() })
+  for (let chunk; !response.destroyed && (chunk = await body.read());) {
+    if (!response.write(chunk) && !response.destroyed) await new Promise<void>(resolve => { wake = resolve })
+  }
+  response.end()
+}
+
+/** The bytes of a body from `first` to `last`. */
+export const between = (body: Body, first: number, last: number): Body => ({
+  cancel: body.cancel,
+  async read () {
+    for (let chunk; last >= 0 && (chunk = await body.read());) {
+      const part = chunk.subarray(Math.max(0, Math.min(first, chunk.length)), last + 1)
+      first -= chunk.length
+      last -= chunk.length
+      if (part.length) return part
+    }
+    return undefined
+  }
+})
+
+/** A whole file cut down to the range that was asked for, where that can be had. */
+export function rangeOf (media: Media, { range }: Visitor): Media {
+  const { body, length } = media
+  if (!range || length === undefined) return media
+  const part = resolveRange(range, length)
+  if (!part) return { ...media, status: 416, contentRange: `bytes */${length}` }
+  const { first, last } = part
+  const cut = { ...media, status: 206 as const, length: last - first + 1, contentRange: `bytes ${first}-${last}/${length}` }
+  return body === undefined ? cut
+    : { ...cut, body: 'read' in body ? between(body, first, last) : body.subarray(first, last + 1) }
+}
