@@ -1,6 +1,6 @@
 /**
- * How everything is answered. `begin` is the one function that writes a status and headers; what it must not say, for
- * a link with a password or one that ends, is decided here and nowhere else.
+ * How everything is answered. `begin` is the one function that writes a status and headers; what it must not
+ * say, for a link with a password or one that ends, is decided here and nowhere else.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -20,17 +20,22 @@ const CSP: Record<Kind, string> = {
   media: "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
   static: "default-src 'none'"
 }
-const ALWAYS = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
+const ALWAYS = {
+  'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow'
+}
 const PAGE = {
   'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY',
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
   vary: 'accept, accept-encoding, accept-language, cookie'
 }
+const DATA = { vary: 'accept-encoding, cookie' }
 export type Headers = Record<string, string | number | string[] | undefined>
 /** `link` is the one whose content this is: without one, and for errors, nothing is kept anywhere. */
 export type Answer = { status: number, kind: Kind, link?: Link | undefined, headers?: Headers }
 
-/** `Cache-Control` for what a link shares: never past its end, never anywhere public where it has a password. */
+/**
+ * `Cache-Control` for what a link shares: never past its end, never anywhere public where it has a password.
+ */
 function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Settings): string {
   if (kind === 'static' && status < 400) return 'public, max-age=31536000, immutable'
   if (!link || (status >= 400 && status !== 416)) return 'no-store'
@@ -40,8 +45,9 @@ function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Sett
   const wanted = own?.[1] || 'no-cache'
   if (link.expiresAt === undefined) return wanted
   const left = Math.max(0, Math.floor((link.expiresAt - Date.now()) / 1000))
-  const parts = wanted.split(',').map(part => part.trim()).filter(part => !/^(immutable|stale-.*|)$/i.test(part))
-    .map(part => part.replace(/(max-?age=)"?(\d+)"?/i, (_, name, seconds) => name + Math.min(left, Number(seconds))))
+  const capped = (_: string, name: string, seconds: string) => name + Math.min(left, Number(seconds))
+  const parts = wanted.split(',').map(part => part.trim().replace(/(max-?age=)"?(\d+)"?/i, capped))
+    .filter(part => !/^(immutable|stale-.*|)$/i.test(part))
   return [...parts, ...parts.some(part => /^max-age=/i.test(part)) ? [] : [`max-age=${left}`]].join(', ')
 }
 
@@ -53,7 +59,7 @@ export function begin (response: ServerResponse, answer: Answer, settings: Setti
   for (const [name, value] of open ? Object.entries(settings.responseHeaders) : []) {
     if (link?.expiresAt === undefined || !/^expires$/i.test(name)) headers[name.toLowerCase()] = value
   }
-  Object.assign(headers, answer.headers, ALWAYS, kind === 'page' && PAGE, kind === 'data' && { vary: 'accept-encoding, cookie' })
+  Object.assign(headers, answer.headers, ALWAYS, kind === 'page' && PAGE, kind === 'data' && DATA)
   headers['cache-control'] = cacheControl(answer, settings)
   headers['content-security-policy'] = CSP[kind]
   headers['cross-origin-resource-policy'] = open && kind === 'media' ? 'cross-origin' : 'same-origin'
@@ -62,13 +68,15 @@ export function begin (response: ServerResponse, answer: Answer, settings: Setti
 }
 
 /** A whole answer, in one write. */
-export function send (response: ServerResponse, answer: Answer, settings: Settings, body?: Buffer | string): void {
-  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
-  begin(response, { ...answer, headers: { ...length, ...answer.headers } }, settings)
+type Bytes = string | Buffer
+export function send (response: ServerResponse, answer: Answer, settings: Settings, body: Bytes = '') {
+  const length = answer.status === 304 ? undefined : Buffer.byteLength(body)
+  const headers = { 'content-length': length, ...answer.headers }
+  begin(response, { ...answer, headers }, settings)
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
-// ------------------------------------------------------------------------------------------------------ texts and files
+// ------------------------------------------------------------------------------------------- texts and files
 
 /** A page, a list or a static file: compressed at most once in each way. */
 export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
@@ -84,7 +92,9 @@ export async function sendText (
   response: ServerResponse, visitor: Visitor, answer: Answer, text: Text, settings: Settings
 ): Promise<void> {
   const etag = answer.link?.protected || answer.status !== 200 ? undefined : text.etag
-  if (etag && unchanged({ etag }, visitor)) return send(response, { ...answer, status: 304, headers: { etag } }, settings)
+  if (etag && unchanged({ etag }, visitor)) {
+    return send(response, { ...answer, status: 304, headers: { etag } }, settings)
+  }
   const small = text.raw.length < 500
   const encoding = small ? undefined : (['br', 'gzip'] as const).find(name => visitor.encodings.has(name))
   const body = encoding === 'br' ? await (text.br ??= brotli(text.raw, QUALITY))
@@ -95,16 +105,20 @@ export async function sendText (
 }
 
 const TYPES: Record<string, string> = {
-  js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', woff2: 'font/woff2'
+  js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml', woff2: 'font/woff2'
 }
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'video', 'autoplay', 'fullscreen']
-/** Every file that is served, and what it is made of: ours, and lightgallery's own. No path of a visitor is opened. */
+/**
+ * Every file that is served, and what it is made of: ours, and lightgallery's own. No path of a visitor is
+ * opened.
+ */
 const FILES: [name: string, ...paths: string[]][] = [
-  ['style.css', 'static/style.css'], ['gallery.js', 'static/gallery.js'], ['layout.js', 'static/layout.js'],
-  ['lightbox.js', 'static/lightbox.js'], ['select.js', 'static/select.js'], ['favicon.svg', 'static/favicon.svg'],
-  ['lightbox.css', `${LIGHTGALLERY}/css/lightgallery.css`, ...PLUGINS.map(name => `${LIGHTGALLERY}/css/lg-${name}.css`),
-    'static/lightbox.css'],
+  ...['style.css', 'gallery.js', 'layout.js', 'lightbox.js', 'select.js', 'favicon.svg']
+    .map((name): [string, string] => [name, `static/${name}`]),
+  ['lightbox.css', `${LIGHTGALLERY}/css/lightgallery.css`,
+    ...PLUGINS.map(name => `${LIGHTGALLERY}/css/lg-${name}.css`), 'static/lightbox.css'],
   ['lightgallery.js', `${LIGHTGALLERY}/lightgallery.min.js`,
     ...PLUGINS.map(name => `${LIGHTGALLERY}/plugins/${name}/lg-${name}.min.js`)],
   ['lg.woff2', `${LIGHTGALLERY}/fonts/lg.woff2`]
@@ -118,17 +132,21 @@ export function loadFiles (root: URL): { version: string, files: Map<string, Tex
     if (name === 'style.css') body = Buffer.concat([body, Buffer.from(ratioRules())])
     // of what lightgallery's stylesheet points to only this font is served; its spinner is drawn by our own
     if (name === 'lightbox.css') {
-      body = Buffer.from(String(body).replace(/src: url[^;]*;/, 'src: url("lg.woff2");').replace(/url\("?\.\.[^)]*\)/g, 'none'))
+      const css = String(body).replace(/src: url[^;]*;/, 'src: url("lg.woff2");')
+      body = Buffer.from(css.replace(/url\("?\.\.[^)]*\)/g, 'none'))
     }
     return [name, asText(TYPES[name.split('.').at(-1)!]!, body)]
   })
-  const version = createHash('sha256').update(files.map(([, { etag }]) => etag).join()).digest('hex').slice(0, 12)
-  return { version, files: new Map(files) }
+  const hash = createHash('sha256').update(files.map(([, { etag }]) => etag).join())
+  return { version: hash.digest('hex').slice(0, 12), files: new Map(files) }
 }
 
-// -------------------------------------------------------------------------------------------------------------- streams
+// --------------------------------------------------------------------------------------------------- streams
 
-/** Sends a stream as fast as the visitor takes it; throws where it fails, and then the visitor's transfer must too. */
+/**
+ * Sends a stream as fast as the visitor takes it; throws where it fails, and then the visitor's transfer must
+ * too.
+ */
 export async function pump (response: ServerResponse, body: Body): Promise<void> {
   let wake = () => {}
   response.on('drain', () => wake())
@@ -160,7 +178,7 @@ export function rangeOf (media: Media, { range }: Visitor): Media {
   const part = resolveRange(range, length)
   if (!part) return { ...media, status: 416, contentRange: `bytes */${length}` }
   const { first, last } = part
-  const cut = { ...media, status: 206 as const, length: last - first + 1, contentRange: `bytes ${first}-${last}/${length}` }
-  return body === undefined ? cut
-    : { ...cut, body: 'read' in body ? between(body, first, last) : body.subarray(first, last + 1) }
+  const cut = body && ('read' in body ? between(body, first, last) : body.subarray(first, last + 1))
+  const contentRange = `bytes ${first}-${last}/${length}`
+  return { ...media, status: 206, length: last - first + 1, contentRange, ...cut && { body: cut } }
 }

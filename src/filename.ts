@@ -9,35 +9,37 @@ const EXTENSIONS: Record<string, string> = {
 }
 
 /**
- * One path segment that Windows, macOS and Linux all take: no separators, control or direction characters, reserved
- * names, dots or spaces at the ends; 200 characters at most.
+ * One path segment that Windows, macOS and Linux all take: no separators, control or direction characters,
+ * reserved names, dots or spaces at the ends; 200 characters at most.
  */
 export function safeName (name: string): string {
   const plain = name.normalize('NFC').replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
-  const [, stem = '', extension = ''] = /^(.*?)(\.[^.]{1,10})?$/s.exec(plain.replace(/^[. ]+|[. ]+$/g, '')) ?? []
+  const [, stem = '', extension = ''] = /^[. ]*(.*?)(\.[^.]{1,10}?)?[. ]*$/s.exec(plain) ?? []
   const short = Array.from(stem).slice(0, 200).join('').replace(/[. ]+$/, '') || '_'
   return (/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(short) ? `_${short}` : short) + extension
 }
 
 /**
- * The configured name of a file whose own name is `original` ('' where that is not to be told) and whose bytes are of
- * `type`: the extension is that of what is really sent. `now` is what "current time" means.
+ * The configured name of a file whose own name is `original` ('' where that is not to be told) and whose
+ * bytes are of `type`: the extension is that of what is really sent.
  */
 export function downloadName (
-  settings: Settings, id: AssetId, original: string, type: string, now = new Date(), preview = false
+  settings: Settings, id: AssetId, original: string, type: string, preview = false, now = new Date()
 ): string {
   const own = /\.([^.]{1,10})$/.exec(original)?.[1] ?? ''
   const byType = EXTENSIONS[type]
-  const same = byType === undefined || EXTENSIONS[type] === own.toLowerCase() || (byType === 'jpg' && /^jpe?g$/i.test(own))
-  const extension = same && own ? own : byType ?? (own || 'bin')
-  const stem = settings.downloadedFilename === 0 ? now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
-    : settings.downloadedFilename === 1 && original ? original.replace(/(_preview)?(\.[^.]{1,10})?$/, '') : id
+  const same = byType === undefined || byType === own.toLowerCase().replace('jpeg', 'jpg')
+  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
+  const known = settings.downloadedFilename === 1 && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
+  const stem = settings.downloadedFilename === 0 ? time : known || id
+  const extension = same && own ? own : byType ?? 'bin'
   return safeName(`${Array.from(stem).slice(0, 190).join('')}${preview ? '_preview' : ''}.${extension}`)
 }
 
 /** `Content-Disposition` of RFC 6266, with the name in ASCII and as RFC 8187 has it. */
 export function disposition (name: string): string {
-  const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]/g, '_').replace(/["\\%]/g, '_')
-  const encoded = encodeURIComponent(name).replace(/['()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]|["\\%]/g, '_')
+  const percent = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, percent)
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`
 }

@@ -1,16 +1,20 @@
 /**
- * The one door to Immich. `CALLS` is all that is ever asked of it: nothing there writes, no call takes a credential
- * but the visitor's own link and password, and `ask` is the only place of this program that calls fetch.
+ * The one door to Immich. `CALLS` is all that is ever asked of it: nothing there writes, no call takes a
+ * credential but the visitor's own link and password, and `ask` is the only place of this program that calls
+ * fetch.
  *
- * Above it stand the rules of who may see what (`open`, `list`) and what is remembered: links and lists for a minute,
- * small images up to a total. Nothing that failed is kept, and what several ask for at once is asked once.
+ * Above it stand the rules of who may see what (`open`, `list`) and what is remembered: links and lists for a
+ * minute, small images up to a total. Nothing that failed is kept, and what several ask for at once is asked
+ * once.
  */
+import { createHash } from 'node:crypto'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 import {
-  decode, mediaType, parseDetails, parseDisposition, parseLink, parseMessage, parseMonth, parseMonths, parseSizes,
-  parseToken, parseVersion, resolveRange, type AlbumId, type AssetId, type ByteRange, type Conditions, type Details,
-  type EntityTag, type Item, type Key, type LinkInfo, type LinkRef, type Month, type Password, type Token
+  decode, mediaType, parseDetails, parseDisposition, parseLink, parseMessage, parseMonth, parseMonths,
+  parseSizes, parseToken, parseVersion, resolveRange, type AlbumId, type AssetId, type ByteRange,
+  type Conditions, type Details, type EntityTag, type Item, type Key, type LinkInfo, type LinkRef, type Month,
+  type Password, type Token
 } from './validate.ts'
 
 /** Why something is not given. Nothing of it reaches a visitor but the status. */
@@ -24,11 +28,16 @@ export class Refusal extends Error {
 export type Link = LinkInfo & { token?: Token }
 type Answered = { etag: string | null, items: Item[] }
 /** `byId` has the video parts of motion photos too. `months` is what to ask again only whether it changed. */
-export type List = { items: Item[], byId: Map<AssetId, Item>, months: Map<Month, Answered> }
-type Listing = { count: number, list: Promise<List> }
-/** A body on its way: `read` gives undefined at the end, and throws a Refusal where Immich fails or falls silent. */
+export type List = { items: Item[], byId: Map<AssetId, Item>, months: Map<Month, Answered>, version: string }
+/**
+ * A body on its way: `read` gives undefined at the end, and throws a Refusal where Immich fails or falls
+ * silent.
+ */
 export type Body = { read: () => Promise<Uint8Array | undefined>, cancel: () => void }
-/** What Immich answered for an image or a video: named fields, nothing passed on whole. `name` is the file's own. */
+/**
+ * What Immich answered for an image or a video: named fields, nothing passed on whole. `name` is the file's
+ * own.
+ */
 export type Media = {
   status: 200 | 206 | 304 | 416, type: string, name: string, body?: Body | Buffer
   length?: number, contentRange?: string, etag?: string, modified?: string
@@ -38,12 +47,13 @@ export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'pla
 /** Whose request it is: the gate serves the lanes in turn, and `signal` ends what nobody waits for. */
 export type Caller = { lane: string, signal?: AbortSignal }
 
-// ----------------------------------------------------------------------------------------------------------- the door
+// -------------------------------------------------------------------------------------------------- the door
 
 type Query = Record<string, string>
 type Call = { method?: 'POST', path: string, query?: Query, token?: Token | undefined, body?: unknown }
 type Access = { key: Key, token?: Token }
-const visit = ({ key, token }: Access, path: string, query: Query = {}): Call => ({ path, query: { ...query, key }, token })
+const visit = ({ key, token }: Access, path: string, query: Query = {}): Call =>
+  ({ path, query: { ...query, key }, token })
 
 const CALLS = {
   ping: (): Call => ({ path: 'server/ping' }),
@@ -52,25 +62,25 @@ const CALLS = {
   login: (ref: LinkRef, password: Password): Call =>
     ({ method: 'POST', path: 'shared-links/login', query: ref, body: { password } }),
   /** only where login is not there: Immich before 2.6 */
-  loginByQuery: (ref: LinkRef, password: Password): Call => ({ path: 'shared-links/me', query: { ...ref, password } }),
+  loginByQuery: (ref: LinkRef, password: Password): Call =>
+    ({ path: 'shared-links/me', query: { ...ref, password } }),
   months: (to: Access, albumId: AlbumId, order: string) => visit(to, 'timeline/buckets', { albumId, order }),
   month: (to: Access, albumId: AlbumId, order: string, timeBucket: Month) =>
     visit(to, 'timeline/bucket', { albumId, order, timeBucket }),
   details: (to: Access, id: AssetId) => visit(to, `assets/${id}`),
-  thumbnail: (to: Access, id: AssetId) => visit(to, `assets/${id}/thumbnail`, { size: 'thumbnail' }),
-  preview: (to: Access, id: AssetId) => visit(to, `assets/${id}/thumbnail`, { size: 'preview' }),
-  fullsize: (to: Access, id: AssetId) => visit(to, `assets/${id}/thumbnail`, { size: 'fullsize' }),
+  image: (to: Access, id: AssetId, size: 'thumbnail' | 'preview' | 'fullsize') =>
+    visit(to, `assets/${id}/thumbnail`, { size }),
   original: (to: Access, id: AssetId) => visit(to, `assets/${id}/original`),
   playback: (to: Access, id: AssetId) => visit(to, `assets/${id}/video/playback`),
   sizes: (to: Access, of: { albumId: AlbumId } | { assetIds: AssetId[] }): Call =>
     ({ ...visit(to, 'download/info'), method: 'POST', body: { ...of, archiveSize: 1 } })
 }
 
-// ----------------------------------------------------------------------------------------------- what bounds and keeps
+// ------------------------------------------------------------------------------------- what bounds and keeps
 
 /**
- * At most `size` at once and `queue` waiting. Those who wait are served by lane in turn, so that one visitor's many
- * requests do not delay another's few. Resolves to what frees the place.
+ * At most `size` at once and `queue` waiting. Those who wait are served by lane in turn, so that one
+ * visitor's many requests do not delay another's few. Resolves to what frees the place.
  */
 function createGate (size: number, queue: number) {
   const lanes = new Map<string, (() => void)[]>()
@@ -110,14 +120,12 @@ function createGate (size: number, queue: number) {
 }
 
 /**
- * Values at most `fresh` ms old, by name. One load serves all who ask; from half that age on the old value serves
- * while a new one loads. What refuses is forgotten, and so are the longest unused beyond `limit`, counted by `weigh`
- * once `complete` says that all of a value is there.
+ * Values at most `fresh` ms old, by name. One load serves all who ask; from half that age on the old value
+ * serves while a new one loads. What refuses is forgotten, and so are the longest unused beyond `limit`,
+ * counted by `weigh` once `complete` says that all of a value is there.
  */
-function createMemory<T> (
-  fresh: number, limit: number, weigh: (value: T) => number, complete: (value: T) => Promise<unknown> = async () => {}
-) {
-  type Entry = { since: number, value: Promise<T>, last?: T | undefined, weight: number, next?: Entry | undefined }
+function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => number) {
+  type Entry = { since: number, value: Promise<T>, weight: number, last?: T | undefined, next?: Entry }
   const entries = new Map<string, Entry>()
   let total = 0
   const forget = (name: string, entry: Entry) => {
@@ -133,13 +141,12 @@ function createMemory<T> (
   }
   const load = (name: string, loader: (old?: T) => Promise<T>, last?: T): Entry => {
     const entry: Entry = { since: performance.now(), value: loader(last), last, weight: 0 }
-    entry.value.then(async value => {
-      await complete(value)
+    entry.value.then(value => {
       const known = entries.get(name) === entry
       if (known) forget(name, entry)
       Object.assign(entry, { last: value, weight: weigh(value) })
       if (known) keep(name, entry)
-    }).catch(() => forget(name, entry))
+    }, () => forget(name, entry))
     return entry
   }
   return (name: string, loader: (old?: T) => Promise<T>): Promise<T> => {
@@ -153,9 +160,9 @@ function createMemory<T> (
     keep(name, entry)
     if (age >= fresh / 2 && !entry.next) {
       const next = entry.next = load(name, loader, entry.last)
-      next.value.then(complete).then(() => keep(name, next), error => {
-        entry.next = undefined
-        if (error instanceof Refusal && (error.reason === 'missing' || error.reason === 'locked')) forget(name, entry)
+      next.value.then(() => keep(name, next), error => {
+        delete entry.next
+        if (['missing', 'locked'].includes((error as Refusal).reason)) forget(name, entry)
       })
     }
     return entry.value
@@ -169,15 +176,12 @@ const MAX_JSON = 256 * MIB
 const MONTHS_AT_ONCE = 4
 
 /** Runs `work` on each of `inputs`, a few at a time; results in order, the first failure fails all. */
-async function each<In, Out> (inputs: In[], atOnce: number, work: (input: In) => Promise<Out>): Promise<Out[]> {
+async function each<In, Out> (inputs: In[], atOnce: number, work: (input: In) => Promise<Out>) {
   const results: Out[] = []
-  let next = 0
-  const worker = async () => {
-    for (let n; (n = next++) < inputs.length;) {
-      try { results[n] = await work(inputs[n]!) } catch (error) { next = inputs.length; throw error }
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  const left = inputs.entries()
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (const [n, input] of left) results[n] = await work(input)
+  }))
   return results
 }
 
@@ -189,7 +193,7 @@ export function createImmich (settings: Settings, log: Log) {
   const short = createGate(limits.upstreamRequests, limits.upstreamQueue)
   const long = createGate(limits.upstreamStreams, 0)
   const links = createMemory<Link>(MINUTE, limits.links, () => 1)
-  const lists = createMemory<Listing>(MINUTE, limits.listItems, ({ count }) => count, ({ list }) => list)
+  const lists = createMemory<List>(MINUTE, limits.listItems, ({ items }) => items.length)
   const images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, ({ body }) => body.length)
   let down = false
 
@@ -200,12 +204,16 @@ export function createImmich (settings: Settings, log: Log) {
       const { cause } = error as { cause?: { code?: string, message?: string } }
       const code = cause?.code ?? error.name
       const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1]
-      log.error('Immich cannot be reached', { url: immichUrl, failed: cause?.message || error.message, code, advice })
+      const failed = cause?.message || error.message
+      log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice })
     }
     down = error !== undefined
   }
 
-  /** Puts one call to Immich. The body of the response is still to come; a redirect is an answer, never followed. */
+  /**
+   * Puts one call to Immich. The body of the response is still to come; a redirect is an answer, never
+   * followed.
+   */
   async function ask (call: Call, headers: Query, signal?: AbortSignal, head = false): Promise<Response> {
     const { method = 'GET', path, query, token, body } = call
     const abort = new AbortController()
@@ -214,11 +222,12 @@ export function createImmich (settings: Settings, log: Log) {
     const late = setTimeout(() => abort.abort(new DOMException('no answer in time', 'TimeoutError')), silence)
     try {
       signal?.throwIfAborted()
-      const response = await fetch(`${immichUrl}/api/${path}${query ? `?${new URLSearchParams(query)}` : ''}`, {
+      const response = await fetch(`${immichUrl}/api/${path}?${new URLSearchParams(query)}`, {
         method: head ? 'HEAD' : method,
         headers: {
           'accept-encoding': 'identity',
-          // else fetch adds no-cache beside If-None-Match, and Immich then sends the whole (jpeg-thumb-inm-nocache)
+          // else fetch adds no-cache beside If-None-Match, and Immich then sends the whole
+          // (jpeg-thumb-inm-nocache)
           'cache-control': 'max-age=0',
           ...headers,
           ...token && { cookie: `immich_shared_link_token=${encodeURIComponent(token)}` },
@@ -250,7 +259,8 @@ export function createImmich (settings: Settings, log: Log) {
       const body = response.body && openBody(response.body, silence, release)
       for (let chunk; (chunk = await body?.read());) {
         chunks.push(chunk)
-        if ((size += chunk.length) > MAX_JSON) { body!.cancel(); throw new Refusal('unreachable', 'too much JSON') }
+        size += chunk.length
+        if (size > MAX_JSON) { body!.cancel(); throw new Refusal('unreachable', 'too much JSON') }
       }
       let value: unknown
       try { value = JSON.parse(Buffer.concat(chunks).toString()) } catch {}
@@ -264,11 +274,12 @@ export function createImmich (settings: Settings, log: Log) {
   const refuse = (status: number, path: string): Refusal => [400, 401, 403, 404].includes(status)
     ? new Refusal('missing') : new Refusal('unreachable', `${path} answered ${status}, or something else`)
 
-  /** What Immich said no to: 401 is for a missing link and for a missing password, told apart by its words. */
+  /**
+   * What Immich said no to: 401 is for a missing link and for a missing password, told apart by its words.
+   */
   function refuseLink (status: number, value: unknown): Refusal {
-    const locked = ['Password required', 'Invalid password'].includes(parseMessage(value))
-    if (status === 401) return new Refusal(locked ? 'locked' : 'missing')
-    if (status === 400) return new Refusal('missing')
+    const locked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
+    if (status === 401 || status === 400) return new Refusal(locked ? 'locked' : 'missing')
     const refusal = new Refusal('unreachable', `shared-links answered ${status}, which Immich would not`)
     report(Object.assign(refusal, { name: 'NotImmich' }))
     return refusal
@@ -284,28 +295,29 @@ export function createImmich (settings: Settings, log: Log) {
     return { ...link, ...token && { token } }
   }
 
-  async function loadList (link: Link, old?: Listing): Promise<Listing> {
+  async function loadList (link: Link, old?: List): Promise<List> {
     const { album, items = [] } = link
-    if (!album) return { count: items.length, list: Promise.resolve(makeList(items)) }
+    if (!album) return makeList(items)
     const { status, value } = await askJson(CALLS.months(link, album.id, album.order))
     if (status !== 200) throw refuse(status, 'timeline/buckets')
-    const months = parseMonths(value)
-    const before = (await old?.list.catch(() => undefined))?.months
-    const list = each(months, MONTHS_AT_ONCE, async ({ month }): Promise<[Month, Answered]> => {
-      const known = before?.get(month)
+    const read = async (month: Month): Promise<[Month, Answered]> => {
+      const known = old?.months.get(month)
+      const unchanged: Query = known?.etag ? { 'if-none-match': known.etag } : {}
       const call = CALLS.month(link, album.id, album.order, month)
-      const { status, value, headers } = await askJson(call, known?.etag ? { 'if-none-match': known.etag } : {})
+      const { status, value, headers } = await askJson(call, unchanged)
       if (status === 304 && known) return [month, known]
       const items = status === 200 ? parseMonth(value) : undefined
       if (!items) throw refuse(status, 'timeline/bucket')
       return [month, { etag: headers.get('etag'), items }]
-    }).then(answers => makeList(answers.flatMap(([, { items }]) => items), new Map(answers)))
-    list.catch(() => {})
-    return { count: months.reduce((sum, { count }) => sum + count, 0), list }
+    }
+    const months = await each(parseMonths(value), MONTHS_AT_ONCE, read)
+    return makeList(months.flatMap(([, { items }]) => items), new Map(months))
   }
-  const listing = (link: Link) => lists(link.key, old => loadList(link, old))
 
-  /** The image or video itself, as a stream. `conditions` go on as they are; nothing else of the visitor's does. */
+  /**
+   * The image or video itself, as a stream. `conditions` go on as they are; nothing else of the visitor's
+   * does.
+   */
   async function stream (
     kind: MediaKind, link: Link, id: AssetId, conditions: Conditions, caller: Caller, head = false
   ): Promise<Media> {
@@ -313,7 +325,8 @@ export function createImmich (settings: Settings, log: Log) {
     const release = await (kind === 'original' || kind === 'playback' ? long : short)(caller)
     let body: Body | undefined
     try {
-      const response = await ask(CALLS[kind](link, id), {
+      const file = kind === 'original' || kind === 'playback'
+      const response = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
         ...range && { range, ...ifRange && { 'if-range': ifRange } },
         ...ifNoneMatch && { 'if-none-match': ifNoneMatch },
         ...ifModifiedSince && { 'if-modified-since': ifModifiedSince }
@@ -321,9 +334,9 @@ export function createImmich (settings: Settings, log: Log) {
       const { status } = response
       const header = (name: string) => response.headers.get(name) ?? undefined
       if (response.body) body = openBody(response.body, silence, release)
-      const [etag, modified, contentRange] = [header('etag'), header('last-modified'), header('content-range')]
+      const [etag, modified, contentRange] = ['etag', 'last-modified', 'content-range'].map(header)
       const media = {
-        type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition') ?? null),
+        type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition')),
         ...etag && { etag }, ...modified && { modified }
       }
       const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
@@ -349,12 +362,13 @@ export function createImmich (settings: Settings, log: Log) {
   }
 
   /** A small image, whole. Throws `TooLarge` with the stream of one that is not small. */
-  async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Image): Promise<Image> {
+  async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Image) {
+    const conditions = old?.etag ? { ifNoneMatch: old.etag as EntityTag } : {}
     // nobody's signal: others may be waiting for it too
-    const media = await stream(kind, link, id, old?.etag ? { ifNoneMatch: old.etag as EntityTag } : {}, { lane })
+    const media = await stream(kind, link, id, conditions, { lane })
     if (media.status === 304 && old) return old
-    const { body, length } = media
-    if (!body || !('read' in body) || length === undefined || length > SMALL) throw new TooLarge(media)
+    const { body, length = Infinity } = media
+    if (!body || !('read' in body) || length > SMALL) throw new TooLarge(media)
     const bytes = Buffer.allocUnsafeSlow(length)
     let filled = 0
     for (let chunk; (chunk = await body.read());) {
@@ -384,28 +398,33 @@ export function createImmich (settings: Settings, log: Log) {
       const { status, value, headers } = answer
       if (status === 401 && parseMessage(value) === 'Invalid password') throw new Refusal('wrong password')
       if (status !== 200 && status !== 201) throw refuseLink(status, value)
-      const cookie = headers.getSetCookie().map(line => /^immich_shared_link_token=([^;]*)/.exec(line)?.[1]).find(Boolean)
+      const cookie = headers.getSetCookie().map(line => /^immich_shared_link_token=([^;]*)/.exec(line)?.[1])
+        .find(Boolean)
       const [link, token] = [parseLink(value), parseToken(decode(cookie))]
       if (!link || !token) throw new Refusal('missing')
       return { link, token }
     },
-    /** How many items the link lists, known before their list is. */
-    count: async (link: Link): Promise<number> => (await listing(link)).count,
     /** What the link lists, as it was within the last minute, in the order of its album. */
-    list: async (link: Link): Promise<List> => (await listing(link)).list,
+    list: (link: Link): Promise<List> => lists(link.key, old => loadList(link, old)),
     async details (link: Link, { id }: Item, caller: Caller): Promise<Details> {
       const { status, value } = await askJson(CALLS.details(link, id), {}, caller)
       const details = status === 200 ? parseDetails(value) : undefined
       if (!details) throw refuse(status, 'assets')
       return details
     },
-    /** The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still part. */
+    /**
+     * The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still
+     * part.
+     */
     async sizes (link: Link, assetIds?: AssetId[]): Promise<Map<AssetId, number>> {
-      const { status, value } = await askJson(CALLS.sizes(link, assetIds ? { assetIds } : { albumId: link.album!.id }))
+      const of = assetIds ? { assetIds } : { albumId: link.album!.id }
+      const { status, value } = await askJson(CALLS.sizes(link, of))
       if (status !== 201) throw refuse(status, 'download/info')
       return parseSizes(value)
     },
-    /** An image or a video of the link, streamed; thumbnails and previews from memory where they are there. */
+    /**
+     * An image or a video of the link, streamed; thumbnails and previews from memory where they are there.
+     */
     async media (
       kind: MediaKind, link: Link, { id }: Item, conditions: Conditions, caller: Caller, head = false
     ): Promise<Media> {
@@ -413,11 +432,9 @@ export function createImmich (settings: Settings, log: Log) {
       if (!small) return stream(kind, link, id, conditions, caller, head)
       let first = false
       const load = (old?: Image) => { first = true; return loadImage(kind, link, id, caller.lane, old) }
-      const image = await images(`${kind} ${id}`, load).catch(error => {
-        if (!(error instanceof TooLarge)) throw error
-        // a stream has one reader; who shared the wait for it asks for one of its own
-        return first ? error.media : stream(kind, link, id, conditions, caller)
-      })
+      // a stream has one reader; who shared the wait for it asks for one of its own
+      const image = await images(`${kind} ${id}`, load).catch(error => !(error instanceof TooLarge)
+        ? Promise.reject(error) : first ? error.media : stream(kind, link, id, conditions, caller))
       return unchanged(image, conditions) ? { ...image, status: 304 } : image
     }
   }
@@ -440,8 +457,12 @@ const ADVICE: [RegExp, string][] = [
 function makeList (items: Item[], months: List['months'] = new Map()): List {
   const byId = new Map(items.map(item => [item.id, item]))
   // the video part of a motion photo: an item of its own that can be played, and nothing else
-  for (const item of items) if (item.motion) byId.set(item.motion, { ...item, id: item.motion, video: true, thumbhash: '' })
-  return { items, months, byId }
+  for (const item of items) {
+    if (item.motion) byId.set(item.motion, { ...item, id: item.motion, video: true, thumbhash: '' })
+  }
+  const hash = createHash('sha256')
+  for (const { id, motion, time, thumbhash } of items) hash.update(`${id} ${motion} ${time} ${thumbhash}\n`)
+  return { items, months, byId, version: hash.digest('base64url').slice(0, 16) }
 }
 
 /** RFC 9110 section 13.1.2 and 13.1.3: whether the visitor has this very thing already. */
@@ -450,8 +471,8 @@ export function unchanged (
 ): boolean {
   const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
   if (ifNoneMatch?.trim() === '*') return true
-  if (ifNoneMatch) return etag !== undefined && ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
-  return ifModifiedSince !== undefined && modified !== undefined && Date.parse(modified) <= Date.parse(ifModifiedSince)
+  if (ifNoneMatch) return ifNoneMatch.split(',').some(tag => etag && opaque(tag) === opaque(etag))
+  return Date.parse(modified ?? '') <= Date.parse(ifModifiedSince ?? '')
 }
 
 /** A response's body, read chunk by chunk; its end, failure or cancelling runs `release`. */

@@ -1,6 +1,6 @@
 /**
- * One line an event, on standard output: time, level, event, then `name=value` pairs. A share key or slug never
- * appears but as a short hash, and a value cannot break out of its line.
+ * One line an event, on standard output: time, level, event, then `name=value` pairs. A share key or slug
+ * never appears but as a short hash, and a value cannot break out of its line.
  */
 import { createHash } from 'node:crypto'
 import { LOG_LEVELS, type LogLevel } from './settings.ts'
@@ -19,7 +19,8 @@ export function createLog (level: LogLevel): Log {
     const pairs = Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => {
       const plain = typeof value === 'string' ? value : JSON.stringify(value)
       // JSON leaves U+007F to U+009F and the line separators alone, some terminals do not
-      const quoted = /^[\w.:/@+-]+$/.test(plain) ? plain : JSON.stringify(plain).replace(/[\x7f-\x9f\u2028\u2029]/g, '?')
+      const safe = JSON.stringify(plain).replace(/[\x7f-\x9f\u2028\u2029]/g, '?')
+      const quoted = /^[\w.:/@+-]+$/.test(plain) ? plain : safe
       return ` ${name}=${quoted}`
     })
     process.stdout.write(`${new Date().toISOString()} ${own} ${event}${pairs.join('')}\n`)

@@ -8,15 +8,17 @@ import {
   asText, begin, loadFiles, pump, rangeOf, send, sendText, between, type Answer, type Headers, type Text
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
-import { createImmich, Refusal, type Caller, type Link, type List, type Media, type MediaKind } from './immich.ts'
+import {
+  createImmich, Refusal, type Caller, type Link, type List, type Media, type MediaKind
+} from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
 import { createRenderer, linkPath } from './render.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { strippedOriginal } from './strip.ts'
 import { cookieName, createGuessLimit, createSeal, UNLOCK_SECONDS } from './unlock.ts'
 import {
-  parseAssetIds, parseForm, parseLinkRef, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId, type Item,
-  type LinkRef, type Route, type Visitor
+  parseAssetIds, parseForm, parseLinkRef, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId,
+  type Item, type LinkRef, type Route, type Visitor
 } from './validate.ts'
 import { makeZip, planZip } from './zip.ts'
 
@@ -26,8 +28,14 @@ const HTML = 'text/html; charset=utf-8'
 /** What every browser shows at full resolution. */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
+const METHODS: Record<string, string[]> = { unlock: ['POST'], zip: ['GET', 'HEAD', 'POST'] }
+
 /** One request and all that belongs to it; `caller.signal` ends with the visitor's patience. */
-type Exchange = { request: IncomingMessage, response: ServerResponse, visitor: Visitor, caller: Required<Caller> }
+type Exchange = {
+  request: IncomingMessage, response: ServerResponse, head: boolean
+  visitor: Visitor, caller: Required<Caller>
+}
+type Found = { link: Link, list: List, item: Item }
 
 /** Reads a body of at most `limit` bytes; '' where it is longer. */
 async function readBody (request: IncomingMessage, limit: number): Promise<string> {
@@ -53,25 +61,28 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   let closing = false
   let zips = 0
 
-  const page = ({ response, visitor }: Exchange, status: number, html: string, headers: Headers = {}, link?: Link) =>
-    sendText(response, visitor, { status, kind: 'page', headers, link }, asText(HTML, html), settings)
-  const json = ({ response, visitor }: Exchange, link: Link, body: string) =>
-    sendText(response, visitor, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body), settings)
+  const answer = ({ response }: Exchange, what: Answer, body?: string) => send(response, what, settings, body)
+  const text = ({ response, visitor }: Exchange, answer: Answer, text: Text) =>
+    sendText(response, visitor, answer, text, settings)
+  const page = (exchange: Exchange, status: number, html: string, headers: Headers = {}, link?: Link) =>
+    text(exchange, { status, kind: 'page', headers, link }, asText(HTML, html))
+  const json = (exchange: Exchange, link: Link, body: string) =>
+    text(exchange, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body))
 
-  function notice (exchange: Exchange, status: number, name: 'notFound' | 'unavailable' | 'busy', headers: Headers = {}) {
-    if (!exchange.visitor.wantsHtml) return send(exchange.response, { status, kind: 'page', headers }, settings)
-    const words = (words: Record<string, string>) => ({ title: words[`${name}Title`], text: words[`${name}Text`] })
-    return page(exchange, status, renderer.plain('notice', exchange.visitor, words), headers)
+  type Notice = 'notFound' | 'unavailable' | 'busy'
+  function notice (exchange: Exchange, status: number, name: Notice, headers: Headers = {}) {
+    if (!exchange.visitor.wantsHtml) return answer(exchange, { status, kind: 'page', headers })
+    return page(exchange, status, renderer.plain('notice', exchange.visitor, words =>
+      ({ title: words[`${name}Title`], text: words[`${name}Text`] })), headers)
   }
 
   /** What everybody gets who asks for what is not there for them, whatever the reason. */
   function invalid (exchange: Exchange): void | Promise<void> {
     const custom = settings.customInvalidResponse
-    const { response } = exchange
-    if (custom === null) response.destroy()
+    if (custom === null) exchange.response.destroy()
     else if (custom === false) return notice(exchange, 404, 'notFound')
-    else if (typeof custom === 'number') send(response, { status: custom, kind: 'page' }, settings)
-    else send(response, { status: 302, kind: 'page', headers: { location: custom } }, settings)
+    else if (typeof custom === 'number') answer(exchange, { status: custom, kind: 'page' })
+    else answer(exchange, { status: 302, kind: 'page', headers: { location: custom } })
   }
 
   function refuse (exchange: Exchange, error: unknown): void | Promise<void> {
@@ -79,10 +90,11 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (response.headersSent || response.destroyed) { response.destroy(); return }
     if (!(error instanceof Refusal)) {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
-      return send(response, { status: 500, kind: 'page' }, settings)
+      return answer(exchange, { status: 500, kind: 'page' })
     }
     const { reason, message } = error
-    if (message !== reason) log[message.startsWith('stripMetadata') ? 'warn' : 'debug']('refused', { reason: message })
+    const level = message.startsWith('stripMetadata') ? 'warn' : 'debug'
+    if (message !== reason) log[level]('refused', { reason: message })
     if (reason === 'unreachable') return notice(exchange, 503, 'unavailable', { 'retry-after': 10 })
     if (reason === 'busy') return notice(exchange, 503, 'busy', { 'retry-after': 5 })
     return invalid(exchange)
@@ -93,8 +105,11 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if ('slug' in ref && !settings.allowSlugLinks) throw new Refusal('missing')
     return immich.open(ref, seal.open(ref, visitor.cookies))
   }
-  /** The item of a link that an address names: no item is used that did not come from here or from the list itself. */
-  async function find (ref: LinkRef, id: AssetId, visitor: Visitor): Promise<{ link: Link, list: List, item: Item }> {
+  /**
+   * The item of a link that an address names: no item is used that did not come from here or from the list
+   * itself.
+   */
+  async function find (ref: LinkRef, id: AssetId, visitor: Visitor): Promise<Found> {
     const link = await open(ref, visitor)
     const list = await immich.list(link)
     const item = list.byId.get(id)
@@ -107,68 +122,71 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (found.item.motion === id) throw new Refusal('missing')
     return found
   }
-  const may = (link: Link) => ({ zip: settings.allowDownloadAll !== 0 && link.allowDownload, download: link.allowDownload })
+  const may = ({ allowDownload }: Link) =>
+    ({ zip: settings.allowDownloadAll !== 0 && allowDownload, download: allowDownload })
 
-  // ------------------------------------------------------------------------------------------------ images and videos
+  // --------------------------------------------------------------------------------------- images and videos
 
-  async function sendMedia ({ request, response }: Exchange, link: Link, media: Media, name?: string): Promise<void> {
-    const { body, status, type } = media
+  async function sendMedia ({ response, head }: Exchange, link: Link, media: Media, name?: string) {
+    const { body, status, type, length, contentRange, etag, modified } = media
     const stream = body && 'read' in body ? body : undefined
     if (response.destroyed) return stream?.cancel()
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
-    begin(response, {
-      status, kind: 'media', link,
-      headers: {
-        'content-type': bodiless ? undefined : type,
-        'content-length': status === 416 ? 0 : status === 304 ? undefined : media.length,
-        'content-range': media.contentRange, 'accept-ranges': 'bytes', etag: media.etag, 'last-modified': media.modified,
-        'content-disposition': attached !== undefined && !bodiless ? disposition(attached) : undefined
-      }
-    }, settings)
-    if (bodiless || request.method === 'HEAD') { stream?.cancel(); response.end() } else if (stream) await pump(response, stream)
-    else response.end(body)
+    const headers = {
+      'content-length': status === 416 ? 0 : status === 304 ? undefined : length,
+      'content-range': contentRange, 'accept-ranges': 'bytes', etag, 'last-modified': modified,
+      'content-type': bodiless ? undefined : type,
+      'content-disposition': attached && !bodiless ? disposition(attached) : undefined
+    }
+    begin(response, { status, kind: 'media', link, headers }, settings)
+    if (stream && !bodiless && !head) return pump(response, stream)
+    stream?.cancel()
+    response.end(bodiless || head ? undefined : body)
   }
 
-  /** Full resolution where a browser shows it and both say yes, else Immich's own full size, else the preview. */
+  /**
+   * Full resolution where a browser shows it and both say yes, else Immich's own full size, else the preview.
+   */
   async function image (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
-    const { visitor, caller, request } = exchange
-    const head = request.method === 'HEAD'
-    const media = async (kind: MediaKind): Promise<Media> => {
-      if (kind !== 'original' || !settings.stripMetadata) return immich.media(kind, link, item, visitor, caller, head)
-      return rangeOf(await strippedOriginal(immich, link, item, caller, head), visitor)
-    }
-    if (size === 'thumbnail' || size === 'preview') return sendMedia(exchange, link, await media(size))
-    if (size === 'original' && !link.allowDownload) throw new Refusal('missing')
+    const { visitor, caller, head } = exchange
+    const get = async (kind: MediaKind): Promise<Media> => kind === 'original' && settings.stripMetadata
+      ? rangeOf(await strippedOriginal(immich, link, item, caller, head), visitor)
+      : immich.media(kind, link, item, visitor, caller, head)
     const originals = link.allowDownload && settings.downloadOriginalPhoto
     if (size === 'original') {
-      const given = await media(originals ? 'original' : 'preview')
-      return sendMedia(exchange, link, given, downloadName(settings, item.id, link.showMetadata ? given.name : '', given.type))
+      if (!link.allowDownload) throw new Refusal('missing')
+      const media = await get(originals ? 'original' : 'preview')
+      const name = link.showMetadata ? media.name : ''
+      return sendMedia(exchange, link, media, downloadName(settings, item.id, name, media.type))
     }
-    if (!originals || item.video) return sendMedia(exchange, link, await media('preview'))
+    if (size !== 'fullsize') return sendMedia(exchange, link, await get(size))
+    if (!originals || item.video) return sendMedia(exchange, link, await get('preview'))
     const { type } = await immich.details(link, item, caller)
-    // a full size that Immich does not have is a redirect to the preview, which is a refusal here
-    return sendMedia(exchange, link, await media(DISPLAYABLE.has(type) ? 'original' : 'fullsize').catch(error => {
-      if (error instanceof Refusal && error.reason === 'missing') return media('preview')
+    const media = await get(DISPLAYABLE.has(type) ? 'original' : 'fullsize').catch(error => {
+      // a full size that Immich does not have is a redirect to the preview, which is a refusal here
+      if (error instanceof Refusal && error.reason === 'missing') return get('preview')
       throw error
-    }))
+    })
+    return sendMedia(exchange, link, media)
   }
 
   async function video (exchange: Exchange, link: Link, item: Item): Promise<void> {
     if (!item.video) throw new Refusal('missing')
-    const { visitor, caller, request } = exchange
-    await sendMedia(exchange, link, await immich.media('playback', link, item, visitor, caller, request.method === 'HEAD'))
+    const { visitor, caller, head } = exchange
+    await sendMedia(exchange, link, await immich.media('playback', link, item, visitor, caller, head))
   }
 
-  // ----------------------------------------------------------------------------------------------------------- pages
+  // --------------------------------------------------------------------------------------------------- pages
 
-  const password = (exchange: Exchange, ref: LinkRef, status: number, problem = '', seconds?: number) =>
+  const password = (exchange: Exchange, ref: LinkRef, status: number, problem = '', seconds = 0) =>
     page(exchange, status, renderer.plain('password', exchange.visitor, words => ({
-      title: words.passwordTitle, ...ref, problem: words[problem]?.replace('{n}', String(Math.ceil((seconds ?? 0) / 60)))
-    })), { 'retry-after': seconds })
+      title: words.passwordTitle, ...ref,
+      problem: words[problem]?.replace('{n}', `${Math.ceil(seconds / 60)}`)
+    })), { 'retry-after': seconds || undefined })
 
   /** A page of the link, or the password page where it is locked. */
-  async function withLink (exchange: Exchange, ref: LinkRef, then: (link: Link) => Promise<void>): Promise<void> {
+  async function withLink (exchange: Exchange, ref: LinkRef, then: (link: Link) => Promise<void>) {
     const link = await open(ref, exchange.visitor).catch(error => {
       if (error instanceof Refusal && error.reason === 'locked') return undefined
       throw error
@@ -177,7 +195,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   async function gallery (exchange: Exchange, ref: LinkRef, link: Link, number: number): Promise<void> {
-    const { visitor, response } = exchange
+    const { visitor } = exchange
     const list = await immich.list(link)
     const only = list.items.length === 1 ? list.items[0] : undefined
     if (only?.video && !settings.singleVideoGallery) return video(exchange, link, only)
@@ -185,16 +203,17 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       return image(exchange, link, only, only.duration > 0 ? 'fullsize' : 'preview')
     }
     let known = pages.get(link)
-    // rendered and compressed once for as long as link and list stay the same; bounded, for a host name can be made up
+    // rendered and compressed once for as long as link and list stay the same; bounded, for a host name can
+    // be made up
     if (known?.list !== list || known.texts.size > 50) pages.set(link, known = { list, texts: new Map() })
     const name = JSON.stringify([ref, visitor.languages, visitor.base, number])
-    let text = known.texts.get(name)
-    if (!text) {
-      const html = renderer.gallery(visitor, ref, link, list, number, may(link))
+    let made = known.texts.get(name)
+    if (!made) {
+      const html = renderer.gallery({ visitor, ref, link }, list, number, may(link))
       if (html === undefined) throw new Refusal('missing')
-      known.texts.set(name, text = asText(HTML, html))
+      known.texts.set(name, made = asText(HTML, html))
     }
-    await sendText(response, visitor, { status: 200, kind: 'page', link }, text, settings)
+    await text(exchange, { status: 200, kind: 'page', link }, made)
   }
 
   async function photo (exchange: Exchange, ref: LinkRef, id: AssetId): Promise<void> {
@@ -202,11 +221,12 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const { link, list, item } = await findPicture(ref, id, visitor)
     const told = link.showMetadata && settings.showMetadata.description
     const details = told ? await immich.details(link, item, caller) : undefined
-    await page(exchange, 200, renderer.photo(visitor, ref, link, list, item, may(link), details), {}, link)
+    const html = renderer.photo({ visitor, ref, link }, list, item, may(link), details)
+    await page(exchange, 200, html, {}, link)
   }
 
   async function unlock (exchange: Exchange): Promise<void> {
-    const { request, response, visitor: { address, secure } } = exchange
+    const { request, visitor: { address, secure } } = exchange
     const form = parseForm(await readBody(request, 4096), request.headers['content-type'] ?? '')
     const ref = parseLinkRef(form.get('key'), form.get('slug'))
     if (!ref || ('slug' in ref && !settings.allowSlugLinks)) throw new Refusal('missing')
@@ -229,9 +249,11 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       giveBack()
       log.info('unlocked', { address, link })
       // for the key that media addresses carry, and for the slug where the link has one
-      const cookies = [{ key }, ...slug ? [{ slug }] : []].map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ` +
-        `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`)
-      send(response, { status: 303, kind: 'page', headers: { location: linkPath(ref), 'set-cookie': cookies } }, settings)
+      const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+      const cookies = [{ key }, ...slug ? [{ slug }] : []]
+        .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
+      const headers = { location: linkPath(ref), 'set-cookie': cookies }
+      answer(exchange, { status: 303, kind: 'page', headers })
     } catch (error) {
       if (!(error instanceof Refusal) || error.reason !== 'wrong password') { giveBack(); throw error }
       log.warn('unlock refused', { address, link, reason: 'wrong password' })
@@ -239,7 +261,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     }
   }
 
-  async function zip ({ request, response, visitor, caller }: Exchange, ref: LinkRef): Promise<void> {
+  async function zip ({ request, response, visitor, caller, head }: Exchange, ref: LinkRef): Promise<void> {
     const link = await open(ref, visitor)
     if (!may(link).zip) throw new Refusal('missing')
     let { items } = await immich.list(link)
@@ -257,20 +279,19 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const plan = await planZip(immich, settings, link, items, whole, caller)
     if (response.destroyed) return
     const { length, etag } = plan
-    const range = visitor.ifRange === undefined || visitor.ifRange as string === etag ? visitor.range : undefined
-    const part = range && length !== undefined ? resolveRange(range, length) : undefined
-    const status = part ? 206 : range && length !== undefined ? 416 : 200
-    begin(response, {
-      status, kind: 'data',
-      headers: {
-        'content-type': 'application/zip',
-        'content-disposition': disposition(`${safeName((settings.showGalleryTitle && link.title) || 'photos')}.zip`),
-        'content-length': part ? part.last - part.first + 1 : status === 416 ? 0 : length,
-        'content-range': part ? `bytes ${part.first}-${part.last}/${length}` : status === 416 ? `bytes */${length}` : undefined,
-        ...length !== undefined && { 'accept-ranges': 'bytes', etag }
-      }
-    }, settings)
-    if (request.method === 'HEAD' || status === 416) { response.end(); return }
+    const { ifRange = etag } = visitor
+    const range = length !== undefined && ifRange === etag ? visitor.range : undefined
+    const part = range && resolveRange(range, length!)
+    const status = part ? 206 : range ? 416 : 200
+    const title = safeName((settings.showGalleryTitle && link.title) || 'photos')
+    const headers = {
+      'content-type': 'application/zip', 'content-disposition': disposition(`${title}.zip`),
+      'content-length': part ? part.last - part.first + 1 : range ? 0 : length,
+      'content-range': range && (part ? `bytes ${part.first}-${part.last}/${length}` : `bytes */${length}`),
+      ...length !== undefined && { 'accept-ranges': 'bytes', etag }
+    }
+    begin(response, { status, kind: 'data', headers }, settings)
+    if (head || status === 416) { response.end(); return }
     const name = linkName(ref)
     log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
     const body = makeZip(immich, settings, link, plan, caller)
@@ -280,27 +301,26 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     })
   }
 
-  // ---------------------------------------------------------------------------------------------------------- routes
+  // -------------------------------------------------------------------------------------------------- routes
 
   const plain = (status: number, headers: Headers = {}): Answer =>
     ({ status, kind: 'data', headers: { 'content-type': 'text/plain', ...headers } })
-  const routes: { [Name in Route['name']]: (exchange: Exchange, route: Extract<Route, { name: Name }>) => unknown } = {
-    home: exchange => settings.showHomePage
-      ? page(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle })))
-      : invalid(exchange),
-    async health ({ response }) {
+  type Handler<Name> = (exchange: Exchange, route: Extract<Route, { name: Name }>) => unknown
+  const routes: { [Name in Route['name']]: Handler<Name> } = {
+    home: exchange => !settings.showHomePage ? invalid(exchange)
+      : page(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle }))),
+    async health (exchange) {
       const well = !closing && await immich.ping()
-      send(response, well ? plain(200) : plain(503, { 'retry-after': 10 }), settings, well ? 'ok' : 'unavailable')
+      answer(exchange, well ? plain(200) : plain(503, { 'retry-after': 10 }), well ? 'ok' : 'unavailable')
     },
-    robots: ({ response }) => send(response, plain(200), settings, 'User-agent: *\nDisallow: /\n'),
+    robots: exchange => answer(exchange, plain(200), 'User-agent: *\nDisallow: /\n'),
     favicon: exchange => routes.static(exchange, { name: 'static', version, file: 'favicon.svg' }),
     static (exchange, { version: asked, file }) {
-      const text = asked === version ? files.get(file) : undefined
-      if (!text) return invalid(exchange)
-      return sendText(exchange.response, exchange.visitor, { status: 200, kind: 'static' }, text, settings)
+      const found = asked === version ? files.get(file) : undefined
+      return found ? text(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
     },
     unlock,
-    page: (exchange, { link, page }) => withLink(exchange, link, opened => gallery(exchange, link, opened, page)),
+    page: (exchange, { link: ref, page: n }) => withLink(exchange, ref, link => gallery(exchange, ref, link, n)),
     item: (exchange, { link, id }) => withLink(exchange, link, () => photo(exchange, link, id)),
     zip: (exchange, { link }) => zip(exchange, link),
     async image (exchange, { link: ref, id, size }) {
@@ -313,8 +333,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     },
     async meta (exchange, { link: ref, id }) {
       const { link, item } = await findPicture(ref, id, exchange.visitor)
-      const told = link.showMetadata ? renderer.meta(link, await immich.details(link, item, exchange.caller)) : {}
-      await json(exchange, link, JSON.stringify(told))
+      const details = link.showMetadata && await immich.details(link, item, exchange.caller)
+      await json(exchange, link, JSON.stringify(details ? renderer.meta(link, details) : {}))
     },
     async items (exchange, { link: ref, stretch }) {
       const link = await open(ref, exchange.visitor)
@@ -328,11 +348,12 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const visitor = parseVisitor(request.headers, request.socket.remoteAddress ?? '', settings)
     const gone = new AbortController()
     response.on('close', () => gone.abort())
-    const exchange: Exchange = { request, response, visitor, caller: { lane: visitor.address, signal: gone.signal } }
+    const caller = { lane: visitor.address, signal: gone.signal }
+    const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
     try {
       const route = parseRoute(request.url ?? '')
-      const posts = route?.name === 'unlock' ? ['POST'] : route?.name === 'zip' ? ['GET', 'HEAD', 'POST'] : ['GET', 'HEAD']
-      if (!route || !posts.includes(request.method!)) return await invalid(exchange)
+      const methods = METHODS[route?.name ?? ''] ?? ['GET', 'HEAD']
+      if (!route || !methods.includes(request.method!)) return await invalid(exchange)
       await (routes[route.name] as (exchange: Exchange, route: Route) => unknown)(exchange, route)
     } catch (error) {
       if (!gone.signal.aborted) await refuse(exchange, error)
@@ -340,8 +361,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   // a reverse proxy keeps its connections for 60 to 75 s: closing one before it does would lose a request
-  const options = { keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000, maxHeaderSize: 16_384 }
-  const server = createServer(options, (request, response) => {
+  const timeouts = { keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000 }
+  const server = createServer({ ...timeouts, maxHeaderSize: 16_384 }, (request, response) => {
     response.on('error', () => {})
     handle(request, response).catch(error => {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
@@ -379,8 +400,8 @@ async function start (): Promise<void> {
   const { server, immich, close } = createProxy(settings, log)
   for (const notice of settings.notices) log.warn('configuration', { notice })
   server.on('error', (error: NodeJS.ErrnoException) => {
-    const advice = error.code === 'EADDRINUSE' ? 'another program listens there: choose another IPP_PORT' : undefined
-    log.error('cannot listen', { address: `${settings.host}:${settings.port}`, failed: error.message, advice })
+    const advice = error.code === 'EADDRINUSE' ? 'another program listens there: choose another IPP_PORT' : ''
+    log.error('cannot listen', { port: settings.port, host: settings.host, failed: error.message, advice })
     process.exitCode = 1
   })
   server.listen(settings.port, settings.host, async () => {
@@ -390,8 +411,9 @@ async function start (): Promise<void> {
     if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
     log.info('Immich found', { version: version.join('.') })
     const [major, minor] = version
-    if (major < 2 || (major === 2 && minor < 5)) log.warn('this Immich is older than any that was tested', { oldest: '2.5' })
-    if (major > NEWEST_TESTED_MAJOR) log.warn('this Immich is newer than any that was tested', { newest: NEWEST_TESTED_MAJOR })
+    const old = major < 2 || (major === 2 && minor < 5)
+    const untested = old ? 'older' : major > NEWEST_TESTED_MAJOR ? 'newer' : ''
+    if (untested) log.warn(`this Immich is ${untested} than any that was tested`, { tested: '2.5 to 3' })
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => { log.info('stopping', { signal }); close().then(() => process.exit(0)) })

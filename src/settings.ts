@@ -1,6 +1,6 @@
 /**
- * The settings: the environment, and config.json held against config.schema.json, which alone says what each key
- * takes, its default and the names it had in earlier generations. What is wrong stops the start.
+ * The settings: the environment, and config.json held against config.schema.json, which alone says what each
+ * key takes, its default and the names it had in earlier generations. What is wrong stops the start.
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
@@ -12,7 +12,9 @@ type Wider = {
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
   customInvalidResponse: number | string | false | null
 }
-/** `notices` are for the operator: renamed and unknown keys. `changed` is every value that is not the default. */
+/**
+ * `notices` are for the operator: renamed and unknown keys. `changed` is every value that is not the default.
+ */
 export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   immichUrl: string, host: string, port: number, secret: string, logLevel: LogLevel, lightGallery: Unknown
   notices: string[], changed: Record<string, unknown>
@@ -29,7 +31,7 @@ type Schema = {
   additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
   minimum?: number, maximum?: number, default?: unknown, formerly?: string[], formerValues?: Unknown
 }
-type Report = { problems: string[], notices: string[] }
+type Report = Pick<Settings, 'notices' | 'changed'> & { problems: string[] }
 
 const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array'
   : Number.isInteger(value) ? 'integer' : typeof value
@@ -39,13 +41,15 @@ function fits (schema: Schema, value: unknown): boolean {
   const types = [schema.type ?? []].flat()
   const type = typeOf(value)
   if (types.length && !types.includes(type) && !(type === 'integer' && types.includes('number'))) return false
-  if (typeof value === 'number' && !(value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity))) return false
+  const { minimum = -Infinity, maximum = Infinity } = schema
+  if (typeof value === 'number' && !(value >= minimum && value <= maximum)) return false
   if (typeof value === 'string' && !new RegExp(schema.pattern ?? '').test(value)) return false
   return (schema.enum?.includes(value) ?? true) && !(schema.not && schema.not.const === value)
 }
+const WORDS: Record<string, string> = { minimum: 'from', maximum: 'to', pattern: 'as' }
 const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string =>
-  values ? values.map(show).join(', ') : [type].flat().join(' or ') + (minimum === undefined ? '' : ` from ${minimum}`) +
-    (maximum === undefined ? '' : ` to ${maximum}`) + (pattern ? ` as ${pattern}` : '')
+  values ? values.map(show).join(', ') : [type].flat().join(' or ') + Object.entries({ minimum, maximum, pattern })
+    .map(([name, bound]) => bound === undefined ? '' : ` ${WORDS[name]} ${bound}`).join('')
 
 /** `value` as the schema wants it, with the schema's defaults below it. */
 function conform (schema: Schema, value: unknown, at: string, report: Report): unknown {
@@ -54,7 +58,7 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
   if (properties && typeof value === 'boolean' && schema.type?.includes('boolean')) {
     value = Object.fromEntries(Object.keys(properties).map(name => [name, value]))
   }
-  if (value === undefined && !properties) return structuredClone(schema.default)
+  if (value === undefined && !properties) return schema.default
   if (value !== undefined && !fits(schema, value)) {
     report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
     return undefined
@@ -64,9 +68,10 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
     const path = (name: string) => at ? `${at}.${name}` : name
     for (const name of Object.keys(given)) {
       if (Object.hasOwn(properties, name)) continue
-      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, Object.keys(properties))}?`)
+      const known = nearest(name, Object.keys(properties))
+      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${known}?`)
     }
-    return Object.fromEntries(Object.entries(properties).filter(([name]) => name !== '$schema').map(([name, inner]) =>
+    return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
       [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
   }
   const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
@@ -74,12 +79,14 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
     conform(inner!, entry, `${at}.${name}`, report)
     if (schema.propertyNames) conform(schema.propertyNames, name, at, report)
   }
-  return schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
+  const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
+  if (show(whole) !== show(schema.default)) report.changed[at] = whole
+  return whole
 }
 
 /** The known name that shares the most pairs of letters with `name`. */
 function nearest (name: string, known: string[]): string {
-  const pairs = (word: string) => Array.from(word.toLowerCase()).map((_, n, all) => all.slice(n, n + 2).join(''))
+  const pairs = (word: string) => Array.from(word.toLowerCase(), (_, n) => word.slice(n, n + 2).toLowerCase())
   const alike = (word: string) => pairs(word).filter(pair => pairs(name).includes(pair)).length / word.length
   return known.reduce((best, next) => alike(next) > alike(best) ? next : best)
 }
@@ -105,19 +112,20 @@ function proxies (entries: string[], problems: string[]): BlockList {
     const family = isIP(net)
     const width = family === 6 ? 128 : 32
     const length = Number(bits ?? width)
-    if (family && Number.isInteger(length) && length <= width) trusted.addSubnet(net, length, family === 6 ? 'ipv6' : 'ipv4')
-    else problems.push(`ipp.trustedProxies: got ${show(entry)}, takes an address or a range such as 10.0.0.0/8`)
+    const right = family !== 0 && Number.isInteger(length) && length <= width
+    if (right) trusted.addSubnet(net, length, family === 6 ? 'ipv6' : 'ipv4')
+    else problems.push(`ipp.trustedProxies: got ${show(entry)}, takes a range such as 10.0.0.0/8`)
   }
   return trusted
 }
 
 /**
- * The settings, from the environment and from config.json (or `CONFIG` itself, or the file that `IPP_CONFIG` names).
- * Throws a ConfigError with a line for each thing that is wrong.
+ * The settings, from the environment and from config.json (or `CONFIG` itself, or the file that `IPP_CONFIG`
+ * names). Throws a ConfigError with a line for each thing that is wrong.
  */
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
-  const report: Report = { problems: [], notices: [] }
-  const { problems, notices } = report
+  const report: Report = { problems: [], notices: [], changed: {} }
+  const { problems, notices, changed } = report
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
   const source = env.CONFIG ? 'CONFIG' : env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   let given: unknown = {}
@@ -130,9 +138,10 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const ipp = object(object(given)?.ipp)
   if (ipp) rename(ipp, schema.properties!.ipp!.properties!, report)
   const config = conform(schema, given, '', report) as { ipp: Settings, lightGallery: Unknown } | undefined
-  const variable = <T>(name: string, otherwise: T, takes: string, parse: (value: string) => T | undefined): T => {
+  type Parse<T> = (value: string) => T | undefined
+  const variable = <T>(name: string, otherwise: T, takes: string, parse: Parse<T>) => {
     const value = env[name]
-    if (value === undefined || value === '') return otherwise
+    if (!value) return otherwise
     const parsed = parse(value)
     if (parsed === undefined) problems.push(`${name}: got ${show(value)}, takes ${takes}`)
     return parsed ?? otherwise
@@ -143,26 +152,17 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     ...config?.ipp as Settings,
     lightGallery: config?.lightGallery ?? {},
     immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
-    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://photos.example.com', parseBase),
+    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseBase),
     host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
     port: variable('IPP_PORT', 3000, 'a port from 0 to 65535',
       value => /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined),
-    secret: variable('IPP_SECRET', '', '16 characters or more', value => value.length >= 16 ? value : undefined),
+    secret: variable('IPP_SECRET', '', '16 characters or more', value => value[15] ? value : undefined),
     logLevel: variable<LogLevel>('LOG_LEVEL', 'info', LOG_LEVELS.join(', '),
       value => LOG_LEVELS.find(level => level === value.toLowerCase())),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
     notices,
-    changed: difference(conform(schema, {}, '', { problems: [], notices: [] }), config, '')
+    changed
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings
-}
-
-/** The values of `now` that differ from those of `before`, by their paths. */
-function difference (before: unknown, now: unknown, at: string): Record<string, unknown> {
-  if (!object(before) || !object(now) || at === 'ipp.responseHeaders') {
-    return JSON.stringify(before) === JSON.stringify(now) ? {} : { [at]: now }
-  }
-  return Object.assign({}, ...Object.keys(now as object).map(name =>
-    difference((before as Unknown)[name], (now as Unknown)[name], at ? `${at}.${name}` : name)))
 }

@@ -1,7 +1,7 @@
 /**
- * Originals that do not tell where, when and with what they were taken (`stripMetadata`). A JPEG is blanked in place:
- * same length, same image bytes, but every segment that is not needed to show it holds zeros. Nothing else is parsed:
- * other images are given as Immich's preview, videos as its transcode.
+ * Originals that do not tell where, when and with what they were taken (`stripMetadata`). A JPEG is blanked
+ * in place: same length, same image bytes, but every segment that is not needed to show it holds zeros.
+ * Nothing else is parsed: other images are given as Immich's preview, videos as its transcode.
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
@@ -9,7 +9,7 @@ import { Refusal, type Body, type Caller, type Immich, type Link, type Media } f
 import type { Item } from './validate.ts'
 
 const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
-const begins = (bytes: Buffer, text: string): boolean => bytes.subarray(0, text.length).toString('latin1') === text
+const begins = (bytes: Buffer, text: string): boolean => bytes.toString('latin1', 0, text.length) === text
 
 /** The Orientation of an Exif segment's payload, 1 to 8; 1 where it says none. */
 function orientation (payload: Buffer): number {
@@ -20,16 +20,20 @@ function orientation (payload: Buffer): number {
   }
   const ifd = 6 + at(10, 4)
   for (let n = 0; n < Math.min(at(ifd, 2), 200); n++) {
-    const entry = ifd + 2 + n * 12
-    if (at(entry, 2) === 0x0112 && at(entry + 2, 2) === 3 && at(entry + 8, 2) <= 8) return at(entry + 8, 2) || 1
+    const [tag, value] = [at(ifd + 2 + n * 12, 2), at(ifd + 10 + n * 12, 2)]
+    if (tag === 0x0112 && value <= 8) return value || 1
   }
   return 1
 }
 
-/** An Exif payload that says the orientation and nothing else, as long as `length`; zeros where it has no room. */
+/**
+ * An Exif payload that says the orientation and nothing else, as long as `length`; zeros where it has no
+ * room.
+ */
 function onlyOrientation (value: number, length: number): Buffer {
   const payload = Buffer.alloc(length)
-  const exif = Buffer.from('457869660000' + '4d4d002a00000008' + '0001' + '0112000300000001' + '00000000' + '00000000', 'hex')
+  const entry = '0112000300000001'.padEnd(32, '0')
+  const exif = Buffer.from(`4578696600004d4d002a000000080001${entry}`, 'hex')
   exif.writeUInt16BE(value, 24)
   if (length >= exif.length) exif.copy(payload)
   return payload
@@ -47,7 +51,8 @@ function cleaned (marker: number, payload: Buffer): Buffer {
     const value = orientation(payload)
     return value > 1 ? onlyOrientation(value, payload.length) : Buffer.alloc(payload.length)
   }
-  if ((marker === APP2 && begins(payload, 'ICC_PROFILE\0')) || (marker === APP14 && begins(payload, 'Adobe'))) return payload
+  if (marker === APP2 && begins(payload, 'ICC_PROFILE\0')) return payload
+  if (marker === APP14 && begins(payload, 'Adobe')) return payload
   // tables, frames, restart intervals; anything else says something about the picture that is not the picture
   const needed = (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
   return needed ? payload : Buffer.alloc(payload.length)
@@ -67,9 +72,9 @@ export function createJpegFilter () {
       }
       if (state === 'scan') {
         let at = held.indexOf(0xff)
-        while (at >= 0 && at + 1 < held.length && (held[at + 1] === 0 || (held[at + 1]! >= 0xd0 && held[at + 1]! <= 0xd7))) {
-          at = held.indexOf(0xff, at + 2)
-        }
+        // a stuffed zero and the restart markers belong to the picture
+        const within = (next = -1) => next === 0 || (next & 0xf8) === 0xd0
+        while (at >= 0 && within(held[at + 1])) at = held.indexOf(0xff, at + 2)
         const end = at < 0 ? held.length : at
         if (end) yield held.subarray(0, end)
         held = held.subarray(end)
@@ -103,7 +108,7 @@ export function createJpegFilter () {
   return {
     /** What can be sent of the file so far, of which `chunk` is the next piece. */
     push (chunk: Uint8Array): Buffer {
-      held = held.length ? Buffer.concat([held, chunk]) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+      held = Buffer.concat([held, chunk])
       return Buffer.concat([...ready()])
     },
     /** Throws where the file ended in the middle. */
@@ -132,22 +137,23 @@ function filtered (body: Body): Body {
 }
 
 /**
- * The original without its metadata, whole and from its beginning: a blanked JPEG, else Immich's preview of an image,
- * else its transcode of a video. Throws a Refusal where there is none.
+ * The original without its metadata, whole and from its beginning: a blanked JPEG, else Immich's preview of
+ * an image, else its transcode of a video. Throws a Refusal where there is none.
  */
-export async function strippedOriginal (immich: Immich, link: Link, item: Item, caller: Caller, head = false): Promise<Media> {
+export async function strippedOriginal (
+  immich: Immich, link: Link, item: Item, caller: Caller, head = false
+): Promise<Media> {
   if (item.video) {
     const [original, playback] = await Promise.all((['original', 'playback'] as const)
       .map(kind => immich.media(kind, link, item, {}, caller, true)))
     if (original!.length === playback!.length && original!.modified === playback!.modified) {
-      throw new Refusal('missing', 'stripMetadata: Immich has no transcode of this video, and its original tells too much')
+      throw new Refusal('missing', 'stripMetadata: Immich has no transcode of this video')
     }
     return { ...await immich.media('playback', link, item, {}, caller, head), name: original!.name }
   }
   const media = await immich.media('original', link, item, {}, caller, head)
-  if (media.type === 'image/jpeg') {
-    return media.body && 'read' in media.body ? { ...media, body: filtered(media.body) } : media
-  }
-  if (media.body && 'read' in media.body) media.body.cancel()
+  const body = media.body && 'read' in media.body ? media.body : undefined
+  if (media.type === 'image/jpeg') return body ? { ...media, body: filtered(body) } : media
+  body?.cancel()
   return { ...await immich.media('preview', link, item, {}, caller, head), name: media.name }
 }

@@ -1,11 +1,14 @@
 /**
  * Passwords: the sealed cookie that says a visitor has given the right one, and the limit on wrong ones.
  *
- * The cookie holds Immich's own token for the link, never the password, and opens for exactly the link it was sealed
- * for: AES-256-GCM with the link as additional data. Nothing is kept here, so any replica with the same IPP_SECRET
- * opens it. That Immich still takes the token is asked of Immich with every lookup, so a changed password ends it.
+ * The cookie holds Immich's own token for the link, never the password, and opens for exactly the link it was
+ * sealed for: AES-256-GCM with the link as additional data. Nothing is kept here, so any replica with the
+ * same IPP_SECRET opens it. That Immich still takes the token is asked of Immich with every lookup, so a
+ * changed password ends it.
  */
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, randomBytes
+} from 'node:crypto'
 import { parseToken, type LinkRef, type Token } from './validate.ts'
 
 /** Seconds that an unlock lasts. */
@@ -31,7 +34,10 @@ export function createSeal (secret: string, now = steadyNow) {
       const sealed = Buffer.concat([cipher.update(`${Math.floor(now())} ${token}`, 'utf8'), cipher.final()])
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')
     },
-    /** The token, or undefined where the cookie is missing, forged, of another link, too old, or of the future. */
+    /**
+     * The token, or undefined where the cookie is missing, forged, of another link, too old, or of the
+     * future.
+     */
     open (link: LinkRef, cookies: Map<string, string>): Token | undefined {
       if (cookies.size === 0) return undefined
       const bytes = Buffer.from(cookies.get(cookieName(link)) ?? '', 'base64url')
@@ -39,7 +45,8 @@ export function createSeal (secret: string, now = steadyNow) {
       try {
         const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 })
           .setAAD(Buffer.from(bound(link))).setAuthTag(bytes.subarray(12, 28))
-        const [since, token] = (decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8')).split(' ')
+        const plain = decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8')
+        const [since, token] = plain.split(' ')
         const age = now() - Number(since)
         // a minute of the future is what the clocks of two replicas may differ by
         return age >= -60_000 && age < UNLOCK_SECONDS * 1000 ? parseToken(token) : undefined
@@ -52,9 +59,9 @@ export function createSeal (secret: string, now = steadyNow) {
 const wholeNow = (): number => Math.floor(performance.now())
 
 /**
- * A limit on wrong guesses that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
- * every `interval` ms. Reserve before asking Immich; give back what turned out to be no wrong guess, so that only
- * links that exist and are locked are ever remembered, each as one number.
+ * A limit on wrong guesses that refills steadily (the generic cell rate algorithm): `burst` at once, then one
+ * more every `interval` ms. Reserve before asking Immich; give back what turned out to be no wrong guess, so
+ * that only links that exist and are locked are ever remembered, each as one number.
  */
 export function createGuessLimit (burst: number, interval: number, now = wholeNow) {
   const until = new Map<string, number>()

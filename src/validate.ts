@@ -1,7 +1,8 @@
 /**
- * Everything that comes from outside becomes a trusted type here, or goes no further: a visitor's path, headers,
- * cookies and form, and Immich's JSON (the environment and config.json are in `settings.ts`). The branded types below
- * cannot be made anywhere else, and the door to Immich (`immich.ts`) takes nothing but them.
+ * Everything that comes from outside becomes a trusted type here, or goes no further: a visitor's path,
+ * headers, cookies and form, and Immich's JSON (the environment and config.json are in `settings.ts`). The
+ * branded types below cannot be made anywhere else, and the door to Immich (`immich.ts`) takes nothing but
+ * them.
  *
  * Each `parse…` gives undefined for what it does not accept, and none throws.
  */
@@ -38,13 +39,14 @@ export function decode (value: string | undefined): string | undefined {
   try { return value && decodeURIComponent(value) } catch { return undefined }
 }
 
-// ---------------------------------------------------------------------------------------------- links, assets, ranges
+// ------------------------------------------------------------------------------------- links, assets, ranges
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
 export const parseAssetId = (value: unknown): AssetId | undefined => match(UUID, text(value).toLowerCase())
 /**
- * A share key. Immich takes 50 bytes as base64url, padded or not, or as hexadecimal (recordings 00-general/me-key-*):
- * all spellings of one key become one, so that no cache and no limit can be had several times.
+ * A share key. Immich takes 50 bytes as base64url, padded or not, or as hexadecimal (recordings
+ * 00-general/me-key-*): all spellings of one key become one, so that no cache and no limit can be had several
+ * times.
  */
 export function parseKey (value: unknown): Key | undefined {
   if (typeof value !== 'string' || !/^[\w-]{1,128}={0,2}$/.test(value)) return undefined
@@ -67,7 +69,9 @@ export const parseToken = (value: unknown): Token | undefined => match(/^[\w+/=,
  */
 export const parseRange = (value: unknown): ByteRange | undefined =>
   match(/^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$/, text(value).replace(/[ \t]/g, '').toLowerCase())
-/** First and last byte of a range in `size` bytes; undefined where it cannot be satisfied (section 14.1.2). */
+/**
+ * First and last byte of a range in `size` bytes; undefined where it cannot be satisfied (section 14.1.2).
+ */
 export function resolveRange (range: ByteRange, size: number): { first: number, last: number } | undefined {
   const [from = '', to = ''] = range.slice(6).split('-')
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from)
@@ -75,13 +79,14 @@ export function resolveRange (range: ByteRange, size: number): { first: number, 
   return first <= last && first < size ? { first, last } : undefined
 }
 
-// ------------------------------------------------------------------------------------------------ a visitor's request
+// --------------------------------------------------------------------------------------- a visitor's request
 
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const
 export type Route =
-  | { name: 'home' | 'health' | 'robots' | 'favicon' | 'unlock' } | { name: 'static', version: string, file: string }
+  | { name: 'home' | 'health' | 'robots' | 'favicon' | 'unlock' }
+  | { name: 'static', version: string, file: string } | { name: 'items', link: LinkRef, stretch: number }
   | { name: 'page', link: LinkRef, page: number } | { name: 'zip', link: LinkRef }
-  | { name: 'item' | 'video' | 'meta', link: LinkRef, id: AssetId } | { name: 'items', link: LinkRef, stretch: number }
+  | { name: 'item' | 'video' | 'meta', link: LinkRef, id: AssetId }
   | { name: 'image', link: LinkRef, id: AssetId, size: typeof SIZES[number] }
 
 const FIXED = new Map<string, Route>([
@@ -91,8 +96,8 @@ const FIXED = new Map<string, Route>([
 ])
 
 /**
- * What is asked for, from the request target of RFC 9112 section 3.2. A trailing slash is the same place. Of a query
- * nothing is read but the page number of the gallery without script.
+ * What is asked for, from the request target of RFC 9112 section 3.2. A trailing slash is the same place. Of
+ * a query nothing is read but the page number of the gallery without script.
  */
 export function parseRoute (target: string): Route | undefined {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
@@ -104,13 +109,14 @@ export function parseRoute (target: string): Route | undefined {
   const [kind, second, third, fourth] = rest as string[]
   if (top === 's') return linkRoute(parseLinkRef(undefined, kind), rest, query)
   if (top !== 'share') return undefined
-  if (kind === 'static') return rest.length === 3 ? { name: 'static', version: second!, file: third! } : undefined
+  if (kind === 'static') return fourth ? undefined : { name: 'static', version: second ?? '', file: third ?? '' }
   if (kind !== 'photo' && kind !== 'video' && kind !== 'meta' && kind !== 'items') {
     return linkRoute(parseLinkRef(kind), rest, query)
   }
   const [link, id] = [parseLinkRef(second), parseAssetId(third)]
   if (!link || (kind !== 'photo' && rest.length !== 3)) return undefined
-  if (kind === 'items') return /^\d{1,6}$/.test(third!) ? { name: 'items', link, stretch: Number(third) } : undefined
+  const stretch = /^\d{1,6}$/.test(third ?? '') ? Number(third) : undefined
+  if (kind === 'items') return stretch === undefined ? undefined : { name: 'items', link, stretch }
   const size = SIZES.find(size => size === (fourth ?? 'preview'))
   if (!id || !size) return undefined
   return kind === 'photo' ? { name: 'image', link, id, size } : { name: kind, link, id }
@@ -125,8 +131,9 @@ function linkRoute (link: LinkRef | undefined, [, part, more]: unknown[], query:
 }
 
 /**
- * What of a visitor's headers is listened to. `address` is by the trusted-proxy rule, an IPv6 one by its /64, which is
- * what one customer has; `base` is scheme and host as the visitor sees them, '' where unknown; `languages` best first.
+ * What of a visitor's headers is listened to. `address` is by the trusted-proxy rule, an IPv6 one by its /64,
+ * which is what one customer has; `base` is scheme and host as the visitor sees them, '' where unknown;
+ * `languages` best first.
  */
 export type Visitor = Conditions & {
   address: string, secure: boolean, base: string, cookies: Map<string, string>
@@ -217,17 +224,21 @@ export function parseAssetIds (value: unknown): AssetId[] | undefined {
   } catch { return undefined }
 }
 
-// ------------------------------------------------------------------------------------------------------ Immich's JSON
+// --------------------------------------------------------------------------------------------- Immich's JSON
 
 /**
- * A photo or video of a link. `ratio` is width / height, 0.2 to 5; `time` the local time at which it was taken, in ms
- * since 1970 as if that were UTC; `duration` in ms, of an image more than 0 where it moves; `motion` the id of the
- * video part of a motion photo.
+ * A photo or video of a link. `ratio` is width / height, 0.2 to 5; `time` the local time at which it was
+ * taken, in ms since 1970 as if that were UTC; `duration` in ms, of an image more than 0 where it moves;
+ * `motion` the id of the video part of a motion photo.
  */
 export type Item = {
-  id: AssetId, video: boolean, ratio: number, thumbhash: string, time: number, duration: number, motion?: AssetId
+  id: AssetId, video: boolean, ratio: number, thumbhash: string, time: number, duration: number
+  motion?: AssetId
 }
-/** A link. An ALBUM link has its list in the timeline, an INDIVIDUAL one has it here. `expiresAt` in ms since 1970. */
+/**
+ * A link. An ALBUM link has its list in the timeline, an INDIVIDUAL one has it here. `expiresAt` in ms since
+ * 1970.
+ */
 export type LinkInfo = {
   key: Key, slug?: Slug, protected: boolean, title: string, description: string, expiresAt?: number
   allowDownload: boolean, showMetadata: boolean
@@ -242,7 +253,10 @@ function duration (value: unknown): number {
 const time = (value: unknown): number =>
   Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text(value)) ? text(value) : text(value) + 'Z') || 0
 const thumbhash = (value: unknown): string => match<string>(/^[\w+/]{0,60}={0,2}$/, value) ?? ''
-/** Visible to who holds the link: neither in the trash nor hidden nor locked. With metadata off, 3.x does not say. */
+/**
+ * Visible to who holds the link: neither in the trash nor hidden nor locked. With metadata off, 3.x does not
+ * say.
+ */
 const isVisible = (visibility: unknown, isTrashed: unknown): boolean =>
   isTrashed !== true && (visibility === undefined || visibility === 'timeline' || visibility === 'archive')
 
@@ -285,15 +299,16 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   }
 }
 
-/** The answer of `timeline/buckets`: months and how many items each holds. */
-export const parseMonths = (value: unknown): { month: Month, count: number }[] => list(value).flatMap(entry => {
-  const month = match<Month>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket)
-  return month ? [{ month, count: positive(object(entry)?.count) }] : []
-})
+/** The answer of `timeline/buckets`. */
+export const parseMonths = (value: unknown): Month[] =>
+  list(value).flatMap(entry => match<Month>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket) ?? [])
 
-const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration', 'livePhotoVideoId',
-  'visibility', 'isTrashed']
-/** The answer of `timeline/bucket`: columns. `fileCreatedAt` is UTC without a zone (recordings …/timeline-bucket-*). */
+const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
+  'livePhotoVideoId', 'visibility', 'isTrashed']
+/**
+ * The answer of `timeline/bucket`: columns. `fileCreatedAt` is UTC without a zone (recordings
+ * …/timeline-bucket-*).
+ */
 export function parseMonth (value: unknown): Item[] | undefined {
   const table = object(value)
   if (!table || !Array.isArray(table.id)) return undefined
@@ -313,8 +328,8 @@ export function parseDetails (value: unknown): Details | undefined {
   const asset = object(value) ?? {}
   const exif = object(asset.exifInfo) ?? {}
   return parseAssetId(asset.id) && {
-    type: mediaType(asset.originalMimeType), name: text(asset.originalFileName), time: time(asset.localDateTime),
-    description: text(exif.description), exif
+    type: mediaType(asset.originalMimeType), name: text(asset.originalFileName), exif,
+    time: time(asset.localDateTime), description: text(exif.description)
   }
 }
 
@@ -326,15 +341,19 @@ export const parseSizes = (value: unknown): Map<AssetId, number> =>
     return id && more.length === 0 && Number.isSafeInteger(size) ? [[id, positive(size)]] : []
   }))
 
-/** The type of an image or video that a browser only ever shows; anything else is application/octet-stream. */
+/**
+ * The type of an image or video that a browser only ever shows; anything else is application/octet-stream.
+ */
 export const mediaType = (value: unknown): string =>
-  match<string>(/^(image|video)\/(?!svg)[a-z\d][\w.+-]{0,60}$/, text(value).split(';')[0]!.trim().toLowerCase()) ??
-  'application/octet-stream'
-/** The file name of Immich's `Content-Disposition: …; filename*=UTF-8''…` (its apostrophes come unescaped). */
-export const parseDisposition = (value: string | null): string =>
+  match<string>(/^(image|video)\/(?!svg)[a-z\d][\w.+-]{0,60}$/,
+    text(value).toLowerCase().replace(/;.*/s, '').trim()) ?? 'application/octet-stream'
+/**
+ * The file name of Immich's `Content-Disposition: …; filename*=UTF-8''…` (its apostrophes come unescaped).
+ */
+export const parseDisposition = (value: string | undefined): string =>
   decode(/filename\*=UTF-8''([^;]*)/i.exec(value ?? '')?.[1]) ?? ''
 export const parseVersion = (value: unknown): [number, number, number] | undefined => {
-  const { major, minor, patch } = object(value) ?? {}
-  return [major, minor, patch].every(Number.isSafeInteger) ? [major, minor, patch] as [number, number, number] : undefined
+  const { major, minor, patch } = (object(value) ?? {}) as Record<string, number>
+  return [major, minor, patch].every(Number.isSafeInteger) ? [major!, minor!, patch!] : undefined
 }
 export const parseMessage = (value: unknown): string => text(object(value)?.message)

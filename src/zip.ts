@@ -1,11 +1,12 @@
 /**
- * A zip of a link, straight from Immich to the visitor, whose bytes are a function of the list: entries in its order,
- * stored, with names and times that only depend on it. So its length is known before it is made, and a download that
- * broke off goes on by making the same zip again and dropping what was sent.
+ * A zip of a link, straight from Immich to the visitor, whose bytes are a function of the list: entries in
+ * its order, stored, with names and times that only depend on it. So its length is known before it is made,
+ * and a download that broke off goes on by making the same zip again and dropping what was sent.
  *
- * The one thing not known in advance is what an album's files are called: Immich says so only when each is fetched.
- * Each entry therefore has room for the longest name, and what its name does not use of that is a comment of spaces
- * beside it in the central directory, which no program minds and which keeps the total as announced.
+ * The one thing not known in advance is what an album's files are called: Immich says so only when each is
+ * fetched. Each entry therefore has room for the longest name, and what its name does not use of that is a
+ * comment of spaces beside it in the central directory, which no program minds and which keeps the total as
+ * announced.
  */
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -13,47 +14,51 @@ import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { downloadName } from './filename.ts'
-import { Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind } from './immich.ts'
+import {
+  Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
+} from './immich.ts'
 import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
 import type { AssetId, Item } from './validate.ts'
 
-// yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time. Node's own
+// yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time.
+// Node's own
 // gives the same numbers, and costs a tenth.
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
 /** Bytes that an entry's name may take, which is also what its place in the zip is reckoned with. */
 const NAME_BYTES = 255
-/** Up to so many motion photos, the sizes of their videos are asked for one by one; beyond, the zip has no length. */
+/**
+ * Up to so many motion photos, the sizes of their videos are asked for one by one; beyond, the zip has no
+ * length.
+ */
 const MOTIONS_ASKED = 60
 const TRIES = 3
 /** What a zip can say of a time begins in 1980; an owner who does not show metadata does not show times. */
 const NO_TIME = Date.UTC(1980, 0, 1)
 
 type Entry = { item: Item, kind: MediaKind, time: Date, size?: number }
+/** `length` in bytes, where every size is known. */
 export type Plan = { entries: Entry[], etag: string, length?: number }
 /** Sizes that Immich announced and did not keep, by what was seen instead. */
 const seen = new Map<AssetId, number>()
 
-const clampTime = (ms: number): Date => new Date(Math.min(Math.max(ms, NO_TIME), Date.UTC(2107, 0, 1)))
-const options = (entry: Entry, size: number, comment: string) => ({
-  compress: false, size, mtime: entry.time, mode: 0o100644, forceDosTimestamp: true, fileComment: comment
-})
+const END = { forceZip64Format: true, comment: '' }
+const options = ({ time: mtime }: Entry, size: number, fileComment: string) =>
+  ({ compress: false, size, mtime, mode: 0o100644, forceDosTimestamp: true, fileComment })
 
-/** What the zip of these items will be, before any of them is fetched. */
+/** What the zip of these items will be, before any of them is fetched. `whole` is all of the link. */
 export async function planZip (
   immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, caller: Caller
 ): Promise<Plan> {
-  const originals = settings.downloadOriginalPhoto
-  const time = (item: Item) => clampTime(link.showMetadata ? item.time : NO_TIME)
-  const entries = items.flatMap((item): Entry[] => {
-    const own: Entry = { item, kind: originals ? 'original' : item.video ? 'playback' : 'preview', time: time(item) }
-    if (!item.motion || item.video) return [own]
-    const motion = { ...item, id: item.motion, video: true }
-    return [own, { item: motion, kind: originals ? 'original' : 'playback', time: time(item) }]
-  })
+  const { downloadOriginalPhoto: originals, downloadedFilename, stripMetadata } = settings
+  const part = (item: Item) => item.motion ? [{ ...item, id: item.motion, video: true }] : []
+  const entries = items.flatMap(item => [item, ...part(item)]).map((item): Entry => ({
+      item, kind: originals ? 'original' : item.video ? 'playback' : 'preview',
+      time: new Date(Math.min(Math.max(link.showMetadata ? item.time : 0, NO_TIME), Date.UTC(2107, 0, 1)))
+    }))
   const motions = entries.filter(({ item }) => item.motion === item.id)
-  if (originals && !settings.stripMetadata && motions.length <= MOTIONS_ASKED) {
+  if (originals && !stripMetadata && motions.length <= MOTIONS_ASKED) {
     const sizes = await immich.sizes(link, whole && link.album ? undefined : items.map(({ id }) => id))
     await Promise.all(motions.map(async ({ item }) => {
       const { length } = await immich.media('original', link, item, {}, caller, true)
@@ -64,10 +69,11 @@ export async function planZip (
       if (size !== undefined) entry.size = size
     }
   }
-  const hash = createHash('sha256').update(JSON.stringify([settings.downloadedFilename, settings.stripMetadata, link.showMetadata]))
-  for (const { item, kind, size, time } of entries) hash.update(`${item.id} ${kind} ${size} ${time.getTime()}\n`)
+  const hash = createHash('sha256').update(`${downloadedFilename} ${stripMetadata} ${link.showMetadata}\n`)
+  for (const { item, kind, size, time } of entries) hash.update(`${item.id} ${kind} ${size} ${+time}\n`)
   const length = entries.every(({ size }) => size !== undefined) ? await total(entries) : undefined
-  return { entries, etag: `"${hash.digest('base64url').slice(0, 27)}"`, ...length !== undefined && { length } }
+  const etag = `"${hash.digest('base64url').slice(0, 27)}"`
+  return { entries, etag, ...length !== undefined && { length } }
 }
 
 /** The length by yazl's own reckoning, of entries that all have the longest name. */
@@ -76,7 +82,7 @@ function total (entries: Entry[]): Promise<number> {
   for (const [n, entry] of entries.entries()) {
     zip.addReadStreamLazy(String(n).padStart(NAME_BYTES, '0'), options(entry, entry.size!, ''), () => {})
   }
-  return new Promise(resolve => zip.end({ forceZip64Format: true, comment: '' }, resolve as () => void))
+  return new Promise(resolve => zip.end(END, resolve as () => void))
 }
 
 /** Makes names unique without regard to case, and short enough, in the order in which they come. */
@@ -88,98 +94,91 @@ function createNames () {
       const suffix = (n > 1 ? ` (${n})` : '') + extension
       let short = stem
       while (Buffer.byteLength(short + suffix) > NAME_BYTES) short = Array.from(short).slice(0, -1).join('')
-      const whole = short + suffix
-      if (taken.has(whole.toLowerCase())) continue
-      taken.add(whole.toLowerCase())
-      return whole
+      if (taken.has((short + suffix).toLowerCase())) continue
+      taken.add((short + suffix).toLowerCase())
+      return short + suffix
     }
   }
 }
 
 /**
- * The bytes of the zip. Whatever fails after the first of them fails the whole: `read` throws, and the
- * transfer must visibly break.
+ * The bytes of the zip. Whatever fails in it fails the whole: `read` throws, and the transfer must visibly
+ * break.
  */
 export function makeZip (
   immich: Immich, settings: Settings, link: Link, { entries, length }: Plan, caller: Caller
 ): Body {
+  const { stripMetadata, limits, downloadedFilename } = settings
   const zip = new yazl.ZipFile()
   const unique = createNames()
   const abort = new AbortController()
   const opened = new Map<number, Promise<Media>>()
   let current: Readable | undefined
 
-  const attempt = async ({ item, kind, size }: Entry): Promise<Media> => {
+  const get = async ({ item, kind, size }: Entry): Promise<Media> => {
+    const own = { lane: `zip ${caller.lane}`, signal: abort.signal }
     for (let n = 1; ; n++) {
       try {
-        const own = { lane: `zip ${caller.lane}`, signal: abort.signal }
-        const media = kind === 'original' && settings.stripMetadata
+        const media = kind === 'original' && stripMetadata
           ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
           : await immich.media(kind, link, item, {}, own)
         if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
-        if (size !== undefined && media.length !== size) {
-          seen.set(item.id, media.length)
-          if (seen.size > 10_000) seen.delete(seen.keys().next().value!)
-          throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
-        }
-        return media
+        if (size === undefined || media.length === size) return media
+        seen.set(item.id, media.length)
+        if (seen.size > 10_000) seen.delete(seen.keys().next().value!)
+        throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
       } catch (error) {
-        const again = error instanceof Refusal && error.reason !== 'missing' && n < TRIES && !abort.signal.aborted
-        if (!again) throw error
+        const final = !(error instanceof Refusal) || error.reason === 'missing' || abort.signal.aborted
+        if (final || n === TRIES) throw error
         await new Promise(resolve => setTimeout(resolve, 250 * n))
       }
     }
   }
   const open = (n: number): Promise<Media> => {
-    const known = opened.get(n) ?? attempt(entries[n]!)
-    known.catch(() => {})
-    opened.set(n, known)
-    return known
+    const media = opened.get(n) ?? get(entries[n]!)
+    media.catch(() => {})
+    opened.set(n, media)
+    return media
   }
-  const stop = () => {
-    abort.abort()
-    current?.destroy()
-    for (const media of opened.values()) media.then(cancel, () => {})
-  }
-
   const run = async () => {
     for (const [n, entry] of entries.entries()) {
-      for (let ahead = n; ahead < Math.min(n + settings.limits.zipRequests, entries.length); ahead++) open(ahead)
-      const media = await open(n)
+      for (let ahead = n; ahead < Math.min(n + limits.zipRequests, entries.length); ahead++) open(ahead)
+      const { body, name: known, type, length: size } = await open(n)
       opened.delete(n)
-      const shown = settings.downloadedFilename === 0 ? String(n + 1).padStart(5, '0') : link.showMetadata ? media.name : ''
-      const name = unique(downloadName({ ...settings, downloadedFilename: settings.downloadedFilename === 2 ? 2 : 1 },
-        entry.item.id, shown, media.type, undefined, entry.kind === 'preview'))
+      // "current time" would be another name each time: a number is not
+      const own = downloadedFilename === 0 ? String(n + 1).padStart(5, '0') : link.showMetadata ? known : ''
+      const naming = { ...settings, downloadedFilename: downloadedFilename === 2 ? 2 : 1 }
+      const name = unique(downloadName(naming, entry.item.id, own, type, entry.kind === 'preview'))
       const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
-      current = toReadable(media.body)
-      const ended = new Promise<void>((resolve, reject) => current!.on('end', resolve).on('error', reject).on('close', resolve))
-      zip.addReadStream(current, name, options(entry, media.length!, ' '.repeat(room)))
+      const file = current = toReadable(body)
+      const ended = new Promise<void>((resolve, reject) => file.on('close', resolve).on('error', reject))
+      // yazl keeps what it is given until the end: it is given the way to the stream, not the stream
+      zip.addReadStreamLazy(name, options(entry, size!, ' '.repeat(room)), give => give(null, current!))
       await ended
+      current = undefined
     }
-    zip.end({ forceZip64Format: true, comment: '' })
+    zip.end(END)
   }
   const output = zip.outputStream as Readable
-  const failed = (error: Error) => { output.destroy(error); stop() }
-  zip.on('error', failed)
-  run().catch(failed)
-  const chunks = output[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  return {
-    cancel: () => { output.destroy(); stop() },
-    async read () {
-      const { value, done } = await chunks.next()
-      return done ? undefined : value
-    }
+  const stop = (error?: Error) => {
+    output.destroy(error)
+    abort.abort()
+    current?.destroy()
+    const leave = ({ body }: Media) => { if (body && 'read' in body) body.cancel() }
+    for (const media of opened.values()) media.then(leave, () => {})
   }
+  zip.on('error', stop)
+  run().catch(stop)
+  const chunks: AsyncIterator<Buffer> = output[Symbol.asyncIterator]()
+  return { cancel: stop, read: async () => (await chunks.next()).value }
 }
 
 /** In place of a video that may not leave: a few words, so that nobody takes the zip for complete. */
 function missing (error: unknown, { id }: Item): Media {
   if (!(error instanceof Refusal) || !error.message.startsWith('stripMetadata')) throw error
-  const body = Buffer.from('A video is not included here, because it would tell where and when it was taken.\n')
+  const body = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
   return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, body, length: body.length }
 }
-
-const cancel = ({ body }: Media): void => { if (body && 'read' in body) body.cancel() }
 
 function toReadable (body: Media['body']): Readable {
   if (!body || !('read' in body)) return Readable.from(body ? [body] : [], { objectMode: false })

@@ -1,12 +1,16 @@
 // @ts-check
-/** The grid: what is near the viewport, of a link of any length. The lightbox and the selection come when needed. */
+/**
+ * The grid: what is near the viewport, of a link of any length. The lightbox and the selection come when
+ * needed.
+ */
 import { lastAtMost, layOut, meanColour, placeholder, readSkeleton } from './layout.js'
 
 /**
- * @typedef {{ id: string[], thumbhash: string[], duration: number[], motion: Record<number, string>, time?: number[], version: string }} Stretch
- * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false, runs: [number, number][], stretch: number,
- *   version: string, zip: boolean, download: boolean, zoom: boolean, info: boolean, autoOpen: boolean,
- *   lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
+ * @typedef {{ id: string[], thumbhash: string[], duration: number[], motion: Record<number, string>,
+ *   time?: number[], version: string }} Stretch
+ * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
+ *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean, zoom: boolean, info: boolean,
+ *   autoOpen: boolean, lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
  */
 
 const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
@@ -20,7 +24,7 @@ export const total = ratio.length
 export const isVideo = (/** @type {number} */ n) => video[n] === 1
 export const calm = matchMedia('(prefers-reduced-motion: reduce)')
 
-// ------------------------------------------------------------------------------------------------------ small helpers
+// --------------------------------------------------------------------------------------------- small helpers
 
 /**
  * @param {string} tag
@@ -50,14 +54,11 @@ export function icon (path) {
 
 /** @param {string} label @param {string} path @param {(event: Event) => void} onclick */
 export const iconButton = (label, path, onclick) =>
-  make('button', { type: 'button', className: 'icon', title: label, 'aria-label': label, onclick }, icon(path))
+  make('button', { type: 'button', className: 'icon', title: label, ariaLabel: label, onclick }, icon(path))
 
 export const ICONS = {
-  play: 'M8 5v14l11-7z',
-  select: 'M4 12l5 5L20 6',
-  share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7',
-  download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
-  close: 'M6 6l12 12M18 6 6 18',
+  play: 'M8 5v14l11-7z', select: 'M4 12l5 5L20 6', close: 'M6 6l12 12M18 6 6 18',
+  share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7', download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
   info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
   motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
 }
@@ -69,7 +70,8 @@ export function say (text, seen = true) {
   live.classList.toggle('seen', seen)
   live.textContent = text
   clearTimeout(Number(live.dataset.timer))
-  live.dataset.timer = String(setTimeout(() => { live.classList.remove('seen'); live.textContent = '' }, 4000))
+  const hide = () => { live.classList.remove('seen'); live.textContent = '' }
+  live.dataset.timer = String(setTimeout(hide, 4000))
 }
 
 /** @param {string} path */
@@ -95,7 +97,7 @@ function dateOf (group, format) {
   return known.format(months ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000)
 }
 
-// ------------------------------------------------------------------------------------- the list, a stretch at a time
+// ----------------------------------------------------------------------------- the list, a stretch at a time
 
 /** @type {Map<number, Stretch>} */
 const stretches = new Map()
@@ -103,7 +105,10 @@ const stretches = new Map()
 const pending = new Map()
 const backOnline = () => new Promise(resolve => addEventListener('online', resolve, { once: true }))
 
-/** Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n @returns {Promise<void>} */
+/**
+ * Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n @returns
+ * {Promise<void>}
+ */
 export function load (n) {
   const k = Math.floor(n / options.stretch)
   if (stretches.has(k)) return Promise.resolve()
@@ -113,7 +118,8 @@ export function load (n) {
     for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
       try {
         const answer = await fetch(`/share/items/${key}/${k}`)
-        // the unlock or the link itself has ended, or the list has changed: the page has to be asked for again
+        // the unlock or the link itself has ended, or the list has changed: the page has to be asked for
+        // again
         const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
         if (answer.status === 404 || (stretch && stretch.version !== options.version)) return startAgain()
         if (!stretch) throw new Error(String(answer.status))
@@ -146,9 +152,10 @@ function startAgain () {
 export function item (n) {
   const stretch = stretches.get(Math.floor(n / options.stretch))
   const at = n % options.stretch
-  return stretch && {
-    id: stretch.id[at], thumbhash: stretch.thumbhash[at], duration: stretch.duration[at], motion: stretch.motion[at], time: stretch.time?.[at]
-  }
+  if (!stretch) return undefined
+  const { id, thumbhash, duration, motion, time } = stretch
+  const [own, hash, length] = [id[at], thumbhash[at], duration[at]]
+  return { id: own, thumbhash: hash, duration: length, motion: motion[at], time: time?.[at] }
 }
 
 /** @param {number} seconds */
@@ -159,7 +166,7 @@ function clock (seconds) {
 }
 const nameOf = (/** @type {number} */ n) => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
-// ----------------------------------------------------------------------------------------------------------- the grid
+// -------------------------------------------------------------------------------------------------- the grid
 
 /** @type {import('./layout.js').Layout} */
 let layout
@@ -170,7 +177,9 @@ let gridTop = 0
 const sections = new Map()
 /** @type {Map<number, HTMLAnchorElement>} */
 const tiles = new Map()
-/** Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>} */
+/**
+ * Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}
+ */
 const adopted = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
 /** What else wants to dress a tile or a heading (the selection). */
 export const hooks = {
@@ -187,8 +196,9 @@ function measure () {
   const padding = getComputedStyle(grid)
   const width = grid.clientWidth - parseFloat(padding.paddingLeft) - parseFloat(padding.paddingRight)
   metrics = { width, gap: parseFloat(style.getPropertyValue('--gap')) }
-  const heading = options.group ? 44 : 0
-  layout = layOut(ratio, options.runs, { ...metrics, target: Number(style.getPropertyValue('--row')), heading, space: options.group ? 8 : 0 })
+  const [heading, space] = options.group ? [44, 8] : [0, 0]
+  const target = Number(style.getPropertyValue('--row'))
+  layout = layOut(ratio, options.runs, { ...metrics, target, heading, space })
   grid.style.height = `${layout.height}px`
   gridTop = grid.getBoundingClientRect().top + scrollY
 }
@@ -205,7 +215,8 @@ function makeSection (index) {
   if (options.group) {
     const day = dateOf(group, months ? { year: 'numeric', month: 'long' } : { dateStyle: 'long' })
     const heading = make('h2', {}, make('button', {
-      type: 'button', className: 'day', 'data-first': first, 'data-count': count, 'aria-label': t.selectDay.replace('{day}', day), hidden: !options.zip
+      type: 'button', className: 'day', 'data-first': first, 'data-count': count, hidden: !options.zip,
+      ariaLabel: t.selectDay.replace('{day}', day)
     }, icon(ICONS.select)), day)
     if (!months) heading.append(' ', make('span', {}, dateOf(group, { weekday: 'long' })))
     section.append(heading)
@@ -219,7 +230,8 @@ function makeSection (index) {
 /** @param {number} n */
 function makeTile (n) {
   const old = adopted.get(n)
-  const tile = /** @type {HTMLAnchorElement} */ (old ?? make('a', { className: 'tile' }, make('img', { alt: nameOf(n), decoding: 'async' })))
+  const fresh = () => make('a', { className: 'tile' }, make('img', { alt: nameOf(n), decoding: 'async' }))
+  const tile = /** @type {HTMLAnchorElement} */ (old ?? fresh())
   adopted.delete(n)
   tile.className = 'tile'
   tile.dataset.n = String(n)
@@ -246,12 +258,14 @@ function fill (/** @type {number} */ n, tile = tiles.get(n)) {
   if (!tile || !known) return
   const img = /** @type {HTMLImageElement} */ (tile.firstChild)
   if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
-  if (isVideo(n) && known.duration && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill' }, icon(PILLS.video), clock(known.duration)))
-  if (known.motion && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill', title: t.motion }, icon(PILLS.motion)))
+  const pill = isVideo(n) && known.duration ? [icon(PILLS.video), clock(known.duration)]
+    : known.motion ? [icon(PILLS.motion)] : []
+  if (pill.length && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill' }, ...pill))
   if (img.classList.contains('in')) return
   if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
   if (fast || img.getAttribute('src')) return
-  if (known.thumbhash && !tile.style.backgroundImage) tile.style.backgroundImage = `url(${placeholder(known.thumbhash)})`
+  const { style } = tile
+  if (known.thumbhash) style.backgroundImage ||= `url(${placeholder(known.thumbhash)})`
   img.src = `/share/photo/${key}/${known.id}/thumbnail`
 }
 function fillAll () { for (const n of tiles.keys()) fill(n) }
@@ -278,8 +292,8 @@ export function draw () {
     inUse.add(index)
     // placed among its neighbours, so that the order of the keyboard is the order of the eyes
     if (!section.isConnected) {
-      const after = [...sections.keys()].filter(other => other > index && sections.get(other)?.isConnected).sort((a, b) => a - b)[0]
-      grid.insertBefore(section, after === undefined ? null : sections.get(after) ?? null)
+      const later = [...sections].filter(([other, { isConnected }]) => other > index && isConnected)
+      grid.insertBefore(section, later.sort(([a], [b]) => a - b)[0]?.[1] ?? null)
     }
     let x = 0
     const height = layout.rowHeight[row]
@@ -289,7 +303,8 @@ export function draw () {
       let tile = tiles.get(n)
       if (!tile) {
         tile = makeTile(n)
-        tile.style.cssText = `left:${x}px;top:${layout.rowTop[row] - layout.sections[index].top}px;width:${width}px;height:${height}px`
+        const top = layout.rowTop[row] - layout.sections[index].top
+        tile.style.cssText = `left:${x}px;top:${top}px;width:${width}px;height:${height}px`
         const next = Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
         section.insertBefore(tile, next ?? null)
         hooks.tile(tile, n)
@@ -308,14 +323,17 @@ export function draw () {
     tiles.delete(n)
   }
   for (const [index, section] of sections) {
-    if (!inUse.has(index) && !section.contains(document.activeElement)) { section.remove(); sections.delete(index) }
+    if (inUse.has(index) || section.contains(document.activeElement)) continue
+    section.remove()
+    sections.delete(index)
   }
 }
 
 /** @type {number[]} */
 let sectionFirsts = []
 function relayout () {
-  const anchor = layout && scrollY > gridTop ? layout.rowFirst[lastAtMost(layout.rowTop, scrollY - gridTop)] : -1
+  const inGrid = layout && scrollY > gridTop
+  const anchor = inGrid ? layout.rowFirst[lastAtMost(layout.rowTop, scrollY - gridTop)] : -1
   const within = anchor >= 0 ? scrollY - topOf(anchor) : 0
   for (const section of sections.values()) section.remove()
   sections.clear()
@@ -359,7 +377,8 @@ grid.addEventListener('click', event => {
 export function focusTile (n) {
   const top = topOf(n)
   const height = layout.rowHeight[rowOf(n)]
-  if (top < scrollY + 110 || top + height > scrollY + innerHeight) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
+  const seen = top >= scrollY + 110 && top + height <= scrollY + innerHeight
+  if (!seen) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
   draw()
   tiles.get(n)?.focus({ preventScroll: true })
 }
@@ -379,18 +398,20 @@ grid.addEventListener('keydown', event => {
     }
     return end - 1
   }
-  const to = { ArrowRight: n + 1, ArrowLeft: n - 1, ArrowDown: beside(row + 1), ArrowUp: beside(row - 1), Home: 0, End: total - 1 }[event.key]
+  const ends = { ArrowRight: n + 1, ArrowLeft: n - 1, Home: 0, End: total - 1 }
+  const to = { ...ends, ArrowDown: beside(row + 1), ArrowUp: beside(row - 1) }[event.key]
   if (to === undefined || to < 0 || to >= total) return
   event.preventDefault()
   focusTile(to)
 })
 
-// ------------------------------------------------------------------------------------------------------- the scrubber
+// ---------------------------------------------------------------------------------------------- the scrubber
 
 const thumb = make('span', { className: 'scrub-thumb' })
 const label = make('span', { className: 'scrub-label' })
 const scrubber = make('div', {
-  className: 'scrubber', role: 'slider', tabIndex: 0, 'aria-label': t.dates, 'aria-orientation': 'vertical', 'aria-valuemin': 0
+  className: 'scrubber', role: 'slider', tabIndex: 0,
+  ariaLabel: t.dates, ariaOrientation: 'vertical', ariaValueMin: '0'
 }, thumb, label)
 /** The first item of each month, with its year. @type {{ first: number, month: number }[]} */
 let stops = []
@@ -399,8 +420,9 @@ const monthOf = (/** @type {number} */ group) => {
   const date = new Date(group * 86_400_000)
   return date.getUTCFullYear() * 12 + date.getUTCMonth()
 }
-const monthName = (/** @type {number} */ month) =>
-  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', year: 'numeric', month: 'long' }).format(Date.UTC(Math.floor(month / 12), month % 12))
+const monthFormat = new Intl.DateTimeFormat(lang, { timeZone: 'UTC', year: 'numeric', month: 'long' })
+/** @param {number} month */
+const monthName = month => monthFormat.format(Date.UTC(Math.floor(month / 12), month % 12))
 const range = () => Math.max(1, document.documentElement.scrollHeight - innerHeight)
 
 function drawScrubber () {
@@ -419,7 +441,8 @@ function drawScrubber () {
     const at = Math.min(1, (topOf(first) - 110) / whole) * scrubber.clientHeight
     const next = Math.floor(month / 12)
     if (at - below < (next === year ? 10 : 22)) continue
-    const mark = make('span', { className: next === year ? 'scrub-tick' : 'scrub-year' }, next === year ? '' : String(next))
+    const [className, text] = next === year ? ['scrub-tick', ''] : ['scrub-year', String(next)]
+    const mark = make('span', { className }, text)
     mark.style.top = `${Math.max(0, at)}px`
     scrubber.append(mark)
     below = at
@@ -447,19 +470,23 @@ scrubber.addEventListener('pointerdown', event => {
   scrubber.setPointerCapture(event.pointerId)
   scrubber.classList.add('held')
   scrubber.onpointermove = drag
-  scrubber.onpointerup = scrubber.onpointercancel = () => { scrubber.onpointermove = null; scrubber.classList.remove('held') }
+  scrubber.onpointerup = scrubber.onpointercancel = () => {
+    scrubber.onpointermove = null
+    scrubber.classList.remove('held')
+  }
   drag(event)
 })
 scrubber.addEventListener('keydown', event => {
   const now = Number(scrubber.getAttribute('aria-valuenow'))
-  const step = { ArrowDown: 1, ArrowRight: 1, PageDown: 6, ArrowUp: -1, ArrowLeft: -1, PageUp: -6, Home: -Infinity, End: Infinity }[event.key]
+  const forward = { ArrowDown: 1, ArrowRight: 1, PageDown: 6, End: Infinity }
+  const step = { ...forward, ArrowUp: -1, ArrowLeft: -1, PageUp: -6, Home: -Infinity }[event.key]
   if (step === undefined) return
   event.preventDefault()
   const stop = stops[Math.max(0, Math.min(stops.length - 1, now + step))]
   scrollTo(0, stop === stops[0] ? 0 : topOf(stop.first) - 100)
 })
 
-// -------------------------------------------------------------------------------------------- the lightbox, and the bar
+// --------------------------------------------------------------------------------- the lightbox, and the bar
 
 /** @type {Promise<typeof import('./lightbox.js')> | undefined} */
 let lightbox
@@ -493,15 +520,26 @@ function start () {
     buttons.push(pick)
     // a long press, or the button of a day
     let timer = 0
-    grid.addEventListener('pointerdown', event => { if (event.pointerType !== 'mouse') timer = window.setTimeout(() => enter(event), 500) })
-    for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, () => clearTimeout(timer), { passive: true })
-    grid.addEventListener('contextmenu', event => { if (document.body.classList.contains('selecting')) event.preventDefault() })
-    grid.addEventListener('click', event => { if (/** @type {Element} */ (event.target).closest('.day')) enter(event) })
+    grid.addEventListener('pointerdown', event => {
+      if (event.pointerType !== 'mouse') timer = window.setTimeout(() => enter(event), 500)
+    })
+    const release = () => clearTimeout(timer)
+    for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)
+    grid.addEventListener('contextmenu', event => {
+      if (document.body.classList.contains('selecting')) event.preventDefault()
+    })
+    grid.addEventListener('click', event => {
+      if (/** @type {Element} */ (event.target).closest('.day')) enter(event)
+    })
   }
   actions.prepend(...buttons)
   relayout()
   let width = innerWidth
-  addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; relayout() } else drawScrubber() })
+  addEventListener('resize', () => {
+    if (innerWidth === width) return drawScrubber()
+    width = innerWidth
+    relayout()
+  })
   grid.addEventListener('pointerover', prepare, { once: true, passive: true })
   const idle = window.requestIdleCallback ?? setTimeout
   addEventListener('load', () => idle(() => prepare().catch(() => { lightbox = undefined })))
@@ -517,7 +555,10 @@ function start () {
 }
 
 /** The first item that is wholly in view. */
-export const firstInView = () =>
-  scrollY < gridTop ? 0 : layout.rowFirst[Math.min(layout.rowFirst.length - 2, lastAtMost(layout.rowTop, scrollY - gridTop + 60) + 1)]
+function firstInView () {
+  if (scrollY < gridTop) return 0
+  const row = lastAtMost(layout.rowTop, scrollY - gridTop + 60) + 1
+  return layout.rowFirst[Math.min(layout.rowFirst.length - 2, row)]
+}
 
 if (total) start()

@@ -1,12 +1,18 @@
 // @ts-check
-/** Justified rows for a whole link at once, from nothing but aspect ratios; and placeholders from thumbhashes. */
-
 /**
- * @typedef {{ first: number, count: number, group: number, top: number, height: number, rows: number, rowCount: number }} Section
- * @typedef {{ sections: Section[], rowFirst: Int32Array, rowTop: Float64Array, rowHeight: Float32Array, height: number }} Layout
+ * Justified rows for a whole link at once, from nothing but aspect ratios; and placeholders from thumbhashes.
  */
 
-/** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (see `STEPS` in render.ts). */
+/**
+ * @typedef {{ first: number, count: number, group: number, top: number, height: number }} Section
+ * @typedef {{ sections: Section[], rowFirst: Int32Array, rowTop: Float64Array, rowHeight: Float32Array,
+ *   height: number }} Layout
+ */
+
+/**
+ * The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (see `STEPS` in
+ * render.ts).
+ */
 const STEPS = 100
 
 /**
@@ -25,8 +31,8 @@ export function readSkeleton (skeleton) {
 }
 
 /**
- * Breaks each run of items into rows whose heights are as near to `target` as can be, by least squares over the run;
- * a last row that would be too tall keeps the target and stays ragged.
+ * Breaks each run of items into rows whose heights are as near to `target` as can be, by least squares over
+ * the run; a last row that would be too tall keeps the target and stays ragged.
  * @param {Float32Array} ratio
  * @param {[group: number, count: number][]} runs
  * @param {{ width: number, target: number, gap: number, heading: number, space: number }} options in px
@@ -62,7 +68,7 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
     const starts = /** @type {number[]} */ ([])
     for (let n = end; n > first; n = from[n]) starts.push(from[n])
     starts.reverse()
-    const section = { first, count, group, top, height: 0, rows: rowFirst.length, rowCount: starts.length }
+    const section = { first, count, group, top, height: 0 }
     let y = heading
     starts.forEach((start, k) => {
       const stop = starts[k + 1] ?? end
@@ -82,7 +88,8 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
   }
   rowFirst.push(total)
   return {
-    sections, rowFirst: Int32Array.from(rowFirst), rowTop: Float64Array.from(rowTop), rowHeight: Float32Array.from(rowHeight), height: top
+    sections, height: top, rowFirst: Int32Array.from(rowFirst), rowTop: Float64Array.from(rowTop),
+    rowHeight: Float32Array.from(rowHeight)
   }
 }
 
@@ -146,9 +153,9 @@ export function placeholder (base64) {
   const bmp = new Uint8Array(54 + row * SIDE)
   const view = new DataView(bmp.buffer)
   bmp[0] = 66; bmp[1] = 77
-  for (const [offset, value] of [[2, bmp.length], [10, 54], [14, 40], [18, SIDE], [22, SIDE], [26, 1 | 24 << 16], [34, row * SIDE]]) {
-    view.setUint32(offset, value, true)
-  }
+  const sizes = [[14, 40], [18, SIDE], [22, SIDE], [26, 1 | 24 << 16], [34, row * SIDE]]
+  const fields = [[2, bmp.length], [10, 54], ...sizes]
+  for (const [offset, value] of fields) view.setUint32(offset, value, true)
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {
       const [l, p, q] = channels.map(({ mean, nx, ny, terms }) => {
@@ -174,5 +181,6 @@ export function meanColour (base64) {
   const [l, p, q] = [(head & 63) / 63, (head >> 6 & 63) / 31.5 - 1, (head >> 12 & 63) / 31.5 - 1]
   const blue = l - 2 / 3 * p
   const red = (3 * l - blue + q) / 2
-  return `rgb(${[red, red - q, blue].map(value => Math.round(Math.max(0, Math.min(1, value)) * 255)).join(' ')})`
+  const byte = (/** @type {number} */ value) => Math.round(Math.max(0, Math.min(1, value)) * 255)
+  return `rgb(${[red, red - q, blue].map(byte).join(' ')})`
 }

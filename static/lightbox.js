@@ -1,18 +1,21 @@
 // @ts-check
 /** lightGallery over the whole link: addresses, full resolution, motion photos, the info panel. */
-import { calm, focusTile, home, ICONS, iconButton, isVideo, item, key, lang, load, make, options, say, share, t, total } from './gallery.js'
+import {
+  calm, focusTile, home, ICONS, iconButton, isVideo, item, key, lang, load, make, options, say, share, t,
+  total
+} from './gallery.js'
 
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 const folder = new URL('.', import.meta.url)
 /** @type {any} lightGallery's files are plain scripts that leave their names on the window */
 const globals = window
 
-await Promise.all([
-  import(`${folder}lightgallery.js`),
-  new Promise((resolve, reject) => document.head.append(make('link', { rel: 'stylesheet', href: `${folder}lightbox.css`, onload: resolve, onerror: reject })))
-])
+const styled = new Promise((onload, onerror) => document.head.append(
+  make('link', { rel: 'stylesheet', href: `${folder}lightbox.css`, onload, onerror })))
+await Promise.all([import(`${folder}lightgallery.js`), styled])
 
-const media = (/** @type {'photo' | 'video'} */ kind, /** @type {string} */ id, size = '') => `/share/${kind}/${key}/${id}${size}`
+/** @param {'photo' | 'video'} kind @param {string} id */
+const media = (kind, id, size = '') => `/share/${kind}/${key}/${id}${size}`
 const html = (/** @type {string} */ text) => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
 /** @type {Intl.DateTimeFormat} */
 const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
@@ -32,7 +35,10 @@ class Slide {
     if (!isVideo(this.n)) return undefined
     return {
       source: [{ src: media('video', this.id), type: 'video/mp4' }],
-      attributes: { controls: true, playsinline: true, preload: 'none', poster: this.id ? media('photo', this.id, '/preview') : BLANK, 'aria-label': html(`${t.video} ${this.n + 1}`) }
+      attributes: {
+        controls: true, playsinline: true, preload: 'none', 'aria-label': html(`${t.video} ${this.n + 1}`),
+        poster: this.id ? media('photo', this.id, '/preview') : BLANK
+      }
     }
   }
   get subHtml () {
@@ -43,19 +49,24 @@ class Slide {
   get downloadUrl () { return options.download ? media('photo', this.id, '/original') : false }
 }
 
-/** Of the operator's settings: numbers, yes and no, and plain words; nothing that lightGallery would take for HTML. */
-const plain = (/** @type {Record<string, unknown>} */ given) => Object.fromEntries(Object.entries(given).filter(([, value]) =>
-  typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && !/[<>&"'`]/.test(value))))
-const mobile = plain(/** @type {Record<string, unknown>} */ (options.lightGallery.mobileSettings ?? {}))
+/**
+ * Of the operator's settings: numbers, yes and no, and plain words; nothing that lightGallery would take for
+ * HTML.
+ */
+const isPlain = (/** @type {unknown} */ value) => typeof value === 'number' || typeof value === 'boolean' ||
+  (typeof value === 'string' && !/[<>&"'`]/.test(value))
+const plain = (/** @type {unknown} */ given) =>
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => isPlain(value)))
+const mobile = plain(options.lightGallery.mobileSettings)
 const own = plain(options.lightGallery)
 
 const lg = globals.lightGallery(document.body, {
-  speed: 200,
-  startAnimationDuration: 200,
-  backdropDuration: 200,
-  counter: true,
+  speed: 200, startAnimationDuration: 200, backdropDuration: 200, counter: true, slideShowInterval: 5000,
   ...own,
-  mobileSettings: { controls: false, showCloseIcon: true, download: true, ...mobile, ...!options.download && { download: false } },
+  mobileSettings: {
+    controls: false, showCloseIcon: true, download: true, ...mobile,
+    ...!options.download && { download: false }
+  },
   ...calm.matches && { speed: 0, startAnimationDuration: 0, backdropDuration: 0, slideEndAnimation: false },
   dynamic: true,
   dynamicEl: Array.from({ length: total }, (_, n) => new Slide(n)),
@@ -63,31 +74,21 @@ const lg = globals.lightGallery(document.body, {
   licenseKey: 'AGPL-3.0-only',
   download: options.download && own.download !== false,
   loop: total < 500 && own.loop !== false,
-  numberOfSlideItemsInDom: 6,
-  preload: 2,
-  showZoomInOutIcons: false,
-  actualSize: true,
-  allowMediaOverlap: true,
-  resetScrollPosition: false,
-  getCaptionFromTitleOrAlt: false,
-  hideScrollbar: false,
-  addClass: 'ipp',
-  mode: 'lg-slide',
-  ariaLabelledby: '',
-  slideShowAutoplay: false,
-  slideShowInterval: 5000,
-  gotoNextSlideOnVideoEnd: false,
-  autoplayFirstVideo: false,
-  autoplayVideoOnSlide: false,
+  numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: true, mode: 'lg-slide',
+  allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
+  addClass: 'ipp', ariaLabelledby: '', slideShowAutoplay: false, gotoNextSlideOnVideoEnd: false,
+  autoplayFirstVideo: false, autoplayVideoOnSlide: false,
   strings: {
-    closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next, download: t.download, playVideo: t.play, mediaLoadingFailed: t.failed
+    closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next,
+    download: t.download, playVideo: t.play, mediaLoadingFailed: t.failed
   },
   zoomPluginStrings: { zoomIn: t.zoomIn, zoomOut: t.zoomOut, viewActualSize: t.zoomIn },
   fullscreenPluginStrings: { toggleFullscreen: t.fullscreen },
   autoplayPluginStrings: { toggleAutoplay: t.slideshow }
 })
 
-// lightGallery writes style="…" into the markup of videos, which the page's policy forbids: say it by the DOM instead
+// lightGallery writes style="…" into the markup of videos, which the page's policy forbids: say it by the DOM
+// instead
 const query = lg.LGel.constructor
 for (const name of ['append', 'prepend', 'html']) {
   const before = query.prototype[name]
@@ -111,7 +112,8 @@ const container = lg.$container.get()
 container.setAttribute('aria-label', t.viewer)
 container.removeAttribute('aria-labelledby')
 const toolbar = /** @type {HTMLElement} */ (outer.querySelector('.lg-toolbar'))
-const tool = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ path, /** @type {() => void} */ onclick) => {
+/** @param {string} name @param {string} label @param {string} path @param {() => void} onclick */
+const tool = (name, label, path, onclick) => {
   const button = iconButton(label, path, onclick)
   button.className = `lg-icon ${name}`
   toolbar.append(button)
@@ -121,11 +123,14 @@ const infoButton = options.info && tool('ipp-info', t.info, ICONS.info, () => to
 tool('ipp-share', t.share, ICONS.share, () => share(`${home}/${item(lg.index)?.id}`))
 const motionButton = tool('ipp-motion', t.motion, ICONS.motion, () => playMotion())
 
-const behind = ['bar', 'main'].map(id => /** @type {HTMLElement} */ (document.getElementById(id)))
+/** Everything else on the page, out of reach while this is open. @param {boolean} inert */
+const setAside = inert => {
+  for (const element of document.body.children) if (element !== container) element.toggleAttribute('inert', inert)
+}
 let openNow = false
 let current = 0
 
-// ---------------------------------------------------------------------------------------------------------- addresses
+// ------------------------------------------------------------------------------------------------- addresses
 
 /** @param {number} n @param {{ slideshow?: boolean }} [how] */
 export async function open (n, { slideshow = false } = {}) {
@@ -138,11 +143,12 @@ export async function open (n, { slideshow = false } = {}) {
     if (location.pathname === address) history.replaceState({ n, cold: true }, '', address)
     else history.pushState({ n }, '', address)
   }
-  await Promise.all([load(Math.max(0, n - 100)), load(Math.min(total - 1, n + 100))].map(promise => Promise.race([promise, new Promise(resolve => setTimeout(resolve, 300))])))
+  const beside = [load(Math.max(0, n - 100)), load(Math.min(total - 1, n + 100))]
+  await Promise.race([Promise.all(beside), new Promise(resolve => setTimeout(resolve, 300))])
   const start = () => lg.plugins.find((/** @type {any} */ plugin) => plugin.startAutoPlay)?.startAutoPlay()
   if (slideshow) document.body.addEventListener('lgAfterOpen', start, { once: true })
   lg.openGallery(n)
-  for (const element of behind) element.inert = true
+  setAside(true)
   shown(n)
 }
 
@@ -151,14 +157,18 @@ export function close () { if (openNow) { leaving = true; lg.closeGallery() } }
 let leaving = false
 
 /** @param {string} name @param {(event: CustomEvent) => void} handler */
-const on = (name, handler) => document.body.addEventListener(name, event => handler(/** @type {CustomEvent} */ (event)))
+const on = (name, handler) =>
+  document.body.addEventListener(name, event => handler(/** @type {CustomEvent} */ (event)))
 
-on('lgBeforeSlide', () => { stopMotion(); /** @type {HTMLVideoElement | null} */ (outer.querySelector('.lg-current video'))?.pause() })
+on('lgBeforeSlide', () => {
+  stopMotion()
+  outer.querySelectorAll('video').forEach(video => video.pause())
+})
 on('lgAfterSlide', ({ detail }) => shown(detail.index))
 on('lgBeforeClose', () => {
   stopMotion()
   panel.remove()
-  for (const element of behind) element.inert = false
+  setAside(false)
   if (!leaving) {
     if (history.state?.cold) history.replaceState(null, '', home)
     else if (typeof history.state?.n === 'number') history.back()
@@ -174,11 +184,13 @@ function shown (n) {
   if (!openNow) return
   current = n
   const known = item(n)
-  for (const near of [n, Math.max(0, n - 100), Math.min(total - 1, n + 100)]) load(near).then(() => dress(near))
+  const around = [n, Math.max(0, n - 100), Math.min(total - 1, n + 100)]
+  for (const near of around) load(near).then(() => dress(near))
   motionButton.hidden = !known?.motion
-  if (known && history.state?.n !== n) history.replaceState({ ...history.state, n }, '', `${home}/${known.id}`)
+  const { state } = history
+  if (known && state?.n !== n) history.replaceState({ ...state, n }, '', `${home}/${known.id}`)
   // four nodes and three listeners a slide are never let go otherwise
-  for (const name of ['load.lg', 'error.lg']) if (query.eventListeners?.[name]) query.eventListeners[name] = []
+  Object.assign(query.eventListeners, { 'load.lg': [], 'error.lg': [] })
   const image = outer.querySelector('.lg-current img.lg-object')
   if (image && !image.getAttribute('alt')) image.setAttribute('alt', `${t.photo} ${n + 1}`)
   if (panel.isConnected) fillInfo()
@@ -200,7 +212,7 @@ function dress (n) {
   }
 }
 
-// ---------------------------------------------------------------------------------------- full resolution when zoomed in
+// ---------------------------------------------------------------------------- full resolution when zoomed in
 
 if (options.zoom) {
   new MutationObserver(async () => {
@@ -216,24 +228,31 @@ if (options.zoom) {
   }).observe(outer, { attributes: true, attributeFilter: ['class'] })
 }
 
-// ------------------------------------------------------------------------------------------------------- motion photos
+// --------------------------------------------------------------------------------------------- motion photos
 
 function playMotion () {
   const known = item(lg.index)
   const slide = outer.querySelector('.lg-current')
   if (!known?.motion || !slide || slide.querySelector('.ipp-playing')) return stopMotion()
   const video = make('video', {
-    className: 'ipp-playing', src: media('video', known.motion), autoplay: true, playsInline: true, controls: true, onended: stopMotion, onerror: () => { stopMotion(); say(t.failed) }, 'aria-label': t.motion
+    className: 'ipp-playing', src: media('video', known.motion), ariaLabel: t.motion,
+    autoplay: true, playsInline: true, controls: true, onended: stopMotion, onerror: () => { stopMotion(); say(t.failed) }
   })
   slide.append(video)
 }
-function stopMotion () { for (const video of outer.querySelectorAll('.ipp-playing')) { video.removeAttribute('src'); video.remove() } }
+function stopMotion () {
+  for (const video of outer.querySelectorAll('.ipp-playing')) {
+    video.removeAttribute('src')
+    video.remove()
+  }
+}
 
-// ------------------------------------------------------------------------------------------------------ the info panel
+// -------------------------------------------------------------------------------------------- the info panel
 
 const details = make('dl')
 const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
-  make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info), iconButton(t.close, ICONS.close, () => toggleInfo())), details)
+  make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
+    iconButton(t.close, ICONS.close, () => toggleInfo())), details)
 
 function toggleInfo () {
   if (!infoButton) return
@@ -254,7 +273,8 @@ async function fillInfo () {
     if (!answer.ok) throw new Error()
     const meta = await answer.json()
     if (n !== lg.index) return
-    const rows = describe(meta).flatMap(([name, value]) => value ? [make('dt', {}, name), make('dd', { dir: 'auto' }, value)] : [])
+    const rows = describe(meta).filter(([, value]) => value).flatMap(([name, value]) =>
+      [make('dt', {}, name), make('dd', { dir: 'auto' }, value ?? '')])
     details.replaceChildren(...rows.length ? rows : [make('dd', { className: 'ipp-note' }, t.noInfo)])
   } catch {
     if (n === lg.index) details.replaceChildren(make('dd', { className: 'ipp-note' }, t.failed))
@@ -265,20 +285,23 @@ async function fillInfo () {
 function describe (meta) {
   const size = meta.fileSizeInByte
   const unit = size > 1e6 ? 'megabyte' : 'kilobyte'
-  const exposure = [meta.fNumber && `ƒ/${meta.fNumber}`, meta.exposureTime && `${meta.exposureTime} s`, meta.focalLength && `${meta.focalLength} mm`, meta.iso && `ISO ${meta.iso}`]
-  const where = typeof meta.latitude === 'number' && typeof meta.longitude === 'number' && make('a', {
-    href: `https://www.openstreetmap.org/?mlat=${meta.latitude}&mlon=${meta.longitude}#map=14/${meta.latitude}/${meta.longitude}`, target: '_blank', rel: 'noreferrer noopener'
-  }, t.map)
+  const { fNumber, exposureTime, focalLength, iso, latitude, longitude, make: brand, model } = meta
+  const exposure = [fNumber && `ƒ/${fNumber}`, exposureTime && `${exposureTime} s`,
+    focalLength && `${focalLength} mm`, iso && `ISO ${iso}`]
+  const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`
+  const where = typeof latitude === 'number' && typeof longitude === 'number' &&
+    make('a', { href: `https://www.openstreetmap.org/${place}`, target: '_blank', rel: 'noreferrer noopener' }, t.map)
+  const format = new Intl.NumberFormat(lang, { style: 'unit', unit, maximumFractionDigits: 1 })
   return [
     [t.description, meta.description],
     [t.taken, meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal)],
     [t.place, [meta.city, meta.state, meta.country].filter(Boolean).join(', ')],
     [where ? '' : t.place, where || undefined],
-    [t.camera, [meta.make, meta.model?.replace(new RegExp(`^${meta.make} `, 'i'), '')].filter(Boolean).join(' ')],
+    [t.camera, model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')],
     [t.lens, meta.lensModel],
     [t.exposure, exposure.filter(Boolean).join(' · ')],
     [t.file, meta.originalFileName],
-    [t.size, size && new Intl.NumberFormat(lang, { style: 'unit', unit, maximumFractionDigits: 1 }).format(size / (size > 1e6 ? 1e6 : 1e3))]
+    [t.size, size && format.format(size / (size > 1e6 ? 1e6 : 1e3))]
   ]
 }
 
@@ -288,4 +311,6 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Escape' && panel.isConnected) { event.stopPropagation(); toggleInfo() }
 }, { capture: true })
 // lightGallery keeps Alt+Left for itself, which is the browser's Back
-addEventListener('keydown', event => { if (openNow && event.altKey) event.stopImmediatePropagation() }, { capture: true })
+addEventListener('keydown', event => {
+  if (openNow && event.altKey) event.stopImmediatePropagation()
+}, { capture: true })

@@ -23,8 +23,10 @@ function dress (tile, n) {
   } else for (const name of ['role', 'aria-checked']) tile.removeAttribute(name)
 }
 function dressAll () {
-  for (const tile of document.querySelectorAll('a.tile')) dress(/** @type {HTMLAnchorElement} */ (tile), Number(/** @type {HTMLElement} */ (tile).dataset.n))
-  count.textContent = (t[`selected_${rules.select(picked.size)}`] ?? t.selected_other).replace('{n}', picked.size.toLocaleString(lang))
+  const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
+  for (const tile of tiles) dress(tile, Number(tile.dataset.n))
+  const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
+  count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
   download.toggleAttribute('disabled', picked.size === 0)
 }
 
@@ -100,5 +102,7 @@ async function send () {
 addEventListener('keydown', event => { if (event.key === 'Escape' && !strip.hidden) stop() })
 addEventListener('keydown', event => {
   const tile = /** @type {Element} */ (event.target).closest?.('a.tile')
-  if (event.key === ' ' && tile && !strip.hidden) { event.preventDefault(); /** @type {HTMLElement} */ (tile).click() }
+  if (event.key !== ' ' || !(tile instanceof HTMLElement) || strip.hidden) return
+  event.preventDefault()
+  tile.click()
 })

@@ -47,7 +47,7 @@ test('what is given is merged over the defaults', () => {
   assert.equal(settings.responseHeaders['Access-Control-Allow-Origin'], '*')
   assert.equal(settings.lightGallery.speed, 100)
   assert.equal(settings.lightGallery.controls, true)
-  assert.deepEqual(settings.changed['lightGallery.speed'], 100)
+  assert.deepEqual((settings.changed.lightGallery as any).speed, 100)
 })
 
 test('a wrong type or value names the key, what it got and what it takes', () => {
@@ -63,7 +63,7 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
     [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes boolean or integer or string or null from 200 to 599 as ^https?:'],
     [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
-    [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes an address or a range such as 10.0.0.0/8'],
+    [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'],
     [{ ipp: [] }, 'ipp: got [], takes object'],
     [[], 'configuration: got [], takes object']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)

@@ -140,7 +140,7 @@ test('pages: what is on them, in the visitor\'s language', async () => {
   assert.match(english, /<h1 dir="auto">Summer at the lake<\/h1>/)
   assert.match(english, /97 photos and videos · Oct 2025/)
   assert.match(english, /Available until December 31, 2100/)
-  assert.match(english, /Two weeks\nby the &lt;water&gt; &amp; more/)
+  assert.match(english, /Two weeks\nby the &#60;water&#62; &#38; more/)
   assert.match(english, /<h2>October 18, 2025 <span>Saturday<\/span><\/h2>/)
   assert.match(await page(run.links.album.key, 'de-DE,de;q=0.9,en;q=0.8'), /<html lang="de-DE">[\s\S]*97 Fotos und Videos[\s\S]*18\. Oktober 2025/)
   assert.match(await page(run.links.album.key, 'en-GB'), /18 October 2025/)

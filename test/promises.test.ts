@@ -44,7 +44,7 @@ for (const version of VERSIONS) {
             const answer = await run.get(path, { headers: { ...HTML, cookie } })
             const page = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36})?(\?|$)/.test(path)
             assert.equal(answer.status, page ? 200 : 404, path)
-            assert.ok(!answer.text.includes(title) && !answer.text.includes('og:') && !answer.text.includes('97'), path)
+            assert.ok(!answer.text.includes(title) && !answer.text.includes('og:') && !/97 photos/.test(answer.text), path)
             assert.match(answer.headers['cache-control']!, /no-store/)
           }
           assert.ok(immich.asked.every(({ path }) => path === '/api/shared-links/me'), 'Immich was asked for more than the link')

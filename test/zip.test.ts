@@ -204,6 +204,7 @@ test('more than 65,535 entries and more than 4 GiB', async () => {
   const settings = loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}' }, ROOT)
   const items = (count: number) => Array.from({ length: count }, (_, n) => ({ id: newId(`${n}`), video: false, ratio: 1, thumbhash: '', time: Date.UTC(2026, 0, 1), duration: 0 })) as unknown as Item[]
   const link = { key: 'x', allowDownload: true, showMetadata: true } as unknown as Link
+  const block = Buffer.alloc(1 << 20, 7)
   const zipOf = async (count: number, size: (n: number) => number, check: (bytes: AsyncGenerator<Uint8Array>) => Promise<void>) => {
     const all = items(count)
     const numbers = new Map(all.map((item, n) => [item.id, n]))
@@ -211,7 +212,6 @@ test('more than 65,535 entries and more than 4 GiB', async () => {
       sizes: async () => new Map(all.map((item, n) => [item.id, size(n)])),
       async media (_: unknown, __: unknown, { id }: Item) {
         let left = size(numbers.get(id)!)
-        const block = Buffer.alloc(1 << 20, 7)
         const body = { cancel () {}, async read () { const part = block.subarray(0, Math.min(left, block.length)); left -= part.length; return part.length ? part : undefined } }
         return { status: 200, type: 'image/jpeg', name: `p${numbers.get(id)}.jpg`, length: size(numbers.get(id)!), body }
       }

@@ -1,0 +1,79 @@
+/**
+ * What the page costs at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements, heap,
+ * layout shift, and the slowest frames while scrolling with the CPU slowed four times.
+ */
+import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
+import { launch, openView } from '../browser.ts'
+import { ask, HTML } from '../helpers.ts'
+import { createProxy } from '../../src/server.ts'
+import { loadSettings } from '../../src/settings.ts'
+import { startImmich } from '../standin.ts'
+import type { AddressInfo } from 'node:net'
+
+const shapes = [[4000, 3000], [3000, 4000], [1920, 1080], [1080, 1920], [4000, 2667]]
+let seed = 7
+const random = () => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed / 0x7fffffff }
+const library = emptyLibrary()
+const links = [500, 10_000, 50_000].map(count => {
+  const assets = Array.from({ length: count }, (_, n) => {
+    const [width, height] = random() < 0.1 ? [1000 + random() * 3000, 1000 + random() * 3000] : shapes[Math.floor(random() ** 2 * 5)]!
+    return (n % 40 === 7 ? video : photo)(n, { name: `bench ${count} ${n}.jpg`, width: Math.round(width!), height: Math.round(height!), taken: Date.UTC(2025, 9, 18) - n * 3_000_000 })
+  })
+  return { count, key: addLink(library, `bench ${count}`, { album: addAlbum(library, `Bench ${count}`, assets) }).key }
+})
+const immich = await startImmich(library)
+const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: '{"ipp":{"groupByDate":"day"}}' }, new URL('../../', import.meta.url)))
+await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
+const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
+const browser = await launch(['--js-flags=--expose-gc', '--enable-precise-memory-info'])
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+const firsts = new Map<number, number[]>(links.map(({ count }) => [count, []]))
+for (const { key } of links) await ask(base, `/share/${key}`, { headers: HTML })
+for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
+  for (const { count, key } of links) {
+    const { page, context } = await openView(browser, base)
+    await page.goto(`/share/${key}`, { waitUntil: 'commit' })
+    await page.waitForSelector('.laid-out a.tile img.in')
+    firsts.get(count)!.push(await page.evaluate(() => performance.now()))
+    await context.close()
+  }
+}
+for (const { count, key } of links) {
+  const sent = await ask(base, `/share/${key}`, { headers: { ...HTML, 'accept-encoding': 'br' } })
+  const { page, context } = await openView(browser, base)
+  await page.addInitScript(() => {
+    const shifts = (window as any).shifts = [0]
+    new PerformanceObserver(list => { for (const entry of list.getEntries() as any[]) if (!entry.hadRecentInput) shifts[0] += entry.value }).observe({ type: 'layout-shift', buffered: true })
+  })
+  await page.goto(`/share/${key}`)
+  await page.waitForSelector('.laid-out a.tile img.in')
+  await page.waitForLoadState('networkidle')
+  const shift = await page.evaluate(() => (window as any).shifts[0])
+  const cdp = await context.newCDPSession(page)
+  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  const frames: number[] = await page.evaluate(() => new Promise(resolve => {
+    const times: number[] = []
+    const start = performance.now()
+    let last = start
+    const step = (now: number) => {
+      times.push(now - last)
+      last = now
+      scrollBy(0, 4000 / 60)
+      if (now - start < 4000) requestAnimationFrame(step)
+      else resolve(times.slice(1))
+    }
+    requestAnimationFrame(step)
+  }))
+  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 })
+  await page.waitForTimeout(500)
+  const [nodes, heap] = await page.evaluate(() => { (window as any).gc(); return [document.querySelectorAll('*').length, (performance as any).memory.usedJSHeapSize] })
+  const slow = [...frames].sort((a, b) => a - b)[Math.floor(frames.length * 0.95)]!
+  console.log(`${count} items: page ${sent.body.length} bytes (brotli), first tiles ${median(firsts.get(count)!).toFixed(0)} ms, ${nodes} elements, ` +
+    `heap ${(heap! / 1e6).toFixed(1)} MB, layout shift ${shift.toFixed(3)}, slowest 5 % of frames ${slow.toFixed(0)} ms`)
+  await context.close()
+}
+console.log(`first tiles at 50,000: ${(median(firsts.get(50_000)!) / median(firsts.get(500)!)).toFixed(2)} times those at 500`)
+await browser.close()
+await proxy.close(0)
+await immich.close()
