@@ -478,21 +478,28 @@ export function unchanged (
 /** A response's body, read chunk by chunk; its end, failure or cancelling runs `release`. */
 function openBody (stream: ReadableStream<Uint8Array>, silence: number, release: () => void): Body {
   const reader = stream.getReader()
-  let silent = false
-  const cancel = () => { release(); reader.cancel().catch(() => {}) }
+  let [reading, silent] = [false, false]
+  // one timer for all of it, wound up anew by each read; between reads it is the visitor who takes his time
+  const timer = setTimeout(() => { if (reading) { silent = true; cancel() } }, silence)
+  const cancel = () => {
+    clearTimeout(timer)
+    release()
+    reader.cancel().catch(() => {})
+  }
   return {
     cancel,
     async read () {
-      const timer = setTimeout(() => { silent = true; cancel() }, silence)
+      reading = true
+      timer.refresh()
       try {
         const { value } = await reader.read()
         if (silent) throw new Error('Immich fell silent')
-        if (!value) release()
+        if (!value) { clearTimeout(timer); release() }
         return value
       } catch (error) {
         cancel()
         throw new Refusal('unreachable', (error as Error).message)
-      } finally { clearTimeout(timer) }
+      } finally { reading = false }
     }
   }
 }

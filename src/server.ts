@@ -320,7 +320,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       return found ? text(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
     },
     unlock,
-    page: (exchange, { link: ref, page: n }) => withLink(exchange, ref, link => gallery(exchange, ref, link, n)),
+    page: (exchange, { link: ref, page }) =>
+      withLink(exchange, ref, link => gallery(exchange, ref, link, page)),
     item: (exchange, { link, id }) => withLink(exchange, link, () => photo(exchange, link, id)),
     zip: (exchange, { link }) => zip(exchange, link),
     async image (exchange, { link: ref, id, size }) {

@@ -109,7 +109,8 @@ export function parseRoute (target: string): Route | undefined {
   const [kind, second, third, fourth] = rest as string[]
   if (top === 's') return linkRoute(parseLinkRef(undefined, kind), rest, query)
   if (top !== 'share') return undefined
-  if (kind === 'static') return fourth ? undefined : { name: 'static', version: second ?? '', file: third ?? '' }
+  if (kind === 'static' && second && third && !fourth) return { name: 'static', version: second, file: third }
+  if (kind === 'static') return undefined
   if (kind !== 'photo' && kind !== 'video' && kind !== 'meta' && kind !== 'items') {
     return linkRoute(parseLinkRef(kind), rest, query)
   }

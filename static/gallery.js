@@ -9,8 +9,8 @@ import { lastAtMost, layOut, meanColour, placeholder, readSkeleton } from './lay
  * @typedef {{ id: string[], thumbhash: string[], duration: number[], motion: Record<number, string>,
  *   time?: number[], version: string }} Stretch
  * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
- *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean, zoom: boolean, info: boolean,
- *   autoOpen: boolean, lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
+ *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
+ *   zoom: boolean, info: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
  */
 
 const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
@@ -305,8 +305,9 @@ export function draw () {
         tile = makeTile(n)
         const top = layout.rowTop[row] - layout.sections[index].top
         tile.style.cssText = `left:${x}px;top:${top}px;width:${width}px;height:${height}px`
-        const next = Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
-        section.insertBefore(tile, next ?? null)
+        const last = /** @type {HTMLElement | null} */ (section.lastElementChild)
+        const after = Number(last?.dataset.n ?? -1) > n && Array.from(section.querySelectorAll('a'))
+        section.insertBefore(tile, (after || []).find(other => Number(other.dataset.n) > n) ?? null)
         hooks.tile(tile, n)
         fill(n, tile)
         load(n)
@@ -423,7 +424,10 @@ const monthOf = (/** @type {number} */ group) => {
 const monthFormat = new Intl.DateTimeFormat(lang, { timeZone: 'UTC', year: 'numeric', month: 'long' })
 /** @param {number} month */
 const monthName = month => monthFormat.format(Date.UTC(Math.floor(month / 12), month % 12))
-const range = () => Math.max(1, document.documentElement.scrollHeight - innerHeight)
+/** Heights that would cost a layout each to ask for while scrolling. */
+let [range, track] = [1, 0]
+/** @type {number[]} */
+let stopTops = []
 
 function drawScrubber () {
   stops = []
@@ -434,11 +438,13 @@ function drawScrubber () {
   scrubber.hidden = !options.group || layout.height < innerHeight * 2.5
   scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
   scrubber.replaceChildren(thumb, label)
+  range = Math.max(1, document.documentElement.scrollHeight - innerHeight)
+  track = scrubber.clientHeight
+  stopTops = stops.map(({ first }) => topOf(first))
   let year = 0
   let below = -Infinity
-  const whole = range()
-  for (const { first, month } of stops) {
-    const at = Math.min(1, (topOf(first) - 110) / whole) * scrubber.clientHeight
+  for (const [n, { month }] of stops.entries()) {
+    const at = Math.min(1, (stopTops[n] - 110) / range) * track
     const next = Math.floor(month / 12)
     if (at - below < (next === year ? 10 : 22)) continue
     const [className, text] = next === year ? ['scrub-tick', ''] : ['scrub-year', String(next)]
@@ -452,9 +458,9 @@ function drawScrubber () {
 }
 function moveScrubber () {
   if (scrubber.hidden || !stops.length) return
-  const now = lastAtMost(stops.map(({ first }) => topOf(first) - 120), scrollY)
-  thumb.style.top = `${Math.min(1, scrollY / range()) * scrubber.clientHeight}px`
-  label.style.top = thumb.style.top
+  const now = lastAtMost(stopTops, scrollY + 120)
+  thumb.style.transform = `translateY(${Math.min(1, scrollY / range) * track}px)`
+  label.style.transform = `${thumb.style.transform} translateY(-50%)`
   const text = monthName(stops[now].month)
   if (label.textContent !== text) {
     label.textContent = text
@@ -465,7 +471,7 @@ function moveScrubber () {
 scrubber.addEventListener('pointerdown', event => {
   const drag = (/** @type {PointerEvent} */ { clientY }) => {
     const box = scrubber.getBoundingClientRect()
-    scrollTo(0, Math.max(0, Math.min(1, (clientY - box.top) / box.height)) * range())
+    scrollTo(0, Math.max(0, Math.min(1, (clientY - box.top) / box.height)) * range)
   }
   scrubber.setPointerCapture(event.pointerId)
   scrubber.classList.add('held')

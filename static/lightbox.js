@@ -125,7 +125,8 @@ const motionButton = tool('ipp-motion', t.motion, ICONS.motion, () => playMotion
 
 /** Everything else on the page, out of reach while this is open. @param {boolean} inert */
 const setAside = inert => {
-  for (const element of document.body.children) if (element !== container) element.toggleAttribute('inert', inert)
+  const others = [...document.body.children].filter(element => element !== container)
+  for (const element of others) element.toggleAttribute('inert', inert)
 }
 let openNow = false
 let current = 0
@@ -236,7 +237,8 @@ function playMotion () {
   if (!known?.motion || !slide || slide.querySelector('.ipp-playing')) return stopMotion()
   const video = make('video', {
     className: 'ipp-playing', src: media('video', known.motion), ariaLabel: t.motion,
-    autoplay: true, playsInline: true, controls: true, onended: stopMotion, onerror: () => { stopMotion(); say(t.failed) }
+    autoplay: true, playsInline: true, controls: true, onended: stopMotion,
+    onerror: () => { stopMotion(); say(t.failed) }
   })
   slide.append(video)
 }
@@ -290,7 +292,7 @@ function describe (meta) {
     focalLength && `${focalLength} mm`, iso && `ISO ${iso}`]
   const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`
   const where = typeof latitude === 'number' && typeof longitude === 'number' &&
-    make('a', { href: `https://www.openstreetmap.org/${place}`, target: '_blank', rel: 'noreferrer noopener' }, t.map)
+    make('a', { href: `https://www.openstreetmap.org/${place}`, target: '_blank', rel: 'noreferrer' }, t.map)
   const format = new Intl.NumberFormat(lang, { style: 'unit', unit, maximumFractionDigits: 1 })
   return [
     [t.description, meta.description],
