@@ -502,11 +502,13 @@ async function openLightbox (n, slideshow = false) {
   try {
     const [{ open }] = await Promise.all([prepare(), load(n)])
     await open(n, { slideshow })
+    // the picture of a photo's own page, which the lightbox has taken over
+    document.getElementById('photo')?.remove()
   } catch {
     lightbox = undefined
     say(t.failed)
-    const known = item(n)
-    if (known) location.assign(`${home}/${known.id}`)
+    const address = `${home}/${item(n)?.id}`
+    if (item(n) && location.pathname !== address) location.assign(address)
   }
 }
 
@@ -551,7 +553,7 @@ function start () {
   addEventListener('load', () => idle(() => prepare().catch(() => { lightbox = undefined })))
   const at = grid.dataset.open
   const openNow = at !== undefined ? Number(at) : options.autoOpen ? 0 : -1
-  if (openNow >= 0) openLightbox(openNow).then(() => document.getElementById('photo')?.remove())
+  if (openNow >= 0) openLightbox(openNow)
   addEventListener('popstate', async event => {
     const n = event.state?.n
     const { close } = await prepare()

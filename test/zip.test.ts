@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -148,25 +149,66 @@ test('what can be retried is; what cannot breaks the transfer visibly', async ()
   assert.equal(sha((await proxy.get(path)).body), whole)
 })
 
-test('killed at random points, a zip is whole and identical or visibly broken', async () => {
+test('Immich, the network or the visitor killed at 200 random points: whole and identical, or visibly broken', async () => {
   const { library, link } = strange(30)
   const proxy = await start({ library })
   const path = `/share/${link.key}/download`
-  const whole = (await proxy.get(path)).body
+  const { body: whole, headers } = await proxy.get(path)
   let seed = 5
   const random = (below: number) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % below }
   let broken = 0
+  let resumed = 0
   for (let n = 0; n < 200; n++) {
     const at = random(60)
     let count = 0
-    proxy.immich.fault = ({ path }) => path.endsWith('original') && count++ === at ? { dieAfter: random(60_000) } : undefined
+    const kill = { dieAfter: random(60_000) }
+    if (n % 3 === 2) {
+      // the visitor leaves, comes back with what it has, and goes on
+      const have = random(whole.length)
+      const left = await new Promise<Buffer>(resolve => {
+        const got: Buffer[] = []
+        const out = request(proxy.base + path, { agent: false }, answer => {
+          answer.on('data', chunk => {
+            got.push(chunk)
+            if (got.reduce((sum, { length }) => sum + length, 0) > have) out.destroy()
+          })
+          answer.on('error', () => {})
+          answer.on('close', () => resolve(Buffer.concat(got)))
+        })
+        out.on('error', () => {})
+        out.end()
+      })
+      const rest = await proxy.get(path, { headers: { range: `bytes=${left.length}-`, 'if-range': headers.etag! } })
+      assert.ok(rest.status === 206 ? Buffer.concat([left, rest.body]).equals(whole) : rest.status === 416 && left.equals(whole))
+      resumed++
+      continue
+    }
+    proxy.immich.fault = ({ path }) => {
+      if (!path.endsWith('original') || count++ !== at) return undefined
+      if (n % 3 === 0) return kill
+      setTimeout(() => proxy.immich.sockets.forEach(socket => socket.resetAndDestroy()), random(5))
+      return { drip: [5_000, 1] }
+    }
     const answer = await proxy.get(path)
+    proxy.immich.fault = () => undefined
     if (answer.complete) assert.ok(answer.body.equals(whole))
     else broken++
   }
-  assert.ok(broken > 30, `${broken}`)
-  proxy.immich.fault = () => undefined
+  assert.ok(broken > 30 && resumed > 60, `${broken} broken, ${resumed} resumed`)
   assert.ok((await proxy.get(path)).body.equals(whole))
+})
+
+test('3,000 photos start within a second of their list being known', async () => {
+  const library = emptyLibrary()
+  const { key } = addLink(library, 'three thousand', {}, Array.from({ length: 3000 }, (_, n) => photo(n, { name: `t${n}.jpg` })))
+  const proxy = await start({ library })
+  await proxy.get(`/share/items/${key}/0`)
+  const asked = proxy.immich.asked.length
+  const part = await proxy.get(`/share/${key}/download`, { headers: { range: 'bytes=0-99' } })
+  assert.equal(part.status, 206)
+  // not by the clock: one call for all the sizes, and the first files
+  assert.ok(proxy.immich.asked.length - asked <= 1 + proxy.settings.limits.zipRequests + 1, `${proxy.immich.asked.length - asked} requests`)
+  assert.equal(proxy.immich.count('/api/download/info'), 1)
 })
 
 test('no more zips at once than allowed, and all ends when the visitor leaves', async () => {
