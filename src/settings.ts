@@ -49,7 +49,8 @@ function fits (schema: Schema, value: unknown): boolean {
 const WORDS: Record<string, string> = { minimum: 'from', maximum: 'to', pattern: 'as' }
 const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string =>
   values ? values.map(show).join(', ') : [type].flat().join(' or ') +
-    Object.entries({ minimum, maximum, pattern }).map(([name, bound]) => bound === undefined ? '' : ` ${WORDS[name]} ${bound}`).join('')
+    Object.entries({ minimum, maximum, pattern }).filter(([, bound]) => bound !== undefined)
+      .map(([name, bound]) => ` ${WORDS[name]} ${bound}`).join('')
 
 /** `value` as the schema wants it, with the schema's defaults below it. */
 function conform (schema: Schema, value: unknown, at: string, report: Report): unknown {

@@ -10,7 +10,8 @@ import { lastAtMost, layOut, meanColour, placeholder, readSkeleton } from './lay
  *   time?: number[], version: string }} Stretch
  * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
  *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
- *   zoom: boolean, info: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
+ *   zoom: boolean, info: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,
+ *   t: Record<string, string> }} Options
  */
 
 const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
