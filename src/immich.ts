@@ -322,10 +322,10 @@ export function createImmich (settings: Settings, log: Log) {
     kind: MediaKind, link: Link, id: AssetId, conditions: Conditions, caller: Caller, head = false
   ): Promise<Media> {
     const { range, ifRange, ifNoneMatch, ifModifiedSince } = conditions
-    const release = await (kind === 'original' || kind === 'playback' ? long : short)(caller)
+    const file = kind === 'original' || kind === 'playback'
+    const release = await (file ? long : short)(caller)
     let body: Body | undefined
     try {
-      const file = kind === 'original' || kind === 'playback'
       const response = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
         ...range && { range, ...ifRange && { 'if-range': ifRange } },
         ...ifNoneMatch && { 'if-none-match': ifNoneMatch },
@@ -361,14 +361,16 @@ export function createImmich (settings: Settings, log: Log) {
     }
   }
 
-  /** A small image, whole. Throws `TooLarge` with the stream of one that is not small. */
+  /** A small image, whole. Throws `TooLarge` for one that is not, which who wants it then streams. */
   async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Image) {
     const conditions = old?.etag ? { ifNoneMatch: old.etag as EntityTag } : {}
     // nobody's signal: others may be waiting for it too
     const media = await stream(kind, link, id, conditions, { lane })
     if (media.status === 304 && old) return old
     const { body, length = Infinity } = media
-    if (!body || !('read' in body) || length > SMALL) throw new TooLarge(media)
+    if (!body || !('read' in body)) throw new Refusal('unreachable', `${kind} without a body`)
+    // let go here, for in the background there is nobody to take it
+    if (length > SMALL) { body.cancel(); throw new TooLarge() }
     const bytes = Buffer.allocUnsafeSlow(length)
     let filled = 0
     for (let chunk; (chunk = await body.read());) {
@@ -430,26 +432,24 @@ export function createImmich (settings: Settings, log: Log) {
     ): Promise<Media> {
       const small = (kind === 'thumbnail' || kind === 'preview') && !conditions.range && !head
       if (!small) return stream(kind, link, id, conditions, caller, head)
-      let first = false
-      const load = (old?: Image) => { first = true; return loadImage(kind, link, id, caller.lane, old) }
-      // a stream has one reader; who shared the wait for it asks for one of its own
-      const image = await images(`${kind} ${id}`, load).catch(error => !(error instanceof TooLarge)
-        ? Promise.reject(error) : first ? error.media : stream(kind, link, id, conditions, caller))
-      return unchanged(image, conditions) ? { ...image, status: 304 } : image
+      try {
+        const image = await images(`${kind} ${id}`, old => loadImage(kind, link, id, caller.lane, old))
+        return unchanged(image, conditions) ? { ...image, status: 304 } : image
+      } catch (error) {
+        if (!(error instanceof TooLarge)) throw error
+        return stream(kind, link, id, conditions, caller)
+      }
     }
   }
 }
 
-class TooLarge extends Error {
-  media: Media
-  constructor (media: Media) { super('too large to keep'); this.media = media }
-}
+class TooLarge extends Error {}
 
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
   [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
-  [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: see docs/mtls.md'],
+  [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: name its authority in NODE_EXTRA_CA_CERTS'],
   [/NotImmich/, 'what answers there is not Immich: check IMMICH_URL'],
   [/./, 'check IMMICH_URL']
 ]

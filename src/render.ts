@@ -100,7 +100,6 @@ const [FIRST_TILES, MORE_TILES] = [60, 120]
 export const linkPath = (link: LinkRef, rest = ''): string =>
   ('key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`) + rest
 
-export type Renderer = ReturnType<typeof createRenderer>
 /** What the two yeses of downloads come to. */
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }

@@ -273,6 +273,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       if (items.length !== ids.size) throw new Refusal('missing')
     }
     if (items.length === 0) throw new Refusal('missing')
+    // who has left meanwhile has no 'close' still to come, and would be counted for ever
+    if (response.destroyed) return
     if (zips >= limits.zips) throw new Refusal('busy')
     zips++
     response.on('close', () => zips--)

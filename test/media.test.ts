@@ -172,6 +172,16 @@ test('where Immich dies in the middle, the transfer visibly fails', async () => 
   }
 })
 
+test('a preview too large to keep is streamed, and leaves no place taken', async () => {
+  const library = emptyLibrary()
+  const { key, assets } = addLink(library, 'large preview', {}, [photo(1, { preview: { size: 5_000_000, type: 'image/jpeg' } }), photo(2)])
+  const run = await start({ library, ipp: { limits: { upstreamRequests: 2, upstreamQueue: 0 } } })
+  for (let n = 0; n < 6; n++) {
+    const answer = await run.get(`/share/photo/${key}/${assets![0]}/preview`)
+    assert.deepEqual([answer.status, answer.body.length, answer.complete], [200, 5_000_000, true])
+  }
+})
+
 test('a silent Immich has a limit, before and in the middle of an answer', async () => {
   const run = await start({ ipp: { limits: { upstreamTimeout: 0.3 } } })
   const id = run.links.photo.assets![0]!

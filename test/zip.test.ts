@@ -233,6 +233,20 @@ test('no more zips at once than allowed, and all ends when the visitor leaves', 
   await until(() => proxy.immich.open === 0, 'Immich to be freed after a part')
 })
 
+test('who leaves before the zip begins does not take a place', async () => {
+  const { library, link } = strange()
+  const proxy = await start({ library, ipp: { limits: { zips: 1 } } })
+  const path = `/share/${link.key}/download`
+  proxy.immich.fault = () => ({ delay: 150 })
+  const socket = proxy.socket()
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)
+  await until(() => proxy.immich.asked.length === 1, 'the lookup')
+  socket.destroy()
+  await until(() => proxy.immich.count(/bucket$/) > 0 && proxy.immich.asked.every(({ closed }) => closed), 'the list')
+  proxy.immich.fault = () => undefined
+  assert.equal((await proxy.get(path, { headers: { range: 'bytes=0-9' } })).status, 206)
+})
+
 test('previews where originals are not allowed; off where zips are off', async () => {
   const { library, link, assets } = strange()
   const proxy = await start({ library, ipp: { downloadOriginalPhoto: false } })
