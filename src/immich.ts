@@ -449,7 +449,7 @@ const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
   [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
-  [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: name its authority in NODE_EXTRA_CA_CERTS'],
+  [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
   [/NotImmich/, 'what answers there is not Immich: check IMMICH_URL'],
   [/./, 'check IMMICH_URL']
 ]
