@@ -6,11 +6,11 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
-import { unchanged, type Body, type Link, type Media } from './immich.ts'
+import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
+import { unchanged, type Body, type Link } from './immich.ts'
 import { ratioRules } from './render.ts'
 import type { Settings } from './settings.ts'
-import { resolveRange, type Visitor } from './validate.ts'
+import type { Visitor } from './validate.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 const CSP: Record<Kind, string> = {
@@ -78,6 +78,7 @@ export function send (response: ServerResponse, answer: Answer, settings: Settin
 
 // ------------------------------------------------------------------------------------------- texts and files
 
+export const HTML = 'text/html; charset=utf-8'
 /** A page, a list or a static file: compressed at most once in each way. */
 export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
 export function asText (type: string, body: string | Buffer): Text {
@@ -86,6 +87,7 @@ export function asText (type: string, body: string | Buffer): Text {
 }
 const [brotli, deflate] = [promisify(brotliCompress), promisify(gzip)]
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
+const encodingFor = ({ encodings }: Visitor) => (['br', 'gzip'] as const).find(name => encodings.has(name))
 
 /** Sends a text in the best encoding that the visitor takes, or says that it has not changed. */
 export async function sendText (
@@ -95,13 +97,27 @@ export async function sendText (
   if (etag && unchanged({ etag }, visitor)) {
     return send(response, { ...answer, status: 304, headers: { etag } }, settings)
   }
-  const small = text.raw.length < 500
-  const encoding = small ? undefined : (['br', 'gzip'] as const).find(name => visitor.encodings.has(name))
+  const encoding = text.raw.length < 500 ? undefined : encodingFor(visitor)
   const body = encoding === 'br' ? await (text.br ??= brotli(text.raw, QUALITY))
     : encoding === 'gzip' ? await (text.gzip ??= deflate(text.raw)) : text.raw
   if (response.destroyed) return
   const headers = { ...answer.headers, 'content-type': text.type, 'content-encoding': encoding, etag }
   send(response, { ...answer, headers }, settings, body)
+}
+
+/** Sends the beginning of a page; what comes back sends the rest and ends it. */
+export function sendEarly (
+  response: ServerResponse, visitor: Visitor, answer: Answer, first: string, settings: Settings
+): (rest: string) => void {
+  const encoding = encodingFor(visitor)
+  const headers = { 'content-type': HTML, 'content-encoding': encoding }
+  begin(response, { ...answer, headers }, settings)
+  const packed = encoding && (encoding === 'br' ? createBrotliCompress(QUALITY) : createGzip())
+  packed?.pipe(response)
+  const out = packed ?? response
+  out.write(first)
+  packed?.flush()
+  return rest => { out.end(rest) }
 }
 
 const TYPES: Record<string, string> = {
@@ -170,15 +186,3 @@ export const between = (body: Body, first: number, last: number): Body => ({
     return undefined
   }
 })
-
-/** A whole file cut down to the range that was asked for, where that can be had. */
-export function rangeOf (media: Media, { range }: Visitor): Media {
-  const { body, length } = media
-  if (!range || length === undefined) return media
-  const part = resolveRange(range, length)
-  if (!part) return { ...media, status: 416, contentRange: `bytes */${length}` }
-  const { first, last } = part
-  const cut = body && ('read' in body ? between(body, first, last) : body.subarray(first, last + 1))
-  const contentRange = `bytes ${first}-${last}/${length}`
-  return { ...media, status: 206, length: last - first + 1, contentRange, ...cut && { body: cut } }
-}

@@ -108,7 +108,7 @@ export type May = { zip: boolean, download: boolean }
 /** The pages. `assets` is the path below which the static files of this version are. */
 export function createRenderer (settings: Settings, root: URL, assets: string) {
   const read = (name: string) => readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
-  const parts = Object.fromEntries(['home', 'gallery', 'photo', 'password', 'notice']
+  const parts = Object.fromEntries(['head', 'home', 'gallery', 'photo', 'password', 'notice']
     .map(name => [name, compile(read(name), read)]))
   const words = readFileSync(new URL('static/strings.json', root), 'utf8')
   const strings: Record<string, Words> = JSON.parse(words)
@@ -196,6 +196,9 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   }
 
   return {
+    /** How `gallery` begins, whatever is in the album. */
+    beginning: (visitor: Visitor): string =>
+      parts.head!([{ ...wording(visitor), script: true }]).split('<title>')[0]!,
     /** A page without a link. `values` are its texts by name. */
     plain (kind: 'home' | 'password' | 'notice', visitor: Visitor, values: (words: Words) => Values): string {
       const words = wording(visitor)

@@ -4,8 +4,9 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  asText, begin, loadFiles, pump, rangeOf, send, sendText, between, type Answer, type Headers, type Text
+  HTML, asText, begin, between, loadFiles, pump, send, sendEarly, sendText, type Answer, type Headers, type Text
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
@@ -24,7 +25,8 @@ import { makeZip, planZip } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const NEWEST_TESTED_MAJOR = 3
-const HTML = 'text/html; charset=utf-8'
+/** ms to wait for the list of an album before its page begins without it. */
+const EARLY = 50
 /** What every browser shows at full resolution. */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
@@ -151,7 +153,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   async function image (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
     const { visitor, caller, head } = exchange
     const get = async (kind: MediaKind): Promise<Media> => kind === 'original' && settings.stripMetadata
-      ? rangeOf(await strippedOriginal(immich, link, item, caller, head), visitor)
+      ? strippedOriginal(immich, link, item, caller, head)
       : immich.media(kind, link, item, visitor, caller, head)
     const originals = link.allowDownload && settings.downloadOriginalPhoto
     if (size === 'original') {
@@ -195,8 +197,16 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   async function gallery (exchange: Exchange, ref: LinkRef, link: Link, number: number): Promise<void> {
-    const { visitor } = exchange
-    const list = await immich.list(link)
+    const { visitor, response, head } = exchange
+    const listing = immich.list(link)
+    const plainly = number > 1 || head || visitor.ifNoneMatch || !link.album || link.album.count < 2
+    // while Immich's months are read, the browser can fetch styles and script
+    if (!plainly && await Promise.race([listing.then(() => false), sleep(EARLY, true)])) {
+      const first = renderer.beginning(visitor)
+      const finish = sendEarly(response, visitor, { status: 200, kind: 'page', link }, first, settings)
+      return finish(renderer.gallery({ visitor, ref, link }, await listing, 1, may(link))!.slice(first.length))
+    }
+    const list = await listing
     const only = list.items.length === 1 ? list.items[0] : undefined
     if (only?.video && !settings.singleVideoGallery) return video(exchange, link, only)
     if (only && !only.video && !settings.singleImageGallery) {
@@ -328,7 +338,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     zip: (exchange, { link }) => zip(exchange, link),
     async image (exchange, { link: ref, id, size }) {
       const { link, item } = await findPicture(ref, id, exchange.visitor)
-      await image(exchange, link, item, size)
+      await image(exchange, link, item, size ?? 'preview')
     },
     async video (exchange, { link: ref, id }) {
       const { link, item } = await find(ref, id, exchange.visitor)

@@ -87,13 +87,24 @@ export type Route =
   | { name: 'static', version: string, file: string } | { name: 'items', link: LinkRef, stretch: number }
   | { name: 'page', link: LinkRef, page: number } | { name: 'zip', link: LinkRef }
   | { name: 'item' | 'video' | 'meta', link: LinkRef, id: AssetId }
-  | { name: 'image', link: LinkRef, id: AssetId, size: typeof SIZES[number] }
+  | { name: 'image', link: LinkRef, id: AssetId, size?: typeof SIZES[number] }
 
-const FIXED = new Map<string, Route>([
-  ['/', { name: 'home' }], ['/share', { name: 'home' }], ['/share/unlock', { name: 'unlock' }],
-  ['/healthcheck', { name: 'health' }], ['/share/healthcheck', { name: 'health' }],
-  ['/robots.txt', { name: 'robots' }], ['/favicon.ico', { name: 'favicon' }]
-])
+/** Every address there is; the first that matches counts. Segments with a colon are read by `SEGMENTS`. */
+const ROUTES = Object.entries({
+  '/': 'home', '/share': 'home', '/share/unlock': 'unlock', '/robots.txt': 'robots', '/favicon.ico': 'favicon',
+  '/healthcheck': 'health', '/share/healthcheck': 'health', '/share/static/:version/:file': 'static',
+  '/share/photo/:key/:id': 'image', '/share/photo/:key/:id/:size': 'image', '/share/video/:key/:id': 'video',
+  '/share/meta/:key/:id': 'meta', '/share/items/:key/:stretch': 'items',
+  '/share/:key/download': 'zip', '/s/:slug/download': 'zip',
+  '/share/:key': 'page', '/s/:slug': 'page', '/share/:key/:id': 'item', '/s/:slug/:id': 'item'
+}).map(([path, name]) => ({ name, parts: path.slice(1).split('/') }))
+const RESERVED = ['static', 'photo', 'video', 'meta', 'items']
+const SEGMENTS: Record<string, (segment: string) => unknown> = {
+  ':version': text, ':file': text, ':slug': parseSlug, ':id': parseAssetId,
+  ':key': segment => RESERVED.includes(segment) ? undefined : parseKey(segment),
+  ':size': segment => SIZES.find(size => size === segment),
+  ':stretch': segment => /^\d{1,6}$/.test(segment) ? Number(segment) : undefined
+}
 
 /**
  * What is asked for, from the request target of RFC 9112 section 3.2. A trailing slash is the same place. Of
@@ -101,34 +112,21 @@ const FIXED = new Map<string, Route>([
  */
 export function parseRoute (target: string): Route | undefined {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
-  const plain = path.length > 1 ? path.replace(/\/$/, '') : path
-  const fixed = FIXED.get(plain)
-  if (fixed || plain.length > 2048) return fixed
-  const [root, top, ...rest] = plain.split('/').map(segment => decode(segment))
-  if (root !== '' || rest.length > 4 || rest.some(segment => !segment)) return undefined
-  const [kind, second, third, fourth] = rest as string[]
-  if (top === 's') return linkRoute(parseLinkRef(undefined, kind), rest, query)
-  if (top !== 'share') return undefined
-  if (kind === 'static' && second && third && !fourth) return { name: 'static', version: second, file: third }
-  if (kind === 'static') return undefined
-  if (kind !== 'photo' && kind !== 'video' && kind !== 'meta' && kind !== 'items') {
-    return linkRoute(parseLinkRef(kind), rest, query)
+  if (!path.startsWith('/') || path.length > 2048) return undefined
+  const segments = path.replace(/\/$/, '').slice(1).split('/').map(segment => decode(segment) ?? '')
+  for (const { name, parts } of ROUTES) {
+    const found: Unknown = {}
+    const fits = parts.length === segments.length && parts.every((part, n) => {
+      const parse = SEGMENTS[part]
+      if (!parse) return part === segments[n]
+      found[part.slice(1)] = parse(segments[n]!)
+      return found[part.slice(1)] !== undefined
+    })
+    const page = Math.max(1, Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1))
+    const { key, slug } = found
+    if (fits) return { ...found, name, page, link: key ? { key } : { slug } } as Route
   }
-  const [link, id] = [parseLinkRef(second), parseAssetId(third)]
-  if (!link || (kind !== 'photo' && rest.length !== 3)) return undefined
-  const stretch = /^\d{1,6}$/.test(third ?? '') ? Number(third) : undefined
-  if (kind === 'items') return stretch === undefined ? undefined : { name: 'items', link, stretch }
-  const size = SIZES.find(size => size === (fourth ?? 'preview'))
-  if (!id || !size) return undefined
-  return kind === 'photo' ? { name: 'image', link, id, size } : { name: kind, link, id }
-}
-
-function linkRoute (link: LinkRef | undefined, [, part, more]: unknown[], query: string): Route | undefined {
-  if (!link || more !== undefined) return undefined
-  const page = Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1)
-  if (part === undefined) return { name: 'page', link, page: Math.max(1, page) }
-  const id = parseAssetId(part)
-  return part === 'download' ? { name: 'zip', link } : id && { name: 'item', link, id }
+  return undefined
 }
 
 /**
@@ -243,7 +241,7 @@ export type Item = {
 export type LinkInfo = {
   key: Key, slug?: Slug, protected: boolean, title: string, description: string, expiresAt?: number
   allowDownload: boolean, showMetadata: boolean
-  album?: { id: AlbumId, order: 'asc' | 'desc', cover?: AssetId }, items?: Item[]
+  album?: { id: AlbumId, order: 'asc' | 'desc', count: number, cover?: AssetId }, items?: Item[]
 }
 
 /** ms from an integer (3.x) or from "H:MM:SS.mmm" (2.x). */
@@ -295,7 +293,9 @@ export function parseLink (value: unknown): LinkInfo | undefined {
     ...typeof link.expiresAt === 'string' && { expiresAt: time(link.expiresAt) },
     allowDownload: link.allowDownload === true,
     showMetadata: link.showMetadata === true,
-    ...id ? { album: { id, order: album?.order === 'asc' ? 'asc' : 'desc', ...cover && { cover } } }
+    ...id ? { album: {
+      id, order: album?.order === 'asc' ? 'asc' : 'desc', count: positive(album?.assetCount), ...cover && { cover }
+    } }
       : { items: list(link.assets).flatMap(parseAsset) }
   }
 }

@@ -1,6 +1,8 @@
 /** Links of every kind, their lists, their pages, and how often Immich is asked for them. */
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { describe, test } from 'node:test'
+import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
 import { HTML, start, until } from './helpers.ts'
 import { VERSIONS } from './standin.ts'
@@ -202,4 +204,33 @@ test('a video has a player, a motion photo its own button', async () => {
   assert.match((await run.get(`/share/${key}/${assets![1]}`, { headers: HTML })).text, new RegExp(`<video src="/share/video/${key}/${assets![1]}"[^>]* preload="none"`))
   assert.match((await run.get(`/share/${key}/${assets![0]}`, { headers: HTML })).text, new RegExp(`href="/share/video/${key}/${part.id}"`))
   assert.equal((await run.get(`/share/${key}/${part.id}`)).status, 404)
+})
+
+test('the head of a cold album is sent before its months are read, and what follows makes the same page', async () => {
+  for (const encoding of ['identity', 'gzip', 'br']) {
+    const run = await start()
+    let release = () => {}
+    const held = new Promise<void>(resolve => { release = resolve })
+    const reading = Promise.withResolvers<void>()
+    run.immich.fault = ({ path }) => path.includes('timeline/bucket') ? { until: held } : undefined
+    const out = request(run.base, { path: `/share/${run.links.album.key}`, headers: { ...HTML, 'accept-encoding': encoding } }, async answer => {
+      const unpacked = encoding === 'br' ? answer.pipe(createBrotliDecompress()) : encoding === 'gzip' ? answer.pipe(createGunzip()) : answer
+      let text = ''
+      for await (const chunk of unpacked) {
+        text += chunk
+        if (text.includes('gallery.js')) release()
+      }
+      const whole = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
+      try { assert.equal(text, whole.text); assert.equal(answer.headers.etag, undefined); reading.resolve() } catch (error) { reading.reject(error) }
+    })
+    out.end()
+    await reading.promise
+    // a list that fails after that breaks the page visibly, and is not kept
+    const broken = await start()
+    broken.immich.fault = ({ path }) => path.includes('timeline/bucket') ? { delay: 200, status: 500 } : undefined
+    const half = await broken.get(`/share/${broken.links.album.key}`, { headers: { ...HTML, 'accept-encoding': encoding } })
+    assert.deepEqual([half.status, half.complete], [200, false])
+    broken.immich.fault = () => undefined
+    assert.equal((await broken.get(`/share/${broken.links.album.key}`, { headers: HTML })).complete, true)
+  }
 })

@@ -59,6 +59,8 @@ export type Asked = { method: string, path: string, query: URLSearchParams, head
 export type Fault = {
   /** ms before anything */
   delay?: number
+  /** what to wait for */
+  until?: Promise<void>
   /** never answer */
   hang?: boolean
   /** close the connection at once */
@@ -483,6 +485,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     try { for await (const chunk of request) entry.body += chunk } catch { return }
     const fault = state.fault(entry) ?? {}
     if (fault.reset) { request.socket.resetAndDestroy(); return }
+    await fault.until
     if (fault.delay) await new Promise(resolve => setTimeout(resolve, fault.delay))
     if (fault.hang || response.destroyed) return
     if (fault.status !== undefined || fault.body !== undefined) {
