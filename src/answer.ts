@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
 import { unchanged, type Body, type Link } from './immich.ts'
@@ -41,8 +41,7 @@ function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Sett
   if (!link || (status >= 400 && status !== 416)) return 'no-store'
   if (link.protected) return kind === 'media' ? 'private, max-age=3600' : 'private, no-store'
   if (kind !== 'media') return 'no-cache'
-  const own = Object.entries(responseHeaders).find(([name]) => name.toLowerCase() === 'cache-control')
-  const wanted = own?.[1] || 'no-cache'
+  const wanted = responseHeaders['cache-control'] || 'no-cache'
   if (link.expiresAt === undefined) return wanted
   const left = Math.max(0, Math.floor((link.expiresAt - Date.now()) / 1000))
   const capped = (_: string, name: string, seconds: string) => name + Math.min(left, Number(seconds))
@@ -55,16 +54,15 @@ function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Sett
 export function begin (response: ServerResponse, answer: Answer, settings: Settings): void {
   const { status, kind, link } = answer
   const open = link !== undefined && !link.protected && status < 400
-  const headers: Headers = {}
-  for (const [name, value] of open ? Object.entries(settings.responseHeaders) : []) {
-    if (link?.expiresAt === undefined || !/^expires$/i.test(name)) headers[name.toLowerCase()] = value
-  }
+  const headers: Headers = { ...open && settings.responseHeaders }
+  if (link?.expiresAt !== undefined) delete headers.expires
   Object.assign(headers, answer.headers, ALWAYS, kind === 'page' && PAGE, kind === 'data' && DATA)
   headers['cache-control'] = cacheControl(answer, settings)
   headers['content-security-policy'] = CSP[kind]
   headers['cross-origin-resource-policy'] = open && kind === 'media' ? 'cross-origin' : 'same-origin'
-  for (const name in headers) if (headers[name] === undefined || headers[name] === '') delete headers[name]
-  response.writeHead(status, headers as Record<string, string>)
+  const lines: OutgoingHttpHeader[] = []
+  for (const name in headers) if (headers[name] || headers[name] === 0) lines.push(name, headers[name])
+  response.writeHead(status, lines)
 }
 
 /** A whole answer, in one write. */

@@ -137,7 +137,10 @@ function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => num
     if (old) forget(name, old)
     entries.set(name, entry)
     total += entry.weight
-    for (const [oldest, other] of entries) if (total > limit) forget(oldest, other)
+    for (const [oldest, other] of entries) {
+      if (total <= limit) break
+      forget(oldest, other)
+    }
   }
   const load = (name: string, loader: (old?: T) => Promise<T>, last?: T): Entry => {
     const entry: Entry = { since: performance.now(), value: loader(last), last, weight: 0 }
@@ -203,9 +206,8 @@ export function createImmich (settings: Settings, log: Log) {
     if (error && !down) {
       const { cause } = error as { cause?: { code?: string, message?: string } }
       const code = cause?.code ?? error.name
-      const advice = ADVICE.find(([pattern]) => pattern.test(code))?.[1]
       const failed = cause?.message || error.message
-      log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice })
+      log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice: adviceFor(code) })
     }
     down = error !== undefined
   }
@@ -226,8 +228,7 @@ export function createImmich (settings: Settings, log: Log) {
         method: head ? 'HEAD' : method,
         headers: {
           'accept-encoding': 'identity',
-          // else fetch adds no-cache beside If-None-Match, and Immich then sends the whole
-          // (jpeg-thumb-inm-nocache)
+          // else fetch adds no-cache beside a validator, and Immich sends the whole (jpeg-thumb-inm-nocache)
           'cache-control': 'max-age=0',
           ...headers,
           ...token && { cookie: `immich_shared_link_token=${encodeURIComponent(token)}` },
@@ -253,7 +254,7 @@ export function createImmich (settings: Settings, log: Log) {
   async function askJson (call: Call, headers: Query = {}, caller: Caller = { lane: '' }) {
     const release = await short(caller)
     try {
-      const response = await ask(call, headers, AbortSignal.timeout(silence + 1000))
+      const response = await ask(call, headers)
       const chunks: Uint8Array[] = []
       let size = 0
       const body = response.body && openBody(response.body, silence, release)
@@ -445,10 +446,13 @@ export function createImmich (settings: Settings, log: Log) {
 
 class TooLarge extends Error {}
 
+/** What to try where a connection failed with this code. */
+export const adviceFor = (code: string): string => ADVICE.find(([pattern]) => pattern.test(code))![1]
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
   [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
+  [/WRONG_VERSION/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
   [/NotImmich/, 'what answers there is not Immich: check IMMICH_URL'],
   [/./, 'check IMMICH_URL']
@@ -472,7 +476,7 @@ export function unchanged (
   const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
   if (ifNoneMatch?.trim() === '*') return true
   if (ifNoneMatch) return ifNoneMatch.split(',').some(tag => etag && opaque(tag) === opaque(etag))
-  return Date.parse(modified ?? '') <= Date.parse(ifModifiedSince ?? '')
+  return ifModifiedSince !== undefined && Date.parse(modified ?? '') <= Date.parse(ifModifiedSince)
 }
 
 /** A response's body, read chunk by chunk; its end, failure or cancelling runs `release`. */

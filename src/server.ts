@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  HTML, asText, begin, between, loadFiles, pump, send, sendEarly, sendText, type Answer, type Headers, type Text
+  asText, begin, between, HTML, loadFiles, pump, send, sendEarly, sendText, type Answer, type Headers,
+  type Text
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
@@ -204,7 +205,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (!plainly && await Promise.race([listing.then(() => false), sleep(EARLY, true)])) {
       const first = renderer.beginning(visitor)
       const finish = sendEarly(response, visitor, { status: 200, kind: 'page', link }, first, settings)
-      return finish(renderer.gallery({ visitor, ref, link }, await listing, 1, may(link))!.slice(first.length))
+      const html = renderer.gallery({ visitor, ref, link }, await listing, 1, may(link))!
+      return finish(html.slice(first.length))
     }
     const list = await listing
     const only = list.items.length === 1 ? list.items[0] : undefined
@@ -359,9 +361,17 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
 
   async function handle (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visitor = parseVisitor(request.headers, request.socket.remoteAddress ?? '', settings)
-    const gone = new AbortController()
-    response.on('close', () => gone.abort())
-    const caller = { lane: visitor.address, signal: gone.signal }
+    let gone: AbortController | undefined
+    response.on('close', () => { if (!response.writableFinished) gone?.abort() })
+    const caller = {
+      lane: visitor.address,
+      // made when it is needed: it costs a fifth of a small request
+      get signal () {
+        gone ??= new AbortController()
+        if (response.destroyed) gone.abort()
+        return gone.signal
+      }
+    }
     const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
     try {
       const route = parseRoute(request.url ?? '')
@@ -369,7 +379,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       if (!route || !methods.includes(request.method!)) return await invalid(exchange)
       await (routes[route.name] as (exchange: Exchange, route: Route) => unknown)(exchange, route)
     } catch (error) {
-      if (!gone.signal.aborted) await refuse(exchange, error)
+      if (!response.destroyed) await refuse(exchange, error)
     }
   }
 
@@ -409,6 +419,8 @@ async function start (): Promise<void> {
     process.exitCode = 1
     return
   }
+  // a log that nobody reads any more is no reason to end
+  process.stdout.on('error', () => {})
   const log = createLog(settings.logLevel)
   const { server, immich, close } = createProxy(settings, log)
   for (const notice of settings.notices) log.warn('configuration', { notice })
@@ -435,4 +447,8 @@ async function start (): Promise<void> {
 
 // the times in a zip are what the photos' own clocks showed, wherever this runs
 process.env.TZ = 'UTC'
-if (import.meta.main) await start()
+if (import.meta.main) {
+  const [command, address] = process.argv.slice(2)
+  if (command !== 'check') await start()
+  else process.exitCode = await (await import('./check.ts')).check(process.env, ROOT, address)
+}

@@ -13,11 +13,12 @@ type Wider = {
   customInvalidResponse: number | string | false | null
 }
 /**
- * `notices` are for the operator: renamed and unknown keys. `changed` is every value that is not the default.
+ * `notices` are for the operator: renamed and unknown keys. `values` is every variable and key by its name,
+ * `changed` what of them was given and is not the default, `source` where config.json was read from.
  */
 export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   immichUrl: string, host: string, port: number, secret: string, logLevel: LogLevel, lightGallery: Unknown
-  notices: string[], changed: Record<string, unknown>
+  notices: string[], values: Unknown, changed: Unknown, source: string
 }
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = typeof LOG_LEVELS[number]
@@ -31,7 +32,7 @@ type Schema = {
   additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
   minimum?: number, maximum?: number, default?: unknown, formerly?: string[], formerValues?: Unknown
 }
-type Report = Pick<Settings, 'notices' | 'changed'> & { problems: string[] }
+type Report = Pick<Settings, 'notices' | 'values' | 'changed'> & { problems: string[] }
 
 const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array'
   : Number.isInteger(value) ? 'integer' : typeof value
@@ -59,7 +60,7 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
   if (properties && typeof value === 'boolean' && schema.type?.includes('boolean')) {
     value = Object.fromEntries(Object.keys(properties).map(name => [name, value]))
   }
-  if (value === undefined && !properties) return schema.default
+  if (value === undefined && !properties) return (report.values[at] = schema.default)
   if (value !== undefined && !fits(schema, value)) {
     report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
     return undefined
@@ -82,7 +83,7 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
   }
   const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
   if (show(whole) !== show(schema.default)) report.changed[at] = whole
-  return whole
+  return (report.values[at] = whole)
 }
 
 /** The known name that shares the most pairs of letters with `name`. */
@@ -125,8 +126,8 @@ function proxies (entries: string[], problems: string[]): BlockList {
  * names). Throws a ConfigError with a line for each thing that is wrong.
  */
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
-  const report: Report = { problems: [], notices: [], changed: {} }
-  const { problems, notices, changed } = report
+  const report: Report = { problems: [], notices: [], values: {}, changed: {} }
+  const { problems, notices, values, changed } = report
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
   const source = env.CONFIG ? 'CONFIG' : env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   let given: unknown = {}
@@ -142,15 +143,16 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   type Parse<T> = (value: string) => T | undefined
   const variable = <T>(name: string, otherwise: T, takes: string, parse: Parse<T>) => {
     const value = env[name]
-    if (!value) return otherwise
-    const parsed = parse(value)
+    const parsed = value ? parse(value) : otherwise
     if (parsed === undefined) problems.push(`${name}: got ${show(value)}, takes ${takes}`)
-    return parsed ?? otherwise
+    return (values[name] = parsed ?? otherwise) as T
   }
   const address = 'an address such as http://immich-server:2283'
   if (!env.IMMICH_URL) problems.push(`IMMICH_URL: got nothing, takes ${address}`)
   const settings: Settings = {
     ...config?.ipp as Settings,
+    responseHeaders: Object.fromEntries(Object.entries(config?.ipp?.responseHeaders ?? {})
+      .map(([name, value]) => [name.toLowerCase(), value])),
     lightGallery: config?.lightGallery ?? {},
     immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
     publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseBase),
@@ -162,7 +164,9 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
       value => LOG_LEVELS.find(level => level === value.toLowerCase())),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
     notices,
-    changed
+    values,
+    changed,
+    source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings

@@ -91,8 +91,9 @@ export type Route =
 
 /** Every address there is; the first that matches counts. Segments with a colon are read by `SEGMENTS`. */
 const ROUTES = Object.entries({
-  '/': 'home', '/share': 'home', '/share/unlock': 'unlock', '/robots.txt': 'robots', '/favicon.ico': 'favicon',
-  '/healthcheck': 'health', '/share/healthcheck': 'health', '/share/static/:version/:file': 'static',
+  '/': 'home', '/share': 'home', '/healthcheck': 'health', '/share/healthcheck': 'health',
+  '/robots.txt': 'robots', '/favicon.ico': 'favicon', '/share/static/:version/:file': 'static',
+  '/share/unlock': 'unlock',
   '/share/photo/:key/:id': 'image', '/share/photo/:key/:id/:size': 'image', '/share/video/:key/:id': 'video',
   '/share/meta/:key/:id': 'meta', '/share/items/:key/:stretch': 'items',
   '/share/:key/download': 'zip', '/s/:slug/download': 'zip',
@@ -113,18 +114,19 @@ const SEGMENTS: Record<string, (segment: string) => unknown> = {
 export function parseRoute (target: string): Route | undefined {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
   if (!path.startsWith('/') || path.length > 2048) return undefined
-  const segments = path.replace(/\/$/, '').slice(1).split('/').map(segment => decode(segment) ?? '')
+  const segments = path.replace(/\/$/, '').slice(1).split('/')
+  const page = Math.max(1, Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1))
   for (const { name, parts } of ROUTES) {
-    const found: Unknown = {}
-    const fits = parts.length === segments.length && parts.every((part, n) => {
+    if (parts.length !== segments.length || parts[0] !== segments[0]) continue
+    const found: Unknown = { name, page }
+    const fits = parts.every((part, n) => {
       const parse = SEGMENTS[part]
       if (!parse) return part === segments[n]
-      found[part.slice(1)] = parse(segments[n]!)
+      found[part.slice(1)] = parse(decode(segments[n]) ?? '')
       return found[part.slice(1)] !== undefined
     })
-    const page = Math.max(1, Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1))
     const { key, slug } = found
-    if (fits) return { ...found, name, page, link: key ? { key } : { slug } } as Route
+    if (fits) return Object.assign(found, { link: key ? { key } : { slug } }) as Route
   }
   return undefined
 }
@@ -159,30 +161,35 @@ export function parseBase (value: unknown): string | undefined {
   return (origin + pathname).replace(/\/+$/, '')
 }
 
-/** The visitor behind a connection from `peer`. Throws nothing: what is not understood is not there. */
+/**
+ * The visitor behind a connection from `peer`. Throws nothing: what is not understood is not there. What only
+ * pages ask for is only read then.
+ */
 export function parseVisitor (headers: IncomingHttpHeaders, peer: string, trust: Trust): Visitor {
   const first = (name: string) => text(headers[name]).split(',')[0]!.trim()
   const behindProxy = isTrusted(trust, peer)
   let address = peer
-  const hops = text(headers['x-forwarded-for']).slice(-1000).split(',').map(hop => hop.trim())
-  while (hops.length && isTrusted(trust, address)) {
-    const hop = hops.pop()!.replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
+  const hops = behindProxy ? text(headers['x-forwarded-for']).slice(-1000).split(',').reverse() : []
+  for (const given of hops) {
+    const hop = given.trim().replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
     if (!isIP(hop)) break
     address = hop
+    if (!isTrusted(trust, hop)) break
   }
   const scheme = (behindProxy && match(/^https?$/, first('x-forwarded-proto'))) || 'http'
-  const host = (behindProxy && first('x-forwarded-host')) || headers.host
-  const base = (behindProxy && parseBase(first('publicbaseurl'))) || trust.publicBaseUrl ||
-    parseBase(`${scheme}://${host}`) || ''
-  const cookies = text(headers.cookie).slice(0, 8192).split(';').map(pair => pair.split(/=(.*)/s))
+  const cookies = headers.cookie?.slice(0, 8192).split(';').map(pair => pair.split(/=(.*)/s)) ?? []
   return {
     address: isIP(address) === 6 ? network(address) : address,
-    secure: base.startsWith('https:') || scheme === 'https',
-    base,
+    get secure () { return scheme === 'https' || this.base.startsWith('https:') },
+    get base () {
+      const host = (behindProxy && first('x-forwarded-host')) || headers.host
+      return (behindProxy && parseBase(first('publicbaseurl'))) || trust.publicBaseUrl ||
+        parseBase(`${scheme}://${host}`) || ''
+    },
     cookies: new Map(cookies.map(([name = '', value = '']) => [name.trim(), value.trim()])),
     wantsHtml: text(headers.accept).includes('text/html'),
-    languages: weighted(headers['accept-language']),
-    encodings: new Set(weighted(headers['accept-encoding'])),
+    get languages () { return weighted(headers['accept-language']) },
+    get encodings () { return new Set(weighted(headers['accept-encoding'])) },
     range: parseRange(headers.range),
     ifRange: parseDate(headers['if-range']) ?? parseTag(headers['if-range']),
     ifNoneMatch: parseTag(headers['if-none-match']),
@@ -284,6 +291,7 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   const id: AlbumId | undefined = match(UUID, album?.id)
   if (!key || !(id || link.type === 'INDIVIDUAL')) return undefined
   const [slug, cover] = [parseSlug(link.slug), parseAssetId(album?.albumThumbnailAssetId)]
+  const order = album?.order === 'asc' ? 'asc' : 'desc'
   return {
     key,
     ...slug && { slug },
@@ -293,9 +301,7 @@ export function parseLink (value: unknown): LinkInfo | undefined {
     ...typeof link.expiresAt === 'string' && { expiresAt: time(link.expiresAt) },
     allowDownload: link.allowDownload === true,
     showMetadata: link.showMetadata === true,
-    ...id ? { album: {
-      id, order: album?.order === 'asc' ? 'asc' : 'desc', count: positive(album?.assetCount), ...cover && { cover }
-    } }
+    ...id ? { album: { id, order, count: positive(album?.assetCount), ...cover && { cover } } }
       : { items: list(link.assets).flatMap(parseAsset) }
   }
 }

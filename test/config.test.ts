@@ -44,7 +44,7 @@ test('what is given is merged over the defaults', () => {
   assert.equal(settings.showMetadata.exif.iso, true)
   assert.equal(settings.showMetadata.exif.make, false)
   assert.ok(Object.values(settings.showMetadata.location).every(value => value === true))
-  assert.equal(settings.responseHeaders['Access-Control-Allow-Origin'], '*')
+  assert.equal(settings.responseHeaders['access-control-allow-origin'], '*')
   assert.equal(settings.lightGallery.speed, 100)
   assert.equal(settings.lightGallery.controls, true)
   assert.deepEqual((settings.changed.lightGallery as any).speed, 100)

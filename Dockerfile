@@ -1,0 +1,34 @@
+# The packages are installed in a stage of their own; what runs goes into an image without shell or package manager.
+# Debian's libc on purpose: musl gives up on a name where a resolver answers AAAA with NXDOMAIN, which home routers do.
+# The version of Node.js is the one that package.json pins, so that tests run on what ships.
+FROM node:24.21.0-bookworm-slim AS node
+
+# plain JavaScript, the same for every architecture: installed once, on the one that builds
+FROM --platform=$BUILDPLATFORM node:24.21.0-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find node_modules -type f ! -name '*.min.js' ! -name 'index.js' ! -name '*.css' ! -name lg.woff2 ! -name package.json \
+      ! -name 'LICENSE*' -delete \
+ && find node_modules -type d -empty -delete
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Immich Public Proxy" \
+      org.opencontainers.image.description="Shows strangers what one Immich share link shares, and nothing else" \
+      org.opencontainers.image.licenses="AGPL-3.0-only" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+WORKDIR /app
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=packages /app/node_modules node_modules
+COPY package.json config.json config.schema.json LICENSE ./
+COPY src src
+COPY templates templates
+COPY static static
+ENV NODE_ENV=production
+USER 65532:65532
+EXPOSE 3000
+HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["node", "-e", "fetch(`http://localhost:${process.env.IPP_PORT || 3000}/healthcheck`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "src/server.ts"]
