@@ -8,7 +8,7 @@ FROM --platform=$BUILDPLATFORM node:24.21.0-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && find node_modules -type f ! -name '*.min.js' ! -name 'index.js' ! -name '*.css' ! -name lg.woff2 ! -name package.json \
+ && find node_modules -type f ! -name '*.min.js' ! -name index.js ! -name index.cjs ! -name '*.css' ! -name lg.woff2 ! -name package.json \
       ! -name 'LICENSE*' -delete \
  && find node_modules -type d -empty -delete
 

