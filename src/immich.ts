@@ -300,7 +300,8 @@ export function createImmich (settings: Settings, log: Log) {
     const { album, items = [] } = link
     if (!album) return makeList(items)
     const { status, value } = await askJson(CALLS.months(link, album.id, album.order))
-    if (status !== 200) throw refuse(status, 'timeline/buckets')
+    const found = status === 200 ? parseMonths(value) : undefined
+    if (!found) throw refuse(status, 'timeline/buckets')
     const read = async (month: Month): Promise<[Month, Answered]> => {
       const known = old?.months.get(month)
       const unchanged: Query = known?.etag ? { 'if-none-match': known.etag } : {}
@@ -311,7 +312,7 @@ export function createImmich (settings: Settings, log: Log) {
       if (!items) throw refuse(status, 'timeline/bucket')
       return [month, { etag: headers.get('etag'), items }]
     }
-    const months = await each(parseMonths(value), MONTHS_AT_ONCE, read)
+    const months = await each(found, MONTHS_AT_ONCE, read)
     return makeList(months.flatMap(([, { items }]) => items), new Map(months))
   }
 
@@ -383,6 +384,8 @@ export function createImmich (settings: Settings, log: Log) {
   }
 
   return {
+    /** Files whose announced size was wrong (edited photos): a zip with one of them has no length. */
+    misjudged: new Set<AssetId>(),
     /** True where Immich answers its ping. */
     ping: (): Promise<boolean> => askJson(CALLS.ping())
       .then(({ status, value }) => status === 200 && JSON.stringify(value) === '{"res":"pong"}', () => false),

@@ -62,7 +62,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   const byLink = createGuessLimit(limits.guessesPerLink, 6_000)
   const pages = new WeakMap<Link, { list: List, texts: Map<string, Text> }>()
   let closing = false
-  let zips = 0
+  let [zips, running, connections] = [0, 0, 0]
 
   const answer = ({ response }: Exchange, what: Answer, body?: string) => send(response, what, settings, body)
   const text = ({ response, visitor }: Exchange, answer: Answer, text: Text) =>
@@ -374,6 +374,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     }
     const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
     try {
+      if (connections > limits.connections) throw new Refusal('busy')
       const route = parseRoute(request.url ?? '')
       const methods = METHODS[route?.name ?? ''] ?? ['GET', 'HEAD']
       if (!route || !methods.includes(request.method!)) return await invalid(exchange)
@@ -384,27 +385,36 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   // a reverse proxy keeps its connections for 60 to 75 s: closing one before it does would lose a request
-  const timeouts = { keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000 }
-  const server = createServer({ ...timeouts, maxHeaderSize: 16_384 }, (request, response) => {
-    response.on('error', () => {})
+  const server = createServer({
+    keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000,
+    connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384
+  }, (request, response) => {
+    running++
+    response.on('error', () => {}).on('close', () => running--)
+    if (connections > limits.connections) response.shouldKeepAlive = false
     handle(request, response).catch(error => {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
       response.destroy()
     })
   })
-  server.maxConnections = limits.connections
+  server.on('connection', socket => {
+    connections++
+    socket.on('close', () => connections--)
+  })
+  // those beyond the limit are told so; those far beyond are dropped
+  server.maxConnections = 2 * limits.connections
   server.setTimeout(limits.visitorTimeout * 1000)
   return {
     server,
     immich,
-    /** Takes no new connections, lets running transfers end for a while, then ends them. */
+    /** Is no longer healthy, lets running transfers end for a while, then ends them. */
     async close (seconds = limits.shutdown): Promise<void> {
       closing = true
+      const until = performance.now() + seconds * 1000
+      while (running > 0 && performance.now() < until) await sleep(20)
       const closed = new Promise(resolve => server.close(resolve))
-      server.closeIdleConnections()
-      const late = setTimeout(() => server.closeAllConnections(), seconds * 1000)
+      server.closeAllConnections()
       await closed
-      clearTimeout(late)
     }
   }
 }

@@ -306,9 +306,11 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   }
 }
 
-/** The answer of `timeline/buckets`. */
-export const parseMonths = (value: unknown): Month[] =>
-  list(value).flatMap(entry => match<Month>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket) ?? [])
+/** The answer of `timeline/buckets`; undefined where anything in it is something else. */
+export function parseMonths (value: unknown): Month[] | undefined {
+  const months = list(value).map(entry => match<Month>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket))
+  return Array.isArray(value) && months.every(month => month !== undefined) ? months : undefined
+}
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
   'livePhotoVideoId', 'visibility', 'isTrashed']
@@ -318,12 +320,12 @@ const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetH
  */
 export function parseMonth (value: unknown): Item[] | undefined {
   const table = object(value)
-  if (!table || !Array.isArray(table.id)) return undefined
+  const ids = list(table?.id).map(parseAssetId)
+  if (!table || !Array.isArray(table.id) || ids.includes(undefined)) return undefined
   const columns = COLUMNS.map(name => [name, list(table[name])] as const)
-  return table.id.flatMap((value, n) => {
-    const id = parseAssetId(value)
+  return (ids as AssetId[]).flatMap((id, n) => {
     const row = Object.fromEntries(columns.map(([name, column]) => [name, column[n]])) as Unknown
-    if (!id || !isVisible(row.visibility, row.isTrashed)) return []
+    if (!isVisible(row.visibility, row.isTrashed)) return []
     const offset = typeof row.localOffsetHours === 'number' ? row.localOffsetHours * 3_600_000 : 0
     return [makeItem(id, row.isImage === false, positive(row.ratio), row, time(row.fileCreatedAt) + offset)]
   })

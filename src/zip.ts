@@ -19,7 +19,7 @@ import {
 } from './immich.ts'
 import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
-import type { AssetId, Item } from './validate.ts'
+import type { Item } from './validate.ts'
 
 // yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time.
 // Node's own
@@ -40,8 +40,6 @@ const NO_TIME = Date.UTC(1980, 0, 1)
 type Entry = { item: Item, kind: MediaKind, time: Date, size?: number }
 /** `length` in bytes, where every size is known. */
 export type Plan = { entries: Entry[], etag: string, length?: number }
-/** Sizes that Immich announced and did not keep, by what was seen instead. */
-const seen = new Map<AssetId, number>()
 
 const END = { forceZip64Format: true, comment: '' }
 const options = ({ time: mtime }: Entry, size: number, fileComment: string) =>
@@ -65,8 +63,8 @@ export async function planZip (
       if (length !== undefined) sizes.set(item.id, length)
     }))
     for (const entry of entries) {
-      const size = seen.get(entry.item.id) ?? sizes.get(entry.item.id)
-      if (size !== undefined) entry.size = size
+      const size = sizes.get(entry.item.id)
+      if (size !== undefined && !immich.misjudged.has(entry.item.id)) entry.size = size
     }
   }
   const hash = createHash('sha256').update(`${downloadedFilename} ${stripMetadata} ${link.showMetadata}\n`)
@@ -122,10 +120,11 @@ export function makeZip (
         const media = kind === 'original' && stripMetadata
           ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
           : await immich.media(kind, link, item, {}, own)
+        if (media.length !== undefined && (size ?? media.length) === media.length) return media
+        release(media)
         if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
-        if (size === undefined || media.length === size) return media
-        seen.set(item.id, media.length)
-        if (seen.size > 10_000) seen.delete(seen.keys().next().value!)
+        if (immich.misjudged.size > 10_000) immich.misjudged.clear()
+        immich.misjudged.add(item.id)
         throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
       } catch (error) {
         const final = !(error instanceof Refusal) || error.reason === 'missing' || abort.signal.aborted
@@ -164,8 +163,7 @@ export function makeZip (
     output.destroy(error)
     abort.abort()
     current?.destroy()
-    const leave = ({ body }: Media) => { if (body && 'read' in body) body.cancel() }
-    for (const media of opened.values()) media.then(leave, () => {})
+    for (const media of opened.values()) media.then(release, () => {})
   }
   zip.on('error', stop)
   run().catch(stop)
@@ -179,6 +177,9 @@ function missing (error: unknown, { id }: Item): Media {
   const body = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
   return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, body, length: body.length }
 }
+
+/** Lets go of what was opened and is not read. */
+const release = ({ body }: Media) => { if (body && 'read' in body) body.cancel() }
 
 function toReadable (body: Media['body']): Readable {
   if (!body || !('read' in body)) return Readable.from(body ? [body] : [], { objectMode: false })

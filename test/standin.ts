@@ -120,6 +120,7 @@ export async function startImmich (library: Library, options: { version?: Versio
   let version: Version = options.version ?? '3.1.0'
   const asked: Asked[] = []
   const sockets = new Set<Socket>()
+  const faults = new WeakMap<ServerResponse, Fault>()
   const state = {
     asked,
     library,
@@ -134,9 +135,12 @@ export async function startImmich (library: Library, options: { version?: Versio
     const body = Buffer.from(JSON.stringify(value))
     const etag = `"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64').slice(0, 27)}"`
     if (status === 200 && response.req.headers['if-none-match'] === etag) { response.writeHead(304, { etag, ...headers }).end(); return }
+    const fault = faults.get(response) ?? {}
     response.writeHead(status, {
-      'content-type': 'application/json; charset=utf-8', 'content-length': body.length, etag, vary: 'Accept-Encoding', ...headers
-    }).end(response.req.method === 'HEAD' ? undefined : body)
+      'content-type': 'application/json; charset=utf-8', 'content-length': body.length + (fault.lie ?? 0), etag, vary: 'Accept-Encoding', ...headers
+    })
+    if (response.req.method === 'HEAD') response.end()
+    else void sendBody(response, Readable.from([body]), fault)
   }
   const NAMES: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 500: 'Internal Server Error' }
   const fail = (response: ServerResponse, status: number, message: string | string[], errors?: unknown) => {
@@ -493,6 +497,7 @@ export async function startImmich (library: Library, options: { version?: Versio
       response.writeHead(fault.status ?? 200, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), ...fault.headers })
       return void sendBody(response, Readable.from([Buffer.from(body)]), fault)
     }
+    faults.set(response, fault)
     answer(entry, request, response, fault)
   })
   server.on('connection', socket => { sockets.add(socket); socket.on('close', () => sockets.delete(socket)) })

@@ -265,6 +265,7 @@ test('more than 65,535 entries and more than 4 GiB', async () => {
     const all = items(count)
     const numbers = new Map(all.map((item, n) => [item.id, n]))
     const immich = {
+      misjudged: new Set(),
       sizes: async () => new Map(all.map((item, n) => [item.id, size(n)])),
       async media (_: unknown, __: unknown, { id }: Item) {
         let left = size(numbers.get(id)!)
