@@ -110,7 +110,7 @@ function rename (ipp: Unknown, properties: Record<string, Schema>, { notices }: 
 function proxies (entries: string[], problems: string[]): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
-    const [net = '', bits] = entry.split('/')
+    const [net = '', bits] = String(entry).split('/')
     const family = isIP(net)
     const width = family === 6 ? 128 : 32
     const length = Number(bits ?? width)

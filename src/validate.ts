@@ -359,8 +359,8 @@ export const mediaType = (value: unknown): string =>
 /**
  * The file name of Immich's `Content-Disposition: …; filename*=UTF-8''…` (its apostrophes come unescaped).
  */
-export const parseDisposition = (value: string | undefined): string =>
-  decode(/filename\*=UTF-8''([^;]*)/i.exec(value ?? '')?.[1]) ?? ''
+export const parseDisposition = (value: unknown): string =>
+  decode(/filename\*=UTF-8''([^;]*)/i.exec(text(value))?.[1]) ?? ''
 export const parseVersion = (value: unknown): [number, number, number] | undefined => {
   const { major, minor, patch } = (object(value) ?? {}) as Record<string, number>
   return [major, minor, patch].every(Number.isSafeInteger) ? [major!, minor!, patch!] : undefined

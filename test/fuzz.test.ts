@@ -1,0 +1,172 @@
+/**
+ * Made-up and mutated input at every door: path, query, headers, cookies, range, form, configuration, Immich's JSON. For a
+ * few seconds in `npm test`, and for SECONDS in `npm run fuzz`. Whatever is found becomes a case of its own.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { compile } from '../src/render.ts'
+import { ConfigError, loadSettings } from '../src/settings.ts'
+import { createJpegFilter } from '../src/strip.ts'
+import * as validate from '../src/validate.ts'
+import { ask, HTML, ROOT, start } from './helpers.ts'
+import { PASSWORD } from './library.ts'
+
+const SECONDS = Number(process.env.SECONDS ?? 3)
+/** Runs for its time, or until it finds something, which fast-check then makes small and tells with its seed. */
+const hold = (property: fc.IRawProperty<any>) => fc.assert(property, { interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false, numRuns: 1e9, ...process.env.SEED && { seed: Number(process.env.SEED) } } as fc.Parameters<any>)
+
+const run = await start({ ipp: { showMetadata: { description: true, exif: true, location: true }, limits: { upstreamTimeout: 1, guessesPerVisitor: 1000, guessesPerLink: 100_000 } } })
+const { links, assets } = run
+/** Promise 1 and 4: all that may ever be asked, and with which query. */
+const ALLOWED: [method: RegExp, path: RegExp, query: string[]][] = [
+  [/^GET$/, /^\/api\/server\/(ping|version)$/, []], [/^GET$/, /^\/api\/shared-links\/me$/, ['key', 'slug', 'password']], [/^POST$/, /^\/api\/shared-links\/login$/, ['key', 'slug']],
+  [/^GET$/, /^\/api\/timeline\/buckets$/, ['albumId', 'order', 'key']], [/^GET$/, /^\/api\/timeline\/bucket$/, ['albumId', 'order', 'timeBucket', 'key']],
+  [/^GET$/, /^\/api\/assets\/[\da-f-]{36}$/, ['key']], [/^GET$|^HEAD$/, /^\/api\/assets\/[\da-f-]{36}\/(thumbnail|original|video\/playback)$/, ['size', 'key']], [/^POST$/, /^\/api\/download\/info$/, ['key']]
+]
+const HEADERS = new Set(['host', 'connection', 'accept', 'accept-encoding', 'accept-language', 'cache-control', 'sec-fetch-mode', 'user-agent', 'content-type', 'content-length', 'cookie', 'range', 'if-range', 'if-none-match', 'if-modified-since', 'pragma', 'transfer-encoding'])
+function checkAsked () {
+  for (const { method, path, query, headers } of run.immich.asked.splice(0)) {
+    const allowed = ALLOWED.find(([methods, paths]) => methods.test(method) && paths.test(path))
+    assert.ok(allowed, `asked ${method} ${path}`)
+    for (const name of query.keys()) assert.ok(allowed[2].includes(name), `asked ${path} with ${name}`)
+    for (const name of Object.keys(headers)) assert.ok(HEADERS.has(name), `sent ${name}`)
+    if (headers.cookie) assert.match(headers.cookie, /^immich_shared_link_token=[^;]+$/)
+    assert.doesNotMatch(String(headers['user-agent']), /FUZZ/)
+  }
+}
+type Got = Awaited<ReturnType<typeof ask>>
+function checkAnswer (answer: Got, what: string, most = 499) {
+  assert.ok(answer.status <= most, `${answer.status} for ${what}`)
+  if (!/image|video|octet|zip/.test(String(answer.headers['content-type']))) assert.doesNotMatch(answer.text, /\n {4}at |node:internal|\/src\/|TypeError|ReferenceError/, what)
+  for (const name of ['content-security-policy', 'x-content-type-options', 'referrer-policy', 'cache-control', 'cross-origin-resource-policy']) if (answer.status !== 400 && answer.status !== 431) assert.ok(answer.headers[name], `${name} for ${what}`)
+}
+/** A request that http itself refuses to send is none. */
+const send = async (path: string, options: Parameters<typeof ask>[2] = {}) => {
+  try { return await run.get(path, options) } catch (error) {
+    if (/ERR_INVALID_CHAR|ERR_UNESCAPED|ERR_INVALID_HTTP_TOKEN|ECONNRESET|socket hang up|Parse Error|HPE_/.test(`${(error as NodeJS.ErrnoException).code} ${error}`)) return undefined
+    throw error
+  }
+}
+const ids = [...run.library.assets.keys()].slice(0, 5)
+const keys = Object.values(links).flatMap(({ key, slug }) => [key, encodeURIComponent(slug ?? '')])
+const nasty = fc.constantFrom('..', '.', '%2e%2e', '%2f', '%00', '%', '%zz', '\\', '//', '?', '#', '%0d%0a', '__proto__', 'constructor', ' ', '%F0%9F%98%80', 'é', '\u202e', '%c0%af', ';', ':', '@', '*', ':key', ':id')
+const segment = fc.oneof(fc.constantFrom('share', 's', 'photo', 'video', 'meta', 'items', 'static', 'download', 'unlock', 'healthcheck', 'thumbnail', 'preview', 'fullsize', 'original', '0', '999999', '-1', ...keys, ...ids, assets.notShared.id), nasty, fc.string({ maxLength: 12 }).map(encodeURIComponentSafe))
+function encodeURIComponentSafe (text: string) { try { return encodeURIComponent(text) } catch { return 'x' } }
+const path = fc.oneof({ weight: 3, arbitrary: fc.array(segment, { maxLength: 6 }).map(parts => '/' + parts.join('/')) }, { weight: 1, arbitrary: fc.string({ maxLength: 30 }).map(text => '/' + encodeURI(text.replace(/[\ud800-\udfff]/g, ''))) })
+const text = fc.string({ maxLength: 60 }).map(value => value.replace(/[^\x20-\x7e]/g, ''))
+const range = fc.oneof(text, fc.tuple(fc.constantFrom('bytes', 'items', 'BYTES', ''), fc.constantFrom('=', ' =', ''), fc.array(fc.tuple(fc.oneof(fc.constant(''), fc.nat().map(String), fc.constant('99999999999999999999'), fc.constant('-1')), fc.constantFrom('-', '--', ''), fc.oneof(fc.constant(''), fc.nat().map(String))).map(parts => parts.join('')), { maxLength: 3 }).map(parts => parts.join(','))).map(parts => parts.join('')))
+const header = fc.record({
+  cookie: fc.oneof(text, text.map(value => `ipp_${value}=${value}`)), range, accept: fc.constantFrom('text/html', '*/*', ''), 'accept-language': text, 'accept-encoding': fc.oneof(text, fc.constantFrom('br', 'gzip', 'br;q=0', 'identity')),
+  'if-none-match': text, 'if-modified-since': text, 'if-range': text, 'x-forwarded-for': fc.oneof(text, fc.ipV4(), fc.ipV6()), 'x-forwarded-host': text, 'x-forwarded-proto': text, publicbaseurl: fc.oneof(text, fc.webUrl()),
+  'user-agent': fc.constant('FUZZ'), authorization: text, 'x-api-key': text, referer: text
+}, { requiredKeys: [] })
+
+describe('fuzzing', () => {
+  after(() => run.stop())
+  test('paths, queries and headers', async () => {
+    await hold(fc.asyncProperty(path, fc.option(text), header, fc.constantFrom('GET', 'HEAD', 'GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND'), async (path, query, headers, method) => {
+      const answer = await send(path + (query === null ? '' : `?${encodeURI(query)}`), { method, headers })
+      if (answer) checkAnswer(answer, `${method} ${path}`)
+      checkAsked()
+    }))
+  })
+  test('headers and ranges of what is there', async () => {
+    const there = [`/share/${links.album.key}`, `/share/photo/${links.album.key}/${ids[0]}/thumbnail`, `/share/photo/${links.mixed.key}/${links.mixed.assets![0]}/original`, `/share/video/${links.mixed.key}/${links.mixed.assets![2]}`, `/share/items/${links.album.key}/0`, `/share/meta/${links.album.key}/${ids[0]}`, `/share/${links.mixed.key}/download`, `/s/${encodeURIComponent(links.slug.slug!)}`]
+    await hold(fc.asyncProperty(fc.constantFrom(...there), header, range, async (path, headers, range) => {
+      const answer = await send(path, { headers: { ...headers, range } })
+      if (!answer) return
+      checkAnswer(answer, path)
+      assert.ok([200, 206, 304, 404, 416].includes(answer.status), `${answer.status} for ${path}`)
+      if (answer.status === 206) assert.match(answer.headers['content-range']!, /^bytes \d+-\d+\/\d+$/)
+      if (answer.headers['content-length'] && answer.status < 300) assert.equal(Number(answer.headers['content-length']), answer.body.length)
+      assert.doesNotMatch(JSON.stringify(answer.headers), /FUZZ/)
+      checkAsked()
+    }))
+  })
+  test('forms', async () => {
+    const value = fc.oneof(text, fc.json(), fc.constantFrom(...keys, PASSWORD, JSON.stringify(ids), '[]', '["x"]', 'null', `["${ids[0]}",{}]`))
+    await hold(fc.asyncProperty(fc.constantFrom('/share/unlock', `/share/${links.album.key}/download`, `/share/${links.password.key}/download`), fc.dictionary(fc.constantFrom('key', 'slug', 'password', 'assets', '__proto__', 'x'), value), fc.constantFrom('application/x-www-form-urlencoded', 'application/json', 'multipart/form-data', 'text/plain', ''), fc.option(fc.string({ maxLength: 40 })), async (path, fields, type, raw) => {
+      const body = raw ?? (type === 'application/json' ? JSON.stringify(fields) : new URLSearchParams(fields).toString())
+      const answer = await send(path, { method: 'POST', body, headers: { ...HTML, 'content-type': type } })
+      if (answer) checkAnswer(answer, `${path} ${body}`)
+      checkAsked()
+    }))
+  })
+  test('what Immich says', async () => {
+    const recordings = JSON.parse(readFileSync(new URL('test/recordings/3.1.0.json', ROOT), 'utf8')) as { json?: unknown }[]
+    const samples = recordings.map(({ json }) => json).filter(json => json !== undefined && JSON.stringify(json).length < 20_000)
+    // a leaf or a branch of a real answer is replaced by something else
+    const mutate = (value: unknown, at: number, by: unknown): unknown => {
+      let count = 0
+      const walk = (value: unknown): unknown => {
+        if (count++ === at) return by
+        if (Array.isArray(value)) return value.map(walk)
+        return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, walk(inner)])) : value
+      }
+      return walk(value)
+    }
+    const other = await start({ library: run.library, ipp: { showMetadata: { description: true, exif: true, location: true }, limits: { upstreamTimeout: 1 } } })
+    const key = () => validate.parseKey(Buffer.from(crypto.getRandomValues(new Uint8Array(50))).toString('base64url'))!
+    await hold(fc.asyncProperty(fc.constantFrom(...samples), fc.nat(60), fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>('../../x', null, -1, 1e308, '\u0000', ['x'], { __proto__: 1 })), fc.constantFrom('/shared-links/me', '/timeline/buckets', '/timeline/bucket', '/assets/', 'download/info'), async (sample, at, by, where) => {
+      const body = JSON.stringify(mutate(sample, at, by))
+      // a link that nobody has asked for yet, so that nothing of it is remembered
+      const link = { ...links.album, key: key() }
+      other.library.links.push(link)
+      other.immich.fault = ({ path }) => path.includes(where) && !/thumbnail|original|playback/.test(path) ? { body } : undefined
+      for (const path of [`/share/${link.key}`, `/share/items/${link.key}/0`, `/share/meta/${link.key}/${ids[0]}`, `/share/${link.key}/${ids[0]}`]) {
+        const answer = await ask(other.base, path, { headers: HTML })
+        checkAnswer(answer, `${where}: ${body.slice(0, 300)}`, 503)
+        assert.notEqual(answer.status, 500, `${where}: ${body.slice(0, 300)}`)
+      }
+      run.immich.asked.push(...other.immich.asked.splice(0))
+      checkAsked()
+      other.library.links.pop()
+    }))
+    assert.deepEqual(other.lines.filter(line => line.includes('unexpected')), [])
+  })
+  test('configuration', () => {
+    const schema = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp
+    const names = fc.constantFrom(...Object.keys(schema), 'gallery', 'lightbox', 'allowDownload', '__proto__', 'x')
+    hold(fc.property(fc.oneof(fc.json(), fc.record({ ipp: fc.dictionary(names, fc.jsonValue()), lightGallery: fc.jsonValue() }, { requiredKeys: [] }).map(value => JSON.stringify(value)), fc.string()), text, (CONFIG, address) => {
+      try {
+        const settings = loadSettings({ IMMICH_URL: address || 'http://immich', CONFIG }, ROOT)
+        assert.equal(typeof settings.limits.zips, 'number')
+        assert.ok(settings.trustedProxies)
+      } catch (error) { assert.ok(error instanceof ConfigError, `${error}`); assert.ok(error.message) }
+    }))
+  })
+  test('every parser takes anything and throws nothing', () => {
+    const parsers = Object.entries(validate).filter(([name, value]) => /^parse[A-Z]/.test(name) && !['parseVisitor', 'parseForm', 'parseRoute'].includes(name) && typeof value === 'function')
+    assert.ok(parsers.length > 12)
+    hold(fc.property(fc.oneof(fc.anything(), fc.string(), fc.json()), fc.string(), (value, text) => {
+      for (const [, parse] of parsers) (parse as (value: unknown) => unknown)(value)
+      validate.parseRoute(text)
+      validate.parseForm(text, text)
+      validate.parseVisitor({ cookie: text, 'x-forwarded-for': text, 'accept-language': text, range: text, host: text }, text, run.settings)
+    }))
+  })
+  test('a template cannot be left by a value', () => {
+    hold(fc.property(fc.string({ maxLength: 80 }), value => {
+      const page = compile('<p title="{{x}}">{{x}}</p>{{#x}}{{value}}{{/x}}', () => '')([{ x: value }])
+      assert.doesNotMatch(page.slice(10), /[<"'](?!\/p>|>)/)
+      assert.equal(page.match(/</g)!.length, 2)
+    }))
+  })
+  test('a JPEG filter lets through pieces as it lets through the whole, or throws', () => {
+    const picture = readFileSync(new URL('samples/original0.jpg', import.meta.url)).subarray(0, 30_000)
+    const filter = (pieces: Uint8Array[]) => { try { const one = createJpegFilter(); return Buffer.concat(pieces.map(piece => one.push(piece))) } catch { return undefined } }
+    hold(fc.property(fc.array(fc.tuple(fc.nat(picture.length - 1), fc.nat(255)), { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 8 }), (changes, cuts) => {
+      const bytes = Buffer.from(picture)
+      for (const [at, value] of changes) bytes[at] = value
+      const pieces: Uint8Array[] = []
+      let at = 0
+      for (const cut of cuts) { pieces.push(bytes.subarray(at, at + cut)); at += cut }
+      pieces.push(bytes.subarray(at))
+      const [whole, parts] = [filter([bytes]), filter(pieces)]
+      if (whole && parts) assert.ok(whole.equals(parts))
+      assert.equal(whole === undefined, parts === undefined)
+    }))
+  })
+})
