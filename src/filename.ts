@@ -13,7 +13,8 @@ const EXTENSIONS: Record<string, string> = {
  * reserved names, dots or spaces at the ends; 200 characters at most.
  */
 export function safeName (name: string): string {
-  const plain = name.normalize('NFC').replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
+  /* eslint-disable regexp/no-super-linear-backtracking, regexp/no-super-linear-move -- of a short name */
+  const plain = name.slice(0, 500).normalize('NFC').replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
   const [, stem = '', extension = ''] = /^[. ]*(.*?)(\.[^.]{1,10}?)?[. ]*$/s.exec(plain) ?? []
   const short = Array.from(stem).slice(0, 200).join('').replace(/[. ]+$/, '') || '_'
   return (/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(short) ? `_${short}` : short) + extension

@@ -25,6 +25,7 @@ function look (scopes: Values[], name: string): unknown {
 /** Compiles a template; `read` gives the text of those it includes. Throws where a section is not closed. */
 export function compile (source: string, read: (name: string) => string): Part {
   const whole = source.replace(/\{\{>([\w.]+)\}\}\n?/g, (_, name) => read(name))
+  // eslint-disable-next-line regexp/no-super-linear-move -- our own templates, at start
   const tokens = whole.split(/(\{\{[^}]*\}\})/)
   const block = (end?: string): Part => {
     const parts: Part[] = []

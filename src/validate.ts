@@ -155,9 +155,10 @@ const weighted = (value: unknown): string[] => text(value).slice(0, 500).toLower
   .filter(([name, weight]) => name && weight > 0).sort((a, b) => b[1] - a[1]).map(([name]) => name)
 /** An http or https address without a slash at the end. */
 export function parseBase (value: unknown): string | undefined {
-  const url = match<string>(/^https?:\/\/[^\s"<>@]+$/i, value)
+  const url = match<string>(/^https?:\/\/[^\s"<>@]{1,300}$/i, value)
   if (!url || !URL.canParse(url)) return undefined
   const { origin, pathname } = new URL(url)
+  // eslint-disable-next-line regexp/no-super-linear-move -- of 300 characters at most
   return (origin + pathname).replace(/\/+$/, '')
 }
 

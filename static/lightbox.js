@@ -12,6 +12,7 @@ const globals = window
 
 const styled = new Promise((onload, onerror) => document.head.append(
   make('link', { rel: 'stylesheet', href: `${folder}lightbox.css`, onload, onerror })))
+// eslint-disable-next-line no-unsanitized/method -- beside this very file
 await Promise.all([import(`${folder}lightgallery.js`), styled])
 
 /** @param {'photo' | 'video'} kind @param {string} id */

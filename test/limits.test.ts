@@ -1,0 +1,173 @@
+/** The limits of promise 10, each at its edge and beyond it: beyond is a clear answer, never a growing queue. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { HTML, ROOT, start, until, type Running } from './helpers.ts'
+import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
+import { newKey } from './standin.ts'
+
+function library (count = 40) {
+  const library = emptyLibrary()
+  const large = { size: 40_000_000, type: 'video/mp4' }
+  const assets = [...Array.from({ length: count }, (_, n) => photo(n)), video(count, { original: large, playback: large })]
+  const { key } = addLink(library, 'limits', { album: addAlbum(library, 'Limits', assets) })
+  return { library, key, ids: assets.map(({ id }) => id) }
+}
+/** Holds the answers of Immich until `release`. */
+function hold (run: Running, path: RegExp) {
+  let release = () => {}
+  const held = new Promise<void>(resolve => { release = resolve })
+  run.immich.fault = asked => path.test(asked.path) ? { until: held } : undefined
+  return () => { run.immich.fault = () => undefined; release() }
+}
+const open = (run: Running, path: RegExp) => run.immich.asked.filter(asked => path.test(asked.path) && !asked.closed).length
+
+test('every limit of the configuration is named in this file or another test', () => {
+  const { limits } = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp
+  const tests = ['limits', 'unlock', 'zip', 'media', 'process'].map(name => readFileSync(new URL(`test/${name}.test.ts`, ROOT), 'utf8')).join('')
+  for (const name of Object.keys(limits)) assert.match(tests, new RegExp(`\\b${name}\\b: [\\d.]`), name)
+})
+
+test('connections: one more is told so, far more are dropped', async () => {
+  const { library: given, key } = library()
+  const run = await start({ library: given, ipp: { limits: { connections: 3 } } })
+  const sockets = Array.from({ length: 3 }, () => run.socket())
+  await Promise.all(sockets.map(socket => once(socket, 'connect')))
+  const say = (socket = run.socket()) => new Promise<string>(resolve => {
+    let text = ''
+    socket.on('data', chunk => { text += chunk; if (text.includes('\r\n\r\n')) resolve(text) }).on('close', () => resolve(text)).on('error', () => {})
+    socket.write(`GET /share/items/${key}/0 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  })
+  assert.match(await say(sockets[0]), /^HTTP\/1\.1 200/)
+  const beyond = run.socket()
+  const answer = await say(beyond)
+  assert.match(answer, /^HTTP\/1\.1 503[^]*Connection: close/i)
+  assert.match(answer, /retry-after: 5/i)
+  await until(() => beyond.destroyed || beyond.readableEnded || (beyond.end(), true))
+  const more = Array.from({ length: 3 }, () => run.socket())
+  await Promise.all(more.map(socket => new Promise<void>(resolve => { socket.on('close', () => resolve()).on('error', () => {}).on('data', () => {}); setTimeout(resolve, 300) })))
+  for (const socket of [...sockets, ...more, beyond]) socket.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
+  assert.match(await say(), /^HTTP\/1\.1 200/)
+})
+
+test('requests to Immich: so many open, so many waiting, 503 for the next', async () => {
+  const { library: given, key, ids } = library()
+  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 3, upstreamQueue: 4 } } })
+  await run.get(`/share/items/${key}/0`)
+  const release = hold(run, /thumbnail$/)
+  const image = (n: number) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`)
+  const first = Array.from({ length: 7 }, (_, n) => image(n))
+  await until(() => open(run, /thumbnail$/) === 3)
+  // the seven are placed in the order in which they came; wait until the last of them was read
+  let beyond = await image(20)
+  for (let n = 21; beyond.status !== 503 && n < 30; n++) beyond = await image(n)
+  assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
+  assert.equal(open(run, /thumbnail$/), 3)
+  release()
+  assert.deepEqual((await Promise.all(first)).map(({ status }) => status), Array(7).fill(200))
+  assert.equal((await image(20)).status, 200)
+})
+
+test('a fair queue: one visitor\'s many requests do not keep another waiting', async () => {
+  const { library: given, key, ids } = library(60)
+  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 1 } } })
+  await run.get(`/share/items/${key}/0`)
+  let release = hold(run, /thumbnail$/)
+  const finished: string[] = []
+  const image = (n: number, from: string) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, { headers: { 'x-forwarded-for': from } }).then(() => { finished.push(from) })
+  const greedy = Array.from({ length: 50 }, (_, n) => image(n, '203.0.113.1'))
+  await until(() => open(run, /thumbnail$/) === 1)
+  const other = image(55, '203.0.113.2')
+  await new Promise(resolve => setTimeout(resolve, 100))
+  release()
+  await Promise.all([...greedy, other])
+  assert.ok(finished.indexOf('203.0.113.2') <= 3, `came ${finished.indexOf('203.0.113.2') + 1}th of ${finished.length}`)
+})
+
+test('zips take few places, and thumbnails go on while they run', async () => {
+  const { library: given, key, ids } = library()
+  const run = await start({ library: given, ipp: { limits: { zips: 3, zipRequests: 2, upstreamStreams: 50 } } })
+  const release = hold(run, /original$/)
+  const zips = Array.from({ length: 3 }, () => { const socket = run.socket(); socket.on('error', () => {}); socket.write(`GET /share/${key}/download HTTP/1.1\r\nHost: x\r\n\r\n`); return socket })
+  await until(() => open(run, /original$/) === 6)
+  assert.equal((await run.get(`/share/${key}/download`)).status, 503)
+  assert.equal((await run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)).status, 200)
+  release()
+  for (const socket of zips) socket.destroy()
+  await until(() => run.immich.open === 0)
+})
+
+test('originals and videos: so many at once, 503 for the next, and places come back', async () => {
+  const { library: given, key, ids } = library()
+  const run = await start({ library: given, ipp: { limits: { upstreamStreams: 2 } } })
+  const path = `/share/video/${key}/${ids.at(-1)}`
+  const slow = Array.from({ length: 2 }, () => { const socket = run.socket(); socket.pause(); socket.on('error', () => {}); socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`); return socket })
+  await until(() => run.immich.open === 2)
+  const beyond = await run.get(path)
+  assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
+  for (const socket of slow) socket.destroy()
+  await until(() => run.immich.open === 0)
+  assert.equal((await run.get(path, { headers: { range: 'bytes=0-9' } })).status, 206)
+})
+
+test('links and lists: what is used longest ago is forgotten and asked again, no more is kept', async () => {
+  const { library: given } = library(10)
+  const [album] = [...given.albums.keys()]
+  const keys = Array.from({ length: 6 }, (_, n) => addLink(given, `many ${n}`, { album: album! }).key)
+  const run = await start({ library: given, ipp: { limits: { links: 3, listItems: 33 } } })
+  for (const key of keys) assert.equal((await run.get(`/share/items/${key}/0`)).status, 200)
+  const asked = (path: RegExp) => run.immich.asked.splice(0).filter(asked => path.test(asked.path)).length
+  asked(/./)
+  // the last three are known, each list of eleven items; the first are not
+  for (const key of keys.slice(3)) await run.get(`/share/items/${key}/0`)
+  assert.equal(asked(/./), 0)
+  await run.get(`/share/items/${keys[0]}/0`)
+  assert.equal(asked(/shared-links\/me$|timeline\/buckets$/), 2)
+  const alone = await start({ library: given, ipp: { limits: { listItems: 0 } } })
+  for (let n = 0; n < 2; n++) assert.equal((await alone.get(`/share/items/${keys[0]}/0`)).status, 200)
+  assert.equal(alone.immich.count(/timeline\/buckets$/), 2)
+})
+
+test('unknown keys, by the thousand, leave nothing behind', async () => {
+  const run = await start({ library: library().library, ipp: { limits: { links: 10 } } })
+  const ask = (n: number) => Promise.all(Array.from({ length: 50 }, () => run.get(`/share/${newKey()}`, { headers: HTML }))).then(answers => { for (const { status } of answers) assert.equal(status, 404, String(n)) })
+  for (let n = 0; n < 10; n++) await ask(n)
+  globalThis.gc?.()
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 20; n++) await ask(n)
+  globalThis.gc?.()
+  assert.ok(process.memoryUsage().heapUsed - before < 60_000_000)
+})
+
+test('a visitor who takes nothing for too long is let go', async () => {
+  const { library: given, key, ids } = library()
+  const run = await start({ library: given, ipp: { limits: { visitorTimeout: 1 } } })
+  const socket = run.socket()
+  socket.on('error', () => {})
+  socket.write(`GET /share/video/${key}/${ids.at(-1)} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.pause()
+  await until(() => run.immich.open === 1)
+  await until(() => run.immich.open === 0, 'Immich to be let go')
+  socket.destroy()
+})
+
+test('a stop waits for what runs, says it is not healthy, and has an end', async () => {
+  const { library: given, key, ids } = library()
+  const run = await start({ library: given, ipp: { limits: { shutdown: 8 } } })
+  const release = hold(run, /thumbnail$/)
+  const running = run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
+  await until(() => open(run, /thumbnail$/) === 1)
+  const closed = run.proxy.close()
+  assert.deepEqual(await run.get('/healthcheck').then(({ status, text }) => [status, text]), [503, 'unavailable'])
+  release()
+  assert.equal((await running).status, 200)
+  await closed
+  const stuck = await start({ library: given, ipp: { limits: { shutdown: 0.2 } } })
+  hold(stuck, /thumbnail$/)
+  const cut = stuck.get(`/share/photo/${key}/${ids[1]}/thumbnail`).then(() => 'answered', () => 'cut')
+  await until(() => open(stuck, /thumbnail$/) === 1)
+  await stuck.proxy.close()
+  assert.equal(await cut, 'cut')
+})
