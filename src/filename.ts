@@ -14,7 +14,8 @@ const EXTENSIONS: Record<string, string> = {
  */
 export function safeName (name: string): string {
   /* eslint-disable regexp/no-super-linear-backtracking, regexp/no-super-linear-move -- of a short name */
-  const plain = name.slice(0, 500).normalize('NFC').replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
+  const plain = name.slice(0, 500).normalize('NFC')
+    .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
   const [, stem = '', extension = ''] = /^[. ]*(.*?)(\.[^.]{1,10}?)?[. ]*$/s.exec(plain) ?? []
   const short = Array.from(stem).slice(0, 200).join('').replace(/[. ]+$/, '') || '_'
   return (/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(short) ? `_${short}` : short) + extension

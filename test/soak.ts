@@ -1,0 +1,133 @@
+/**
+ * Mixed traffic for SECONDS (60): pages, lists, thumbnails, videos with seeks, zips, wrong passwords, leavers, against
+ * the stand-in with some faults. Says what went wrong that was not injected, how memory went, and how long thumbnails took
+ * while ten zips ran. The proxy is a process of its own; exit status 1 where anything was not as promised.
+ */
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
+import { startImmich } from './standin.ts'
+
+const SECONDS = Number(process.env.SECONDS ?? 60)
+const CACHE = 64
+const library = emptyLibrary()
+const thumbnails = { bytes: Buffer.alloc(14_000, 'thumbnail'), type: 'image/webp' }
+const previews = { bytes: Buffer.alloc(250_000, 'preview'), type: 'image/jpeg' }
+const originals = { size: 4_000_000, type: 'image/jpeg' }
+const film = { size: 80_000_000, type: 'video/mp4' }
+const assets = Array.from({ length: 5000 }, (_, n) => n % 50 === 7
+  ? video(n, { name: `soak ${n}.mp4`, thumbnail: thumbnails, preview: previews, original: film, playback: film })
+  : photo(n, { name: `soak ${n}.jpg`, thumbnail: thumbnails, preview: previews, original: originals, taken: Date.UTC(2025, 9, 18) - n * 4_000_000 }))
+const album = addAlbum(library, 'Soak', assets)
+const open = addLink(library, 'soak', { album }).key
+const locked = addLink(library, 'soak, locked', { album, password: PASSWORD }).key
+const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
+const zipped = addLink(library, 'soak, zip', {}, few).key
+const immich = await startImmich(library)
+const port = await new Promise<number>(resolve => {
+  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as AddressInfo; server.close(() => resolve(port)) })
+})
+const child = spawn(process.execPath, [new URL('../src/server.ts', import.meta.url).pathname], {
+  env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+})
+let output = ''
+child.stdout.on('data', text => { output += text; if (output.length > 1e6) output = output.slice(-1e5) })
+let died: number | null | undefined
+child.on('exit', code => { died = code ?? -1 })
+const agent = new Agent({ keepAlive: true, maxSockets: 200 })
+type Got = { status: number, complete: boolean, ms: number, size: number, headers: Record<string, unknown> }
+type Way = { method?: string, headers?: Record<string, string>, body?: string, leaveAfter?: number, alone?: boolean }
+const get = (path: string, { method = 'GET', headers = {}, body, leaveAfter = Infinity, alone = false }: Way = {}) => new Promise<Got>(resolve => {
+  const began = performance.now()
+  const end = (status: number, complete: boolean, size = 0, got: Record<string, unknown> = {}) => resolve({ status, complete, size, ms: performance.now() - began, headers: got })
+  const out = request({ port, host: '127.0.0.1', path, method, headers, agent: alone ? false : agent }, answer => {
+    let size = 0
+    answer.on('data', chunk => { size += chunk.length; if (size >= leaveAfter) answer.destroy() })
+    answer.on('error', () => {})
+    answer.on('close', () => end(answer.statusCode!, answer.complete, size, answer.headers))
+  })
+  out.on('error', () => end(0, false))
+  out.end(body)
+})
+
+for (let n = 0; n < 100 && !await get('/healthcheck').then(({ status }) => status === 200); n++) await new Promise(resolve => setTimeout(resolve, 100))
+
+let seed = 11
+const random = (below: number) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return Math.floor(seed / 0x80000000 * below) }
+// one answer of Immich in two hundred is a fault, and so are some in the middle of a body
+const FAULTS = [{ status: 500 }, { reset: true }, { delay: 300 }, { dieAfter: 5000 }, { status: 404 }]
+let injected = 0
+let spared = false
+immich.fault = ({ path }) => spared || !path.includes('/assets/') || random(200) ? undefined : (injected++, FAULTS[random(FAULTS.length)])
+
+const counts = new Map<string, number>()
+const wrong: string[] = []
+const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
+const latency: { alone: number[], zips: number[] } = { alone: [], zips: [] }
+let zips = 0
+const any = () => assets[random(assets.length)]!
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+const ACTIONS: [weight: number, name: string, act: () => Promise<Got>, right: (got: Got) => boolean][] = [
+  [4, 'page', () => get(`/share/${open}`, { headers: { accept: 'text/html', 'accept-encoding': 'br' } }), ({ status }) => status === 200],
+  [6, 'list', () => get(`/share/items/${open}/${random(10)}`), ({ status }) => status === 200],
+  [60, 'thumbnail', () => get(`/share/photo/${open}/${any().id}/thumbnail`), ({ status }) => status === 200],
+  [8, 'preview', () => get(`/share/photo/${open}/${any().id}`), ({ status }) => status === 200],
+  [3, 'seek', () => get(`/share/video/${open}/${assets[7 + 50 * random(99)]!.id}`, { headers: { range: `bytes=${random(70_000_000)}-` }, leaveAfter: 500_000, alone: true }), ({ status }) => status === 206],
+  [2, 'leaver', () => get(`/share/photo/${open}/${any().id}/original`, { leaveAfter: 50_000, alone: true }), ({ status }) => status === 200],
+  [2, 'wrong password', () => get('/share/unlock', { method: 'POST', headers: { ...form, 'x-forwarded-for': `203.0.113.${random(250)}` }, body: new URLSearchParams({ key: locked, password: 'wrong' }).toString() }), ({ status }) => status === 401 || status === 429],
+  [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), ({ status }) => status === 404],
+  [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), ({ status }) => status === 404]
+]
+const total = ACTIONS.reduce((sum, [weight]) => sum + weight, 0)
+const until = performance.now() + SECONDS * 1000
+const running = () => performance.now() < until && died === undefined
+
+async function visitor (): Promise<void> {
+  while (running()) {
+    let at = random(total)
+    const [, name, act, right] = ACTIONS.find(([weight]) => (at -= weight) < 0)!
+    const before = injected
+    const got = await act()
+    count(name)
+    if (name === 'thumbnail' && got.status === 200) latency[zips >= 10 ? 'zips' : 'alone'].push(got.ms)
+    // what failed while a fault was put in may have failed of it
+    if (!right(got) && injected === before) wrong.push(`${name}: ${got.status}`)
+  }
+}
+/** Phases of half a minute with ten zips at once and without. */
+async function zipper (): Promise<void> {
+  while (running()) {
+    if (Math.floor(performance.now() / 15_000) % 2) { await new Promise(resolve => setTimeout(resolve, 200)); continue }
+    zips++
+    const before = injected
+    const got = await get(`/share/${zipped}/download`, { alone: true })
+    zips--
+    count('zip')
+    if (!(got.status === 200 && got.complete) && injected === before) wrong.push(`zip: ${got.status} ${got.complete}`)
+  }
+}
+const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024
+const files = () => readdirSync(`/proc/${child.pid}/fd`).length
+const memory: number[] = []
+const idle = rss()
+const watch = setInterval(() => { if (died === undefined) memory.push(rss()) }, 1000)
+await Promise.all([...Array.from({ length: 12 }, visitor), ...Array.from({ length: 10 }, zipper)])
+clearInterval(watch)
+spared = true
+agent.destroy()
+await new Promise(resolve => setTimeout(resolve, 3000))
+const settled = died === undefined ? { rss: rss(), files: files(), open: immich.open } : undefined
+const quantile = (values: number[], part: number) => ([...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN).toFixed(1)
+const third = (n: number) => { const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3)); return Math.round(part.reduce((a, b) => a + b, 0) / part.length) }
+console.log(`${SECONDS} s: ${[...counts].map(([name, n]) => `${n} × ${name}`).join(', ')}; ${injected} faults put in`)
+console.log(`not as promised, without a fault: ${wrong.length}${wrong.length ? ` (${[...new Set(wrong)].slice(0, 8).join('; ')})` : ''}`)
+console.log(`memory: ${idle.toFixed(0)} MB idle, mean of each third ${third(0)}, ${third(1)}, ${third(2)} MB, at most ${Math.max(...memory).toFixed(0)} MB`)
+console.log(`thumbnails, median and 95 %: ${quantile(latency.alone, 0.5)} / ${quantile(latency.alone, 0.95)} ms; while ten zips run ${quantile(latency.zips, 0.5)} / ${quantile(latency.zips, 0.95)} ms`)
+console.log(settled ? `after it: ${settled.rss.toFixed(0)} MB, ${settled.files} files open, ${settled.open} bodies open at Immich` : `IT DIED with ${died}`)
+const unexpected = output.split('\n').filter(line => line.includes(' error unexpected'))
+if (unexpected.length) console.log(unexpected.slice(0, 5).join('\n'))
+child.kill('SIGKILL')
+await immich.close().catch(() => {})
+if (wrong.length || !settled || settled.open || unexpected.length) process.exitCode = 1
