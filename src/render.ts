@@ -252,7 +252,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       const timed = link.showMetadata && told.includes('dateTimeOriginal')
       return items.length === 0 ? undefined : JSON.stringify({
         version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
-        duration: items.map(({ duration }) => Math.round(duration / 1000)),
+        duration: items.map(({ duration }) => duration > 0 ? length(duration) : ''),
         motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),
         ...timed && { time: items.map(({ time }) => Math.round(time / 1000)) }
       })

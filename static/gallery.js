@@ -6,7 +6,7 @@
 import { lastAtMost, layOut, meanColour, placeholder, readSkeleton } from './layout.js'
 
 /**
- * @typedef {{ id: string[], thumbhash: string[], duration: number[], motion: Record<number, string>,
+ * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
  *   time?: number[], version: string }} Stretch
  * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
  *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
@@ -64,8 +64,7 @@ export const ICONS = {
   motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
 }
 
-const live = make('div', { className: 'toast', role: 'status' })
-document.body.append(live)
+const live = document.body.appendChild(make('div', { className: 'toast', role: 'status' }))
 /** Says something to everybody: seen for a moment, and read out. @param {string} text */
 export function say (text, seen = true) {
   live.classList.toggle('seen', seen)
@@ -88,15 +87,12 @@ export async function share (path) {
 }
 
 const months = options.group === 'month'
-/** @type {Map<string, Intl.DateTimeFormat>} */
-const formats = new Map()
-/** @param {number} group @param {Intl.DateTimeFormatOptions} format */
-function dateOf (group, format) {
-  const name = JSON.stringify(format)
-  const known = formats.get(name) ?? new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
-  formats.set(name, known)
-  return known.format(months ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000)
-}
+/** @param {Intl.DateTimeFormatOptions} format */
+const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
+const [month, date, weekday] =
+  [dates({ year: 'numeric', month: 'long' }), dates({ dateStyle: 'long' }), dates({ weekday: 'long' })]
+/** When a group of the server's begins. @param {number} group */
+const timeOf = group => months ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000
 
 // ----------------------------------------------------------------------------- the list, a stretch at a time
 
@@ -104,7 +100,6 @@ function dateOf (group, format) {
 const stretches = new Map()
 /** @type {Map<number, Promise<void>>} */
 const pending = new Map()
-const backOnline = () => new Promise(resolve => addEventListener('online', resolve, { once: true }))
 
 /**
  * Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n @returns
@@ -130,7 +125,9 @@ export function load (n) {
       } catch {
         document.body.classList.add('offline')
         say(t.failed)
-        await Promise.race([new Promise(resolve => setTimeout(resolve, wait)), backOnline()])
+        const later = new Promise(resolve => setTimeout(resolve, wait))
+        const online = new Promise(resolve => addEventListener('online', resolve, { once: true }))
+        await Promise.race([later, online])
       }
     }
   }
@@ -140,8 +137,7 @@ export function load (n) {
 }
 
 function startAgain () {
-  const last = Number(sessionStorage.getItem('again') ?? 0)
-  if (Date.now() - last < 10_000) return
+  if (Date.now() - Number(sessionStorage.getItem('again')) < 10_000) return
   sessionStorage.setItem('again', String(Date.now()))
   location.reload()
 }
@@ -159,21 +155,14 @@ export function item (n) {
   return { id: own, thumbhash: hash, duration: length, motion: motion[at], time: time?.[at] }
 }
 
-/** @param {number} seconds */
-function clock (seconds) {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const two = (/** @type {number} */ value) => String(value).padStart(2, '0')
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
-}
 const nameOf = (/** @type {number} */ n) => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
 // -------------------------------------------------------------------------------------------------- the grid
 
 /** @type {import('./layout.js').Layout} */
 let layout
-/** @type {{ width: number, gap: number }} */
 let metrics = { width: 0, gap: 0 }
-let gridTop = 0
+let [gridTop, outerSize] = [0, 0]
 /** @type {Map<number, HTMLElement>} */
 const sections = new Map()
 /** @type {Map<number, HTMLAnchorElement>} */
@@ -195,7 +184,8 @@ const PILLS = { video: 'M7 4v16l13-8z', motion: 'M12 8a4 4 0 1 0 0 8 4 4 0 1 0 0
 function measure () {
   const style = getComputedStyle(document.documentElement)
   const padding = getComputedStyle(grid)
-  const width = grid.clientWidth - parseFloat(padding.paddingLeft) - parseFloat(padding.paddingRight)
+  outerSize = grid.clientWidth
+  const width = outerSize - parseFloat(padding.paddingLeft) - parseFloat(padding.paddingRight)
   metrics = { width, gap: parseFloat(style.getPropertyValue('--gap')) }
   const [heading, space] = options.group ? [44, 8] : [0, 0]
   const target = Number(style.getPropertyValue('--row'))
@@ -214,12 +204,12 @@ function makeSection (index) {
   const { top, height, group, first, count } = layout.sections[index]
   const section = make('section')
   if (options.group) {
-    const day = dateOf(group, months ? { year: 'numeric', month: 'long' } : { dateStyle: 'long' })
+    const day = (months ? month : date).format(timeOf(group))
     const heading = make('h2', {}, make('button', {
       type: 'button', className: 'day', 'data-first': first, 'data-count': count, hidden: !options.zip,
       ariaLabel: t.selectDay.replace('{day}', day)
     }, icon(ICONS.select)), day)
-    if (!months) heading.append(' ', make('span', {}, dateOf(group, { weekday: 'long' })))
+    if (!months) heading.append(' ', make('span', {}, weekday.format(timeOf(group))))
     section.append(heading)
   }
   section.style.top = `${top}px`
@@ -230,9 +220,8 @@ function makeSection (index) {
 
 /** @param {number} n */
 function makeTile (n) {
-  const old = adopted.get(n)
-  const fresh = () => make('a', { className: 'tile' }, make('img', { alt: nameOf(n), decoding: 'async' }))
-  const tile = /** @type {HTMLAnchorElement} */ (old ?? fresh())
+  const fresh = () => make('a', {}, make('img', { alt: nameOf(n), decoding: 'async' }))
+  const tile = /** @type {HTMLAnchorElement} */ (adopted.get(n) ?? fresh())
   adopted.delete(n)
   tile.className = 'tile'
   tile.dataset.n = String(n)
@@ -259,9 +248,11 @@ function fill (/** @type {number} */ n, tile = tiles.get(n)) {
   if (!tile || !known) return
   const img = /** @type {HTMLImageElement} */ (tile.firstChild)
   if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
-  const pill = isVideo(n) && known.duration ? [icon(PILLS.video), clock(known.duration)]
-    : known.motion ? [icon(PILLS.motion)] : []
-  if (pill.length && !tile.querySelector('.pill')) tile.append(make('span', { className: 'pill' }, ...pill))
+  const [path, text, title] = isVideo(n) ? [PILLS.video, known.duration, '']
+    : [known.motion && PILLS.motion, '', t.motion]
+  if (path && !tile.querySelector('.pill')) {
+    tile.append(make('span', { className: 'pill', title }, icon(path), text))
+  }
   if (img.classList.contains('in')) return
   if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
   if (fast || img.getAttribute('src')) return
@@ -271,10 +262,7 @@ function fill (/** @type {number} */ n, tile = tiles.get(n)) {
 }
 function fillAll () { for (const n of tiles.keys()) fill(n) }
 
-let fast = false
-let lastY = 0
-let lastAt = 0
-let settling = 0
+let [fast, lastY, lastAt, settling] = [false, 0, 0, 0]
 
 /** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
 export function draw () {
@@ -283,8 +271,7 @@ export function draw () {
   const [from, to] = [y - margin, y + innerHeight + margin]
   const rows = layout.rowFirst.length - 1
   const firstRow = lastAtMost(layout.rowTop, from)
-  const wanted = new Set()
-  const inUse = new Set()
+  const [wanted, inUse] = [new Set(), new Set()]
   for (let row = firstRow; row < rows && layout.rowTop[row] < to; row++) {
     if (layout.rowTop[row] + layout.rowHeight[row] < from) continue
     const [start, end] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
@@ -334,8 +321,8 @@ export function draw () {
 /** @type {number[]} */
 let sectionFirsts = []
 function relayout () {
-  const inGrid = layout && scrollY > gridTop
-  const anchor = inGrid ? layout.rowFirst[lastAtMost(layout.rowTop, scrollY - gridTop)] : -1
+  const row = layout && scrollY > gridTop ? lastAtMost(layout.rowTop, scrollY - gridTop) : -1
+  const anchor = row < 0 ? -1 : layout.rowFirst[row]
   const within = anchor >= 0 ? scrollY - topOf(anchor) : 0
   for (const section of sections.values()) section.remove()
   sections.clear()
@@ -353,14 +340,16 @@ addEventListener('scroll', () => {
   queued = true
   requestAnimationFrame(now => {
     queued = false
-    fast = Math.abs(scrollY - lastY) / Math.max(1, now - lastAt) > 2.5
+    const speed = Math.abs(scrollY - lastY) / Math.max(1, now - lastAt)
+    fast = speed > 2.5
     lastY = scrollY
     lastAt = now
     bar.classList.toggle('scrolled', scrollY > 60)
-    draw()
     moveScrubber()
     clearTimeout(settling)
-    if (fast) settling = window.setTimeout(() => { fast = false; fillAll() }, 110)
+    // nobody can see a tile that is gone within a frame or two
+    if (speed < 10) draw()
+    if (fast) settling = window.setTimeout(() => { fast = false; draw(); fillAll() }, 110)
     else fillAll()
   })
 }, { passive: true })
@@ -415,16 +404,8 @@ const scrubber = make('div', {
   className: 'scrubber', role: 'slider', tabIndex: 0,
   ariaLabel: t.dates, ariaOrientation: 'vertical', ariaValueMin: '0'
 }, thumb, label)
-/** The first item of each month, with its year. @type {{ first: number, month: number }[]} */
+/** The first item of each month. @type {{ first: number, name: string, year: number }[]} */
 let stops = []
-const monthOf = (/** @type {number} */ group) => {
-  if (months) return group
-  const date = new Date(group * 86_400_000)
-  return date.getUTCFullYear() * 12 + date.getUTCMonth()
-}
-const monthFormat = new Intl.DateTimeFormat(lang, { timeZone: 'UTC', year: 'numeric', month: 'long' })
-/** @param {number} month */
-const monthName = month => monthFormat.format(Date.UTC(Math.floor(month / 12), month % 12))
 /** Heights that would cost a layout each to ask for while scrolling. */
 let [range, track] = [1, 0]
 /** @type {number[]} */
@@ -433,8 +414,8 @@ let stopTops = []
 function drawScrubber () {
   stops = []
   for (const { first, group } of layout.sections) {
-    const month = monthOf(group)
-    if (stops.at(-1)?.month !== month) stops.push({ first, month })
+    const [name, year] = [month.format(timeOf(group)), new Date(timeOf(group)).getUTCFullYear()]
+    if (stops.at(-1)?.name !== name) stops.push({ first, name, year })
   }
   scrubber.hidden = !options.group || layout.height < innerHeight * 2.5
   scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
@@ -442,18 +423,14 @@ function drawScrubber () {
   range = Math.max(1, document.documentElement.scrollHeight - innerHeight)
   track = scrubber.clientHeight
   stopTops = stops.map(({ first }) => topOf(first))
-  let year = 0
-  let below = -Infinity
-  for (const [n, { month }] of stops.entries()) {
+  let [said, below] = [0, -Infinity]
+  for (const [n, { year }] of stops.entries()) {
     const at = Math.min(1, (stopTops[n] - 110) / range) * track
-    const next = Math.floor(month / 12)
-    if (at - below < (next === year ? 10 : 22)) continue
-    const [className, text] = next === year ? ['scrub-tick', ''] : ['scrub-year', String(next)]
-    const mark = make('span', { className }, text)
-    mark.style.top = `${Math.max(0, at)}px`
-    scrubber.append(mark)
+    if (at - below < (year === said ? 10 : 22)) continue
+    const [className, text] = year === said ? ['scrub-tick', ''] : ['scrub-year', String(year)]
+    scrubber.append(make('span', { className, style: `top:${Math.max(0, at)}px` }, text))
+    said = year
     below = at
-    year = next
   }
   moveScrubber()
 }
@@ -462,7 +439,7 @@ function moveScrubber () {
   const now = lastAtMost(stopTops, scrollY + 120)
   thumb.style.transform = `translateY(${Math.min(1, scrollY / range) * track}px)`
   label.style.transform = `${thumb.style.transform} translateY(-50%)`
-  const text = monthName(stops[now].month)
+  const text = stops[now].name
   if (label.textContent !== text) {
     label.textContent = text
     scrubber.setAttribute('aria-valuenow', String(now))
@@ -524,37 +501,27 @@ function start () {
   buttons.push(iconButton(t.share, ICONS.share, () => share(home)))
   if (options.zip && total > 1) {
     const enter = async (/** @type {Event} */ event) => (await import('./select.js')).start(event)
-    const pick = iconButton(t.select, ICONS.select, enter)
-    pick.id = 'select'
-    buttons.push(pick)
+    buttons.push(Object.assign(iconButton(t.select, ICONS.select, enter), { id: 'select' }))
     // a long press, or the button of a day
     let timer = 0
     grid.addEventListener('pointerdown', event => {
       if (event.pointerType !== 'mouse') timer = window.setTimeout(() => enter(event), 500)
     })
-    const release = () => clearTimeout(timer)
-    for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)
-    grid.addEventListener('contextmenu', event => {
-      if (document.body.classList.contains('selecting')) event.preventDefault()
-    })
+    const ends = ['pointerup', 'pointercancel', 'scroll']
+    for (const name of ends) addEventListener(name, () => clearTimeout(timer))
+    grid.oncontextmenu = () => !document.body.classList.contains('selecting')
     grid.addEventListener('click', event => {
       if (/** @type {Element} */ (event.target).closest('.day')) enter(event)
     })
   }
   actions.prepend(...buttons)
   relayout()
-  let width = innerWidth
-  addEventListener('resize', () => {
-    if (innerWidth === width) return drawScrubber()
-    width = innerWidth
-    relayout()
-  })
+  addEventListener('resize', () => outerSize === grid.clientWidth ? drawScrubber() : relayout())
   grid.addEventListener('pointerover', prepare, { once: true, passive: true })
   const idle = window.requestIdleCallback ?? setTimeout
   addEventListener('load', () => idle(() => prepare().catch(() => { lightbox = undefined })))
-  const at = grid.dataset.open
-  const openNow = at !== undefined ? Number(at) : options.autoOpen ? 0 : -1
-  if (openNow >= 0) openLightbox(openNow)
+  const at = grid.dataset.open ?? (options.autoOpen ? '0' : undefined)
+  if (at) openLightbox(Number(at))
   addEventListener('popstate', async event => {
     const n = event.state?.n
     const { close } = await prepare()
@@ -565,8 +532,7 @@ function start () {
 
 /** The first item that is wholly in view. */
 function firstInView () {
-  if (scrollY < gridTop) return 0
-  const row = lastAtMost(layout.rowTop, scrollY - gridTop + 60) + 1
+  const row = scrollY < gridTop ? 0 : lastAtMost(layout.rowTop, scrollY - gridTop + 60) + 1
   return layout.rowFirst[Math.min(layout.rowFirst.length - 2, row)]
 }
 

@@ -42,18 +42,14 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
   const total = ratio.length
   const cost = new Float64Array(total + 1)
   const from = new Int32Array(total + 1)
-  const rowFirst = /** @type {number[]} */ ([])
-  const rowTop = /** @type {number[]} */ ([])
-  const rowHeight = /** @type {number[]} */ ([])
+  const [rowFirst, rowTop, rowHeight] = /** @type {number[][]} */ ([[], [], []])
   const sections = /** @type {Section[]} */ ([])
-  let top = 0
-  let first = 0
+  let [top, first] = [0, 0]
   for (const [group, count] of runs) {
     const end = first + count
     cost[first] = 0
     for (let n = first + 1; n <= end; n++) {
-      let best = Infinity
-      let sum = 0
+      let [best, sum] = [Infinity, 0]
       for (let start = n - 1; start >= first; start--) {
         sum += ratio[start]
         const height = (width - gap * (n - 1 - start)) / sum
@@ -67,10 +63,9 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
     }
     const starts = /** @type {number[]} */ ([])
     for (let n = end; n > first; n = from[n]) starts.push(from[n])
-    starts.reverse()
     const section = { first, count, group, top, height: 0 }
     let y = heading
-    starts.forEach((start, k) => {
+    starts.reverse().forEach((start, k) => {
       const stop = starts[k + 1] ?? end
       let sum = 0
       for (let n = start; n < stop; n++) sum += ratio[n]
@@ -99,8 +94,7 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
  * @param {number} value
  */
 export function lastAtMost (values, value, length = values.length) {
-  let low = 0
-  let high = length - 1
+  let [low, high] = [0, length - 1]
   while (low < high) {
     const middle = (low + high + 1) >> 1
     if (values[middle] <= value) low = middle
@@ -144,31 +138,27 @@ export function placeholder (base64) {
     }
     return terms
   }
+  const mean = means(head)
   const channels = [
-    { mean: (head & 63) / 63, nx: lx, ny: ly, terms: channel(lx, ly, (head >> 18 & 31) / 31) },
-    { mean: (head >> 6 & 63) / 31.5 - 1, nx: 3, ny: 3, terms: channel(3, 3, (tail >> 3 & 63) / 63 * 1.25) },
-    { mean: (head >> 12 & 63) / 31.5 - 1, nx: 3, ny: 3, terms: channel(3, 3, (tail >> 9 & 63) / 63 * 1.25) }
+    { nx: lx, ny: ly, terms: channel(lx, ly, (head >> 18 & 31) / 31) },
+    { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 3 & 63) / 63 * 1.25) },
+    { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 9 & 63) / 63 * 1.25) }
   ]
   const row = SIDE * 3
   const bmp = new Uint8Array(54 + row * SIDE)
   const view = new DataView(bmp.buffer)
   bmp[0] = 66; bmp[1] = 77
-  const sizes = [[14, 40], [18, SIDE], [22, SIDE], [26, 1 | 24 << 16], [34, row * SIDE]]
-  const fields = [[2, bmp.length], [10, 54], ...sizes]
-  for (const [offset, value] of fields) view.setUint32(offset, value, true)
+  const fields = { 2: bmp.length, 10: 54, 14: 40, 18: SIDE, 22: SIDE, 26: 1 | 24 << 16, 34: row * SIDE }
+  for (const [offset, value] of Object.entries(fields)) view.setUint32(Number(offset), value, true)
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {
-      const [l, p, q] = channels.map(({ mean, nx, ny, terms }) => {
+      const shown = channels.map(({ nx, ny, terms }, n) => {
         const [across, down] = [waves(nx), waves(ny)]
-        let value = mean
+        let value = mean[n]
         for (const [cx, cy, term] of terms) value += term * across[x * nx + cx] * down[y * ny + cy]
         return value
       })
-      const b = l - 2 / 3 * p
-      const r = (3 * l - b + q) / 2
-      const pixel = 54 + (SIDE - 1 - y) * row + x * 3
-      const colours = [b, r - q, r]
-      for (let n = 0; n < 3; n++) bmp[pixel + n] = Math.max(0, Math.min(1, colours[n])) * 255
+      bmp.set(toBytes(shown), 54 + (SIDE - 1 - y) * row + x * 3)
     }
   }
   return `data:image/bmp;base64,${btoa(String.fromCharCode(...bmp))}`
@@ -177,10 +167,13 @@ export function placeholder (base64) {
 /** The mean colour of a thumbhash. @param {string} base64 */
 export function meanColour (base64) {
   const [a, b, c] = Array.from(atob(base64.slice(0, 4)), char => char.charCodeAt(0))
-  const head = a | b << 8 | c << 16
-  const [l, p, q] = [(head & 63) / 63, (head >> 6 & 63) / 31.5 - 1, (head >> 12 & 63) / 31.5 - 1]
+  return `rgb(${toBytes(means(a | b << 8 | c << 16)).reverse().join(' ')})`
+}
+/** Luminance, yellow to blue, red to green. @param {number} head */
+const means = head => [(head & 63) / 63, (head >> 6 & 63) / 31.5 - 1, (head >> 12 & 63) / 31.5 - 1]
+/** Blue, green and red, as a BMP has them. @param {number[]} channels */
+function toBytes ([l, p, q]) {
   const blue = l - 2 / 3 * p
   const red = (3 * l - blue + q) / 2
-  const byte = (/** @type {number} */ value) => Math.round(Math.max(0, Math.min(1, value)) * 255)
-  return `rgb(${[red, red - q, blue].map(byte).join(' ')})`
+  return [blue, red - q, red].map(value => Math.round(Math.max(0, Math.min(1, value)) * 255))
 }

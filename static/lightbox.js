@@ -18,7 +18,6 @@ await Promise.all([import(`${folder}lightgallery.js`), styled])
 /** @param {'photo' | 'video'} kind @param {string} id */
 const media = (kind, id, size = '') => `/share/${kind}/${key}/${id}${size}`
 const html = (/** @type {string} */ text) => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
-/** @type {Intl.DateTimeFormat} */
 const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
 
 /** A slide that finds out what it shows when it is asked, so that fifty thousand weigh nothing. */
@@ -54,10 +53,8 @@ class Slide {
  * Of the operator's settings: numbers, yes and no, and plain words; nothing that lightGallery would take for
  * HTML.
  */
-const isPlain = (/** @type {unknown} */ value) => typeof value === 'number' || typeof value === 'boolean' ||
-  (typeof value === 'string' && !/[<>&"'`]/.test(value))
-const plain = (/** @type {unknown} */ given) =>
-  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => isPlain(value)))
+const plain = (/** @type {unknown} */ given) => Object.fromEntries(Object.entries(given ?? {})
+  .filter(([, value]) => typeof value !== 'object' && !/[<>&"'`]/.test(String(value))))
 const mobile = plain(options.lightGallery.mobileSettings)
 const own = plain(options.lightGallery)
 
@@ -115,8 +112,7 @@ container.removeAttribute('aria-labelledby')
 const toolbar = /** @type {HTMLElement} */ (outer.querySelector('.lg-toolbar'))
 /** @param {string} name @param {string} label @param {string} path @param {() => void} onclick */
 const tool = (name, label, path, onclick) => {
-  const button = iconButton(label, path, onclick)
-  button.className = `lg-icon ${name}`
+  const button = Object.assign(iconButton(label, path, onclick), { className: `lg-icon ${name}` })
   toolbar.append(button)
   return button
 }
@@ -126,8 +122,7 @@ const motionButton = tool('ipp-motion', t.motion, ICONS.motion, () => playMotion
 
 /** Everything else on the page, out of reach while this is open. @param {boolean} inert */
 const setAside = inert => {
-  const others = [...document.body.children].filter(element => element !== container)
-  for (const element of others) element.toggleAttribute('inert', inert)
+  for (const part of document.body.children) if (part !== container) part.toggleAttribute('inert', inert)
 }
 let openNow = false
 let current = 0
@@ -189,8 +184,8 @@ function shown (n) {
   const around = [n, Math.max(0, n - 100), Math.min(total - 1, n + 100)]
   for (const near of around) load(near).then(() => dress(near))
   motionButton.hidden = !known?.motion
-  const { state } = history
-  if (known && state?.n !== n) history.replaceState({ ...state, n }, '', `${home}/${known.id}`)
+  const state = { ...history.state, n }
+  if (known && history.state?.n !== n) history.replaceState(state, '', `${home}/${known.id}`)
   // four nodes and three listeners a slide are never let go otherwise
   Object.assign(query.eventListeners, { 'load.lg': [], 'error.lg': [] })
   const image = outer.querySelector('.lg-current img.lg-object')
@@ -236,12 +231,11 @@ function playMotion () {
   const known = item(lg.index)
   const slide = outer.querySelector('.lg-current')
   if (!known?.motion || !slide || slide.querySelector('.ipp-playing')) return stopMotion()
-  const video = make('video', {
+  slide.append(make('video', {
     className: 'ipp-playing', src: media('video', known.motion), ariaLabel: t.motion,
     autoplay: true, playsInline: true, controls: true, onended: stopMotion,
     onerror: () => { stopMotion(); say(t.failed) }
-  })
-  slide.append(video)
+  }))
 }
 function stopMotion () {
   for (const video of outer.querySelectorAll('.ipp-playing')) {
@@ -269,18 +263,16 @@ function toggleInfo () {
 
 async function fillInfo () {
   const n = lg.index
-  details.replaceChildren(make('dd', { className: 'ipp-note' }, t.loading))
+  const note = (/** @type {string} */ text) => make('dd', { className: 'ipp-note' }, text)
+  details.replaceChildren(note(t.loading))
   try {
     await load(n)
     const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-    if (!answer.ok) throw new Error()
-    const meta = await answer.json()
-    if (n !== lg.index) return
-    const rows = describe(meta).filter(([, value]) => value).flatMap(([name, value]) =>
+    const rows = describe(await answer.json()).filter(([, value]) => value).flatMap(([name, value]) =>
       [make('dt', {}, name), make('dd', { dir: 'auto' }, value ?? '')])
-    details.replaceChildren(...rows.length ? rows : [make('dd', { className: 'ipp-note' }, t.noInfo)])
+    if (n === lg.index) details.replaceChildren(...rows.length ? rows : [note(t.noInfo)])
   } catch {
-    if (n === lg.index) details.replaceChildren(make('dd', { className: 'ipp-note' }, t.failed))
+    if (n === lg.index) details.replaceChildren(note(t.failed))
   }
 }
 
@@ -308,12 +300,10 @@ function describe (meta) {
   ]
 }
 
-document.addEventListener('keydown', event => {
-  if (!openNow || event.ctrlKey || event.metaKey || event.altKey) return
+addEventListener('keydown', event => {
+  if (!openNow || event.ctrlKey || event.metaKey) return
+  // lightGallery keeps Alt+Left for itself, which is the browser's Back
+  if (event.altKey) return event.stopImmediatePropagation()
   if (event.key === 'i') toggleInfo()
   if (event.key === 'Escape' && panel.isConnected) { event.stopPropagation(); toggleInfo() }
-}, { capture: true })
-// lightGallery keeps Alt+Left for itself, which is the browser's Back
-addEventListener('keydown', event => {
-  if (openNow && event.altKey) event.stopImmediatePropagation()
 }, { capture: true })

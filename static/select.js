@@ -17,10 +17,10 @@ actions.before(strip)
 function dress (tile, n) {
   const selecting = !strip.hidden
   tile.classList.toggle('picked', selecting && picked.has(n))
-  if (selecting) {
-    tile.setAttribute('role', 'checkbox')
-    tile.setAttribute('aria-checked', String(picked.has(n)))
-  } else for (const name of ['role', 'aria-checked']) tile.removeAttribute(name)
+  for (const [name, value] of [['role', 'checkbox'], ['aria-checked', String(picked.has(n))]]) {
+    if (selecting) tile.setAttribute(name, value)
+    else tile.removeAttribute(name)
+  }
 }
 function dressAll () {
   const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
@@ -32,10 +32,7 @@ function dressAll () {
 
 /** @param {number} from @param {number} to @param {boolean} on */
 function pick (from, to, on) {
-  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) {
-    if (on) picked.add(n)
-    else picked.delete(n)
-  }
+  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) picked[on ? 'add' : 'delete'](n)
   dressAll()
 }
 
@@ -63,11 +60,9 @@ export function start (event) {
     if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
   }
   if (day) {
-    const first = Number(day.dataset.first)
-    const last = first + Number(day.dataset.count) - 1
-    let all = true
-    for (let n = first; n <= last; n++) all &&= picked.has(n)
-    return pick(first, last, !all)
+    const [first, count] = [Number(day.dataset.first), Number(day.dataset.count)]
+    const all = Array.from({ length: count }, (_, n) => picked.has(first + n)).every(Boolean)
+    return pick(first, first + count - 1, !all)
   }
   if (tile && event.type === 'pointerdown') {
     suppressed = true
@@ -94,15 +89,14 @@ async function send () {
   const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
     make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
   document.body.append(form)
-  const { submit } = HTMLFormElement.prototype
-  submit.call(form)
+  HTMLFormElement.prototype.submit.call(form)
   form.remove()
 }
 
-addEventListener('keydown', event => { if (event.key === 'Escape' && !strip.hidden) stop() })
 addEventListener('keydown', event => {
-  const tile = /** @type {Element} */ (event.target).closest?.('a.tile')
-  if (event.key !== ' ' || !(tile instanceof HTMLElement) || strip.hidden) return
+  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('a.tile'))
+  if (event.key === 'Escape' && !strip.hidden) stop()
+  if (event.key !== ' ' || !tile || strip.hidden) return
   event.preventDefault()
   tile.click()
 })
