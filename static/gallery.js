@@ -267,13 +267,11 @@ let [fast, lastY, lastAt, settling] = [false, 0, 0, 0]
 /** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
 export function draw () {
   const y = scrollY - gridTop
-  const margin = innerHeight * 0.6
-  const [from, to] = [y - margin, y + innerHeight + margin]
+  const [from, to] = [y - innerHeight * 0.6, y + innerHeight * 1.6]
   const rows = layout.rowFirst.length - 1
   const firstRow = lastAtMost(layout.rowTop, from)
   const [wanted, inUse] = [new Set(), new Set()]
   for (let row = firstRow; row < rows && layout.rowTop[row] < to; row++) {
-    if (layout.rowTop[row] + layout.rowHeight[row] < from) continue
     const [start, end] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
     const index = lastAtMost(sectionFirsts, start)
     const section = sections.get(index) ?? makeSection(index)
@@ -366,10 +364,9 @@ grid.addEventListener('click', event => {
 
 /** Puts the keyboard on item `n`, wherever it is. @param {number} n */
 export function focusTile (n) {
-  const top = topOf(n)
-  const height = layout.rowHeight[rowOf(n)]
-  const seen = top >= scrollY + 110 && top + height <= scrollY + innerHeight
-  if (!seen) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
+  const [top, height] = [topOf(n), layout.rowHeight[rowOf(n)]]
+  const inView = top >= scrollY + 110 && top + height <= scrollY + innerHeight
+  if (!inView) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
   draw()
   tiles.get(n)?.focus({ preventScroll: true })
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { after, test } from 'node:test'
 import { sampleLibrary } from './library.ts'
-import { ask, ROOT, until } from './helpers.ts'
+import { ask, HTML, ROOT, start, until } from './helpers.ts'
 import { startImmich } from './standin.ts'
 
 function run (env: Record<string, string>, args: string[] = []) {
@@ -99,4 +99,40 @@ test('SIGTERM ends it, and waits for what runs', async () => {
   assert.ok(answer.status === 200 && answer.complete)
   await until(() => proxy.code !== undefined)
   assert.equal(proxy.code, 0)
+})
+
+test('a taken port is said, and is no crash', async () => {
+  const run = await start()
+  const { port } = new URL(run.base)
+  const second = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}' } })
+  let text = ''
+  second.stdout.on('data', chunk => { text += chunk })
+  assert.equal(await new Promise(resolve => second.on('exit', resolve)), 1)
+  assert.match(text, /error cannot listen port=\d+ host=127\.0\.0\.1 failed=".*EADDRINUSE.*" advice="another program listens there: choose another IPP_PORT"/)
+})
+
+test('whatever is thrown ends its request alone, and is logged', async () => {
+  const run = await start()
+  const broken = new Error('thrown on purpose')
+  const { open } = run.proxy.immich
+  run.proxy.immich.open = () => { throw broken }
+  const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
+  assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, '', 'no-store'])
+  assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
+  run.proxy.immich.open = open
+  assert.equal((await run.get(`/share/${run.links.album.key}`, { headers: HTML })).status, 200)
+})
+
+test('a log that nobody reads ends nothing', async () => {
+  const run = await start()
+  const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}', LOG_LEVEL: 'debug' }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const port = await new Promise<string>(resolve => child.stdout.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(found[1]!) }))
+  child.stdout.destroy()
+  const { key } = run.links.password
+  for (let n = 0; n < 5; n++) {
+    const body = new URLSearchParams({ key, password: 'wrong' }).toString()
+    assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/unlock', { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })).status, 401)
+  }
+  assert.equal(child.exitCode, null)
+  child.kill('SIGKILL')
 })
