@@ -11,8 +11,8 @@ import { createHash } from 'node:crypto'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 import {
-  decode, mediaType, parseDetails, parseDisposition, parseLink, parseMessage, parseMonth, parseMonths,
-  parseSizes, parseToken, parseVersion, resolveRange, type AlbumId, type AssetId, type ByteRange,
+  decode, mediaType, parseDetails, parseDisposition, parseJson, parseLink, parseMessage, parseMonth,
+  parseMonths, parseSizes, parseToken, parseVersion, resolveRange, type AlbumId, type AssetId, type ByteRange,
   type Conditions, type Details, type EntityTag, type Item, type Key, type LinkInfo, type LinkRef, type Month,
   type Password, type Token
 } from './validate.ts'
@@ -24,9 +24,12 @@ export class Refusal extends Error {
   constructor (reason: Reason, message: string = reason) { super(message); this.reason = reason }
 }
 
+export const isRefusal = (error: unknown, reason: Reason): boolean =>
+  error instanceof Refusal && error.reason === reason
+
 /** An opened link: what a visitor who holds `token`, or needs none, may use. */
 export type Link = LinkInfo & { token?: Token }
-type Answered = { etag: string | null, items: Item[] }
+type Answered = { etag?: string, items: Item[] }
 /** `byId` has the video parts of motion photos too. `months` is what to ask again only whether it changed. */
 export type List = { items: Item[], byId: Map<AssetId, Item>, months: Map<Month, Answered>, version: string }
 /**
@@ -50,7 +53,9 @@ export type Caller = { lane: string, signal?: AbortSignal }
 // -------------------------------------------------------------------------------------------------- the door
 
 type Query = Record<string, string>
-type Call = { method?: 'POST', path: string, query?: Query, token?: Token | undefined, body?: unknown }
+/** Headers; those that are undefined are not sent. */
+type Given = Record<string, string | undefined>
+type Call = { method?: 'POST', path: string, query?: Query, token?: Token, body?: unknown }
 type Access = { key: Key, token?: Token }
 const visit = ({ key, token }: Access, path: string, query: Query = {}): Call =>
   ({ path, query: { ...query, key }, token })
@@ -79,38 +84,31 @@ const CALLS = {
 // ------------------------------------------------------------------------------------- what bounds and keeps
 
 /**
- * At most `size` at once and `queue` waiting. Those who wait are served by lane in turn, so that one
- * visitor's many requests do not delay another's few. Resolves to what frees the place.
+ * At most `size` at once and `queue` waiting. Those who wait are served in rounds, one of each lane a round,
+ * so that one visitor's many requests do not delay another's few. Resolves to what frees the place.
  */
 function createGate (size: number, queue: number) {
-  const lanes = new Map<string, (() => void)[]>()
-  let [open, waiting] = [0, 0]
+  type Turn = { lane: string, round: number, start: () => void }
+  const waiting = new Set<Turn>()
+  let [open, round] = [0, 0]
   const free = () => {
-    const [lane, turns] = lanes.entries().next().value ?? []
-    if (!lane || !turns) { open--; return }
-    lanes.delete(lane)
-    const next = turns.shift()!
-    if (turns.length) lanes.set(lane, turns)
-    waiting--
-    next()
+    let next: Turn | undefined
+    for (const turn of waiting) if (!next || turn.round < next.round) next = turn
+    if (!next) { open--; return }
+    waiting.delete(next)
+    round = next.round
+    next.start()
   }
   return async ({ lane, signal }: Caller): Promise<() => void> => {
     signal?.throwIfAborted()
     if (open < size) open++
-    else if (waiting >= queue) throw new Refusal('busy')
+    else if (waiting.size >= queue) throw new Refusal('busy')
     else {
-      waiting++
-      await new Promise<void>((resolve, reject) => {
-        const turns = lanes.get(lane) ?? []
-        const leave = () => {
-          turns.splice(turns.indexOf(turn), 1)
-          if (turns.length === 0) lanes.delete(lane)
-          waiting--
-          reject(signal?.reason)
-        }
-        const turn = () => { signal?.removeEventListener('abort', leave); resolve() }
-        lanes.set(lane, turns)
-        turns.push(turn)
+      await new Promise<void>((start, reject) => {
+        const before = [...waiting].filter(turn => turn.lane === lane).length
+        const turn = { lane, round: round + before + 1, start }
+        waiting.add(turn)
+        const leave = () => { if (waiting.delete(turn)) reject(signal!.reason) }
         signal?.addEventListener('abort', leave, { once: true })
       })
     }
@@ -122,53 +120,45 @@ function createGate (size: number, queue: number) {
 /**
  * Values at most `fresh` ms old, by name. One load serves all who ask; from half that age on the old value
  * serves while a new one loads. What refuses is forgotten, and so are the longest unused beyond `limit`,
- * counted by `weigh` once `complete` says that all of a value is there.
+ * counted by `weigh` once they are there.
  */
 function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => number) {
-  type Entry = { since: number, value: Promise<T>, weight: number, last?: T | undefined, next?: Entry }
+  type Entry = { since: number, weight: number, last?: T, value?: Promise<T>, next?: Promise<T> }
   const entries = new Map<string, Entry>()
   let total = 0
   const forget = (name: string, entry: Entry) => {
     if (entries.get(name) === entry && entries.delete(name)) total -= entry.weight
   }
   /** Makes it the last to go. */
-  const keep = (name: string, entry: Entry) => {
-    const old = entries.get(name)
-    if (old) forget(name, old)
+  const keep = (name: string, entry: Entry, weight = entry.weight) => {
+    forget(name, entry)
     entries.set(name, entry)
-    total += entry.weight
+    entry.weight = weight
+    total += weight
     for (const [oldest, other] of entries) {
       if (total <= limit) break
       forget(oldest, other)
     }
   }
-  const load = (name: string, loader: (old?: T) => Promise<T>, last?: T): Entry => {
-    const entry: Entry = { since: performance.now(), value: loader(last), last, weight: 0 }
-    entry.value.then(value => {
-      const known = entries.get(name) === entry
-      if (known) forget(name, entry)
-      Object.assign(entry, { last: value, weight: weigh(value) })
-      if (known) keep(name, entry)
-    }, () => forget(name, entry))
-    return entry
+  const load = (name: string, entry: Entry, loader: (old?: T) => Promise<T>): Promise<T> => {
+    const since = performance.now()
+    const value = loader(entry.last)
+    value.then(last => {
+      Object.assign(entry, { since, value, last, next: undefined })
+      if (entries.get(name) === entry) keep(name, entry, weigh(last))
+    }, error => {
+      entry.next = undefined
+      const over = isRefusal(error, 'missing') || isRefusal(error, 'locked')
+      if (over || since - entry.since >= fresh) forget(name, entry)
+    })
+    return value
   }
   return (name: string, loader: (old?: T) => Promise<T>): Promise<T> => {
-    const entry = entries.get(name)
-    const age = entry ? performance.now() - entry.since : Infinity
-    if (!entry || age >= fresh) {
-      const next = entry?.next ?? load(name, loader, entry?.last)
-      keep(name, next)
-      return next.value
-    }
+    const entry = entries.get(name) ?? { since: -Infinity, weight: 0 }
+    const age = performance.now() - entry.since
     keep(name, entry)
-    if (age >= fresh / 2 && !entry.next) {
-      const next = entry.next = load(name, loader, entry.last)
-      next.value.then(() => keep(name, next), error => {
-        delete entry.next
-        if (['missing', 'locked'].includes((error as Refusal).reason)) forget(name, entry)
-      })
-    }
-    return entry.value
+    if (age >= fresh / 2) entry.next ??= load(name, entry, loader)
+    return age < fresh ? entry.value! : entry.next!
   }
 }
 
@@ -178,14 +168,16 @@ const SMALL = 2 * MIB
 const MAX_JSON = 256 * MIB
 const MONTHS_AT_ONCE = 4
 
-/** Runs `work` on each of `inputs`, a few at a time; results in order, the first failure fails all. */
-async function each<In, Out> (inputs: In[], atOnce: number, work: (input: In) => Promise<Out>) {
-  const results: Out[] = []
-  const left = inputs.entries()
-  await Promise.all(Array.from({ length: atOnce }, async () => {
-    for (const [n, input] of left) results[n] = await work(input)
-  }))
-  return results
+/** The whole of a body of at most `limit` bytes. */
+async function readWhole ({ read, cancel }: Body, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (let chunk; (chunk = await read());) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > limit) { cancel(); throw new Refusal('unreachable', 'a body longer than it may be') }
+  }
+  return Buffer.concat(chunks)
 }
 
 export type Immich = ReturnType<typeof createImmich>
@@ -216,8 +208,17 @@ export function createImmich (settings: Settings, log: Log) {
    * Puts one call to Immich. The body of the response is still to come; a redirect is an answer, never
    * followed.
    */
-  async function ask (call: Call, headers: Query, signal?: AbortSignal, head = false): Promise<Response> {
+  async function ask (call: Call, given: Given, signal?: AbortSignal, head = false): Promise<Response> {
     const { method = 'GET', path, query, token, body } = call
+    const headers: Given = {
+      'accept-encoding': 'identity',
+      // else fetch adds no-cache beside a validator, and Immich sends the whole (jpeg-thumb-inm-nocache)
+      'cache-control': 'max-age=0',
+      cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`,
+      'content-type': body ? 'application/json' : undefined,
+      ...given
+    }
+    for (const name in headers) if (headers[name] === undefined) delete headers[name]
     const abort = new AbortController()
     const leave = () => abort.abort(signal!.reason)
     signal?.addEventListener('abort', leave)
@@ -225,18 +226,8 @@ export function createImmich (settings: Settings, log: Log) {
     try {
       signal?.throwIfAborted()
       const response = await fetch(`${immichUrl}/api/${path}?${new URLSearchParams(query)}`, {
-        method: head ? 'HEAD' : method,
-        headers: {
-          'accept-encoding': 'identity',
-          // else fetch adds no-cache beside a validator, and Immich sends the whole (jpeg-thumb-inm-nocache)
-          'cache-control': 'max-age=0',
-          ...headers,
-          ...token && { cookie: `immich_shared_link_token=${encodeURIComponent(token)}` },
-          ...body !== undefined && { 'content-type': 'application/json' }
-        },
-        ...body !== undefined && { body: JSON.stringify(body) },
-        redirect: 'manual',
-        signal: abort.signal
+        method: head ? 'HEAD' : method, headers: headers as Query, redirect: 'manual', signal: abort.signal,
+        body: body ? JSON.stringify(body) : undefined
       })
       report()
       return response
@@ -251,24 +242,14 @@ export function createImmich (settings: Settings, log: Log) {
   }
 
   /** A call that answers JSON: its status and its value, undefined where that is none. */
-  async function askJson (call: Call, headers: Query = {}, caller: Caller = { lane: '' }) {
+  async function askJson (call: Call, given: Given = {}, caller: Caller = { lane: '' }) {
     const release = await short(caller)
     try {
-      const response = await ask(call, headers)
-      const chunks: Uint8Array[] = []
-      let size = 0
-      const body = response.body && openBody(response.body, silence, release)
-      for (let chunk; (chunk = await body?.read());) {
-        chunks.push(chunk)
-        size += chunk.length
-        if (size > MAX_JSON) { body!.cancel(); throw new Refusal('unreachable', 'too much JSON') }
-      }
-      let value: unknown
-      try { value = JSON.parse(Buffer.concat(chunks).toString()) } catch {}
-      const { status, headers: answered } = response
+      const { status, headers, body } = await ask(call, given)
+      const bytes = body && await readWhole(openBody(body, silence, release), MAX_JSON)
       const odd = status >= 500 || (status >= 300 && status < 400 && status !== 304)
       if (odd) throw new Refusal('unreachable', `${call.path} answered ${status}`)
-      return { status, value, headers: answered }
+      return { status, headers, value: parseJson(String(bytes)) }
     } finally { release() }
   }
 
@@ -300,20 +281,23 @@ export function createImmich (settings: Settings, log: Log) {
     const { album, items = [] } = link
     if (!album) return makeList(items)
     const { status, value } = await askJson(CALLS.months(link, album.id, album.order))
-    const found = status === 200 ? parseMonths(value) : undefined
-    if (!found) throw refuse(status, 'timeline/buckets')
-    const read = async (month: Month): Promise<[Month, Answered]> => {
+    const months = status === 200 ? parseMonths(value) : undefined
+    if (!months) throw refuse(status, 'timeline/buckets')
+    const read = async (month: Month): Promise<Answered> => {
       const known = old?.months.get(month)
-      const unchanged: Query = known?.etag ? { 'if-none-match': known.etag } : {}
       const call = CALLS.month(link, album.id, album.order, month)
-      const { status, value, headers } = await askJson(call, unchanged)
-      if (status === 304 && known) return [month, known]
+      const { status, value, headers } = await askJson(call, { 'if-none-match': known?.etag })
+      if (status === 304 && known) return known
       const items = status === 200 ? parseMonth(value) : undefined
       if (!items) throw refuse(status, 'timeline/bucket')
-      return [month, { etag: headers.get('etag'), items }]
+      return { etag: headers.get('etag') ?? undefined, items }
     }
-    const months = await each(found, MONTHS_AT_ONCE, read)
-    return makeList(months.flatMap(([, { items }]) => items), new Map(months))
+    const answered: List['months'] = new Map()
+    const left = months.values()
+    await Promise.all(Array.from({ length: MONTHS_AT_ONCE }, async () => {
+      for (const month of left) answered.set(month, await read(month))
+    }))
+    return makeList(months.flatMap(month => answered.get(month)!.items), answered)
   }
 
   /**
@@ -329,22 +313,21 @@ export function createImmich (settings: Settings, log: Log) {
     let body: Body | undefined
     try {
       const response = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
-        ...range && { range, ...ifRange && { 'if-range': ifRange } },
-        ...ifNoneMatch && { 'if-none-match': ifNoneMatch },
-        ...ifModifiedSince && { 'if-modified-since': ifModifiedSince }
+        range, 'if-range': range && ifRange,
+        'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince
       }, caller.signal, head)
       const { status } = response
       const header = (name: string) => response.headers.get(name) ?? undefined
       if (response.body) body = openBody(response.body, silence, release)
-      const [etag, modified, contentRange] = ['etag', 'last-modified', 'content-range'].map(header)
+      const contentRange = header('content-range')
       const media = {
         type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition')),
-        ...etag && { etag }, ...modified && { modified }
+        etag: header('etag'), modified: header('last-modified'), contentRange
       }
       const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
       if (range && size >= 0 && (status === 404 || status === 416 || status === 500)) {
         body?.cancel()
-        if (!resolveRange(range, size)) return { ...media, status: 416, contentRange: contentRange! }
+        if (!resolveRange(range, size)) return { ...media, status: 416 }
         // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
         return await stream(kind, link, id, { ...conditions, range: 'bytes=0-' as ByteRange }, caller, head)
       }
@@ -353,10 +336,7 @@ export function createImmich (settings: Settings, log: Log) {
       if (status === 304 || head || !body) (body?.cancel ?? release)()
       if (status === 304) return { ...media, status }
       const length = header('content-encoding') ? undefined : header('content-length')
-      return {
-        ...media, status, ...length && { length: Number(length) }, ...contentRange && { contentRange },
-        ...body && !head && { body }
-      }
+      return { ...media, status, length: length ? Number(length) : undefined, body: head ? undefined : body }
     } catch (error) {
       (body?.cancel ?? release)()
       throw error
@@ -365,21 +345,15 @@ export function createImmich (settings: Settings, log: Log) {
 
   /** A small image, whole. Throws `TooLarge` for one that is not, which who wants it then streams. */
   async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Image) {
-    const conditions = old?.etag ? { ifNoneMatch: old.etag as EntityTag } : {}
     // nobody's signal: others may be waiting for it too
-    const media = await stream(kind, link, id, conditions, { lane })
+    const media = await stream(kind, link, id, { ifNoneMatch: old?.etag as EntityTag }, { lane })
     if (media.status === 304 && old) return old
     const { body, length = Infinity } = media
     if (!body || !('read' in body)) throw new Refusal('unreachable', `${kind} without a body`)
     // let go here, for in the background there is nobody to take it
     if (length > SMALL) { body.cancel(); throw new TooLarge() }
-    const bytes = Buffer.allocUnsafeSlow(length)
-    let filled = 0
-    for (let chunk; (chunk = await body.read());) {
-      if (filled + chunk.length <= length) bytes.set(chunk, filled)
-      filled += chunk.length
-    }
-    if (filled !== length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
+    const bytes = await readWhole(body, length)
+    if (bytes.length < length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
     return { ...media, body: bytes }
   }
 

@@ -101,10 +101,11 @@ const [FIRST_TILES, MORE_TILES] = [60, 120]
 export const linkPath = (link: LinkRef, rest = ''): string =>
   ('key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`) + rest
 
-/** What the two yeses of downloads come to. */
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
-export type May = { zip: boolean, download: boolean }
+/** The two yeses to a zip. */
+export const mayZip = ({ allowDownloadAll }: Settings, { allowDownload }: Link): boolean =>
+  allowDownloadAll !== 0 && allowDownload
 
 /** The pages. `assets` is the path below which the static files of this version are. */
 export function createRenderer (settings: Settings, root: URL, assets: string) {
@@ -160,10 +161,10 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   }
 
   /** What gallery.html and photo.html share: texts, addresses, tags, and the skeleton for the script. */
-  function common (at: Place, list: List, may: May, picture?: Item, caption = '') {
+  function common (at: Place, list: List, picture?: Item, caption = '') {
     const { visitor, ref, link } = at
     const { t, lang } = wording(visitor)
-    const { key, expiresAt } = link
+    const { key, expiresAt, allowDownload: download } = link
     const { items, version } = list
     const name = (settings.showGalleryTitle && link.title) || t.sharedPhotos!
     const title = caption || name
@@ -176,15 +177,16 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       ['og:video', picture?.video && `${visitor.base}/share/video/${key}/${picture.id}`],
       ['twitter:card', 'summary_large_image'], ['twitter:title', title], ['twitter:image', image]
     ].filter(([, value]) => value && visitor.base && !link.protected)
+    const zip = mayZip(settings, link)
     let skeleton = ''
     for (const { ratio, video } of items) {
       skeleton += String.fromCharCode(0x100 + step(ratio) + (video ? STEPS : 0))
     }
     const ends = settings.showExpiryDate && expiresAt && date(lang, { dateStyle: 'long' }).format(expiresAt)
     const options = {
-      ...may, key, lang, version, t, home: linkPath(ref), stretch: STRETCH, runs: runs(link, items),
+      zip, download, key, lang, version, t, home: linkPath(ref), stretch: STRETCH, runs: runs(link, items),
       group: dated(link) && settings.groupByDate, info: link.showMetadata && told.length > 0,
-      zoom: settings.maxZoomQuality === 'fullsize' && may.download && settings.downloadOriginalPhoto,
+      zoom: settings.maxZoomQuality === 'fullsize' && download && settings.downloadOriginalPhoto,
       autoOpen: items.length === 1 && settings.singleItemAutoOpen, lightGallery: settings.lightGallery
     }
     return {
@@ -192,7 +194,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       tags: tags.map(([property, content]) => ({ property, content })),
       home: linkPath(ref), summary: summary(link, items, t, lang),
       expiry: ends && t.expires!.replace('{date}', ends),
-      zip: may.zip && items.length > 0 && linkPath(ref, '/download')
+      zip: zip && items.length > 0 && linkPath(ref, '/download')
     }
   }
 
@@ -206,13 +208,13 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       return parts[kind]!([{ ...words, ...values(words.t) }])
     },
     /** The gallery, or page `page` of it for those without script; undefined beyond the last page. */
-    gallery (at: Place, list: List, page: number, may: May): string | undefined {
+    gallery (at: Place, list: List, page: number): string | undefined {
       const { ref, link } = at
       const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES
       const to = FIRST_TILES + (page - 1) * MORE_TILES
       const items = list.items.slice(from, to)
       if (items.length === 0 && page > 1) return undefined
-      const values = common(at, list, may)
+      const values = common(at, list)
       const { t, lang } = values
       const tiles = items.map(({ id, ratio, video, duration, motion }, k) => ({
         n: from + k, step: step(ratio), lazy: k >= 20, href: linkPath(ref, `/${id}`),
@@ -228,12 +230,12 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       }])
     },
     /** The page of one photo or video. `details` where its description may be told. */
-    photo (at: Place, list: List, item: Item, may: May, details?: Details): string {
+    photo (at: Place, list: List, item: Item, details?: Details): string {
       const { ref, link } = at
       const n = list.items.indexOf(item)
       const { id, video, motion } = item
       const caption = details?.description ?? ''
-      const values = common(at, list, may, item, caption)
+      const values = common(at, list, item, caption)
       const { t, lang } = values
       const beside = (other?: Item) => other && linkPath(ref, `/${other.id}`)
       const [photo, film] = [`/share/photo/${link.key}/${id}`, `/share/video/${link.key}`]
@@ -243,7 +245,8 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
         previous: beside(list.items[n - 1]), next: beside(list.items[n + 1]),
         image: !video && `${photo}/${item.duration > 0 ? 'fullsize' : 'preview'}`, poster: `${photo}/preview`,
         motion: !video && motion && `${film}/${motion}`, video: video && `${film}/${id}`,
-        alt: caption || `${video ? t.video : t.photo} ${n + 1}`, original: may.download && `${photo}/original`
+        alt: caption || `${video ? t.video : t.photo} ${n + 1}`,
+        original: link.allowDownload && `${photo}/original`
       }])
     },
     /** One stretch of the list as columns; times only where the operator and the owner both tell them. */

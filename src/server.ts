@@ -11,10 +11,10 @@ import {
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, Refusal, type Caller, type Link, type List, type Media, type MediaKind
+  createImmich, isRefusal, Refusal, type Caller, type Link, type List, type Media, type MediaKind
 } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
-import { createRenderer, linkPath } from './render.ts'
+import { createRenderer, linkPath, mayZip } from './render.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { strippedOriginal } from './strip.ts'
 import { cookieName, createGuessLimit, createSeal, UNLOCK_SECONDS } from './unlock.ts'
@@ -38,17 +38,15 @@ type Exchange = {
   request: IncomingMessage, response: ServerResponse, head: boolean
   visitor: Visitor, caller: Required<Caller>
 }
-type Found = { link: Link, list: List, item: Item }
-
-/** Reads a body of at most `limit` bytes; '' where it is longer. */
-async function readBody (request: IncomingMessage, limit: number): Promise<string> {
+/** The fields of a form of at most `limit` bytes; none where it is longer. */
+async function readForm ({ request }: Exchange, limit: number): Promise<Map<string, string>> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    if ((size += chunk.length) > limit) return ''
+    if ((size += chunk.length) > limit) return new Map()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
 }
 
 /** The server, not yet listening. */
@@ -72,8 +70,9 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   const json = (exchange: Exchange, link: Link, body: string) =>
     text(exchange, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body))
 
-  type Notice = 'notFound' | 'unavailable' | 'busy'
-  function notice (exchange: Exchange, status: number, name: Notice, headers: Headers = {}) {
+  function notice (
+    exchange: Exchange, status: number, name: 'notFound' | 'unavailable' | 'busy', headers: Headers = {}
+  ) {
     if (!exchange.visitor.wantsHtml) return answer(exchange, { status, kind: 'page', headers })
     return page(exchange, status, renderer.plain('notice', exchange.visitor, words =>
       ({ title: words[`${name}Title`], text: words[`${name}Text`] })), headers)
@@ -110,23 +109,15 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
   /**
    * The item of a link that an address names: no item is used that did not come from here or from the list
-   * itself.
+   * itself. The video part of a motion photo is there to be played (`film`), and has no picture.
    */
-  async function find (ref: LinkRef, id: AssetId, visitor: Visitor): Promise<Found> {
+  async function find (ref: LinkRef, id: AssetId, visitor: Visitor, film = false) {
     const link = await open(ref, visitor)
     const list = await immich.list(link)
     const item = list.byId.get(id)
-    if (!item) throw new Refusal('missing')
+    if (!item || (item.motion === id && !film)) throw new Refusal('missing')
     return { link, list, item }
   }
-  /** The same, of what has a picture: not the video part of a motion photo, which is there to be played. */
-  async function findPicture (ref: LinkRef, id: AssetId, visitor: Visitor) {
-    const found = await find(ref, id, visitor)
-    if (found.item.motion === id) throw new Refusal('missing')
-    return found
-  }
-  const may = ({ allowDownload }: Link) =>
-    ({ zip: settings.allowDownloadAll !== 0 && allowDownload, download: allowDownload })
 
   // --------------------------------------------------------------------------------------- images and videos
 
@@ -168,7 +159,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const { type } = await immich.details(link, item, caller)
     const media = await get(DISPLAYABLE.has(type) ? 'original' : 'fullsize').catch(error => {
       // a full size that Immich does not have is a redirect to the preview, which is a refusal here
-      if (error instanceof Refusal && error.reason === 'missing') return get('preview')
+      if (isRefusal(error, 'missing')) return get('preview')
       throw error
     })
     return sendMedia(exchange, link, media)
@@ -190,11 +181,12 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
 
   /** A page of the link, or the password page where it is locked. */
   async function withLink (exchange: Exchange, ref: LinkRef, then: (link: Link) => Promise<void>) {
-    const link = await open(ref, exchange.visitor).catch(error => {
-      if (error instanceof Refusal && error.reason === 'locked') return undefined
-      throw error
-    })
-    return link ? then(link) : password(exchange, ref, 200)
+    try {
+      return await then(await open(ref, exchange.visitor))
+    } catch (error) {
+      if (!isRefusal(error, 'locked')) throw error
+      return password(exchange, ref, 200)
+    }
   }
 
   async function gallery (exchange: Exchange, ref: LinkRef, link: Link, number: number): Promise<void> {
@@ -205,7 +197,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     if (!plainly && await Promise.race([listing.then(() => false), sleep(EARLY, true)])) {
       const first = renderer.beginning(visitor)
       const finish = sendEarly(response, visitor, { status: 200, kind: 'page', link }, first, settings)
-      const html = renderer.gallery({ visitor, ref, link }, await listing, 1, may(link))!
+      const html = renderer.gallery({ visitor, ref, link }, await listing, 1)!
       return finish(html.slice(first.length))
     }
     const list = await listing
@@ -221,98 +213,11 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const name = JSON.stringify([ref, visitor.languages, visitor.base, number])
     let made = known.texts.get(name)
     if (!made) {
-      const html = renderer.gallery({ visitor, ref, link }, list, number, may(link))
+      const html = renderer.gallery({ visitor, ref, link }, list, number)
       if (html === undefined) throw new Refusal('missing')
       known.texts.set(name, made = asText(HTML, html))
     }
     await text(exchange, { status: 200, kind: 'page', link }, made)
-  }
-
-  async function photo (exchange: Exchange, ref: LinkRef, id: AssetId): Promise<void> {
-    const { visitor, caller } = exchange
-    const { link, list, item } = await findPicture(ref, id, visitor)
-    const told = link.showMetadata && settings.showMetadata.description
-    const details = told ? await immich.details(link, item, caller) : undefined
-    const html = renderer.photo({ visitor, ref, link }, list, item, may(link), details)
-    await page(exchange, 200, html, {}, link)
-  }
-
-  async function unlock (exchange: Exchange): Promise<void> {
-    const { request, visitor: { address, secure } } = exchange
-    const form = parseForm(await readBody(request, 4096), request.headers['content-type'] ?? '')
-    const ref = parseLinkRef(form.get('key'), form.get('slug'))
-    if (!ref || ('slug' in ref && !settings.allowSlugLinks)) throw new Refusal('missing')
-    const given = parsePassword(form.get('password'))
-    if (!given) return password(exchange, ref, 401, 'wrongPassword')
-    const link = linkName(ref)
-    const taken: (() => void)[] = []
-    const giveBack = () => taken.forEach(give => give())
-    for (const [limit, name] of [[byLink, link], [byVisitor, `${address} ${link}`]] as const) {
-      const wait = limit.take(name)
-      if (wait > 0) {
-        giveBack()
-        log.warn('unlock refused', { address, link, reason: 'too many' })
-        return password(exchange, ref, 429, 'tooMany', Math.ceil(wait / 1000))
-      }
-      taken.push(() => limit.giveBack(name))
-    }
-    try {
-      const { link: { key, slug }, token } = await immich.unlock(ref, given)
-      giveBack()
-      log.info('unlocked', { address, link })
-      // for the key that media addresses carry, and for the slug where the link has one
-      const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
-      const cookies = [{ key }, ...slug ? [{ slug }] : []]
-        .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
-      const headers = { location: linkPath(ref), 'set-cookie': cookies }
-      answer(exchange, { status: 303, kind: 'page', headers })
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.reason !== 'wrong password') { giveBack(); throw error }
-      log.warn('unlock refused', { address, link, reason: 'wrong password' })
-      return password(exchange, ref, 401, 'wrongPassword')
-    }
-  }
-
-  async function zip ({ request, response, visitor, caller, head }: Exchange, ref: LinkRef): Promise<void> {
-    const link = await open(ref, visitor)
-    if (!may(link).zip) throw new Refusal('missing')
-    let { items } = await immich.list(link)
-    const whole = request.method !== 'POST'
-    if (!whole) {
-      const form = parseForm(await readBody(request, 4 * 1024 * 1024), request.headers['content-type'] ?? '')
-      const ids = new Set(parseAssetIds(form.get('assets')))
-      items = items.filter(({ id }) => ids.has(id))
-      if (items.length !== ids.size) throw new Refusal('missing')
-    }
-    if (items.length === 0) throw new Refusal('missing')
-    // who has left meanwhile has no 'close' still to come, and would be counted for ever
-    if (response.destroyed) return
-    if (zips >= limits.zips) throw new Refusal('busy')
-    zips++
-    response.on('close', () => zips--)
-    const plan = await planZip(immich, settings, link, items, whole, caller)
-    if (response.destroyed) return
-    const { length, etag } = plan
-    const { ifRange = etag } = visitor
-    const range = length !== undefined && ifRange === etag ? visitor.range : undefined
-    const part = range && resolveRange(range, length!)
-    const status = part ? 206 : range ? 416 : 200
-    const title = safeName((settings.showGalleryTitle && link.title) || 'photos')
-    const headers = {
-      'content-type': 'application/zip', 'content-disposition': disposition(`${title}.zip`),
-      'content-length': part ? part.last - part.first + 1 : range ? 0 : length,
-      'content-range': range && (part ? `bytes ${part.first}-${part.last}/${length}` : `bytes */${length}`),
-      ...length !== undefined && { 'accept-ranges': 'bytes', etag }
-    }
-    begin(response, { status, kind: 'data', headers }, settings)
-    if (head || status === 416) { response.end(); return }
-    const name = linkName(ref)
-    log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
-    const body = makeZip(immich, settings, link, plan, caller)
-    await pump(response, part ? between(body, part.first, part.last) : body).catch(error => {
-      log.warn('zip broken off', { link: name, reason: (error as Error).message })
-      response.destroy()
-    })
   }
 
   // -------------------------------------------------------------------------------------------------- routes
@@ -333,21 +238,25 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       const found = asked === version ? files.get(file) : undefined
       return found ? text(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
     },
-    unlock,
     page: (exchange, { link: ref, page }) =>
       withLink(exchange, ref, link => gallery(exchange, ref, link, page)),
-    item: (exchange, { link, id }) => withLink(exchange, link, () => photo(exchange, link, id)),
-    zip: (exchange, { link }) => zip(exchange, link),
-    async image (exchange, { link: ref, id, size }) {
-      const { link, item } = await findPicture(ref, id, exchange.visitor)
-      await image(exchange, link, item, size ?? 'preview')
+    item: (exchange, { link: ref, id }) => withLink(exchange, ref, async () => {
+      const { visitor, caller } = exchange
+      const { link, list, item } = await find(ref, id, visitor)
+      const told = link.showMetadata && settings.showMetadata.description
+      const details = told ? await immich.details(link, item, caller) : undefined
+      await page(exchange, 200, renderer.photo({ visitor, ref, link }, list, item, details), {}, link)
+    }),
+    async image (exchange, { link: ref, id, size = 'preview' }) {
+      const { link, item } = await find(ref, id, exchange.visitor)
+      await image(exchange, link, item, size)
     },
     async video (exchange, { link: ref, id }) {
-      const { link, item } = await find(ref, id, exchange.visitor)
+      const { link, item } = await find(ref, id, exchange.visitor, true)
       await video(exchange, link, item)
     },
     async meta (exchange, { link: ref, id }) {
-      const { link, item } = await findPicture(ref, id, exchange.visitor)
+      const { link, item } = await find(ref, id, exchange.visitor)
       const details = link.showMetadata && await immich.details(link, item, exchange.caller)
       await json(exchange, link, JSON.stringify(details ? renderer.meta(link, details) : {}))
     },
@@ -356,6 +265,83 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       const body = renderer.items(link, await immich.list(link), stretch)
       if (body === undefined) throw new Refusal('missing')
       await json(exchange, link, body)
+    },
+    async unlock (exchange) {
+      const { visitor: { address, secure } } = exchange
+      const form = await readForm(exchange, 4096)
+      const ref = parseLinkRef(form.get('key'), form.get('slug'))
+      if (!ref || ('slug' in ref && !settings.allowSlugLinks)) throw new Refusal('missing')
+      const given = parsePassword(form.get('password'))
+      if (!given) return password(exchange, ref, 401, 'wrongPassword')
+      const link = linkName(ref)
+      const limited = [[byLink, link], [byVisitor, `${address} ${link}`]] as const
+      const wait = Math.max(...limited.map(([limit, name]) => limit.wait(name)))
+      if (wait > 0) {
+        log.warn('unlock refused', { address, link, reason: 'too many' })
+        return password(exchange, ref, 429, 'tooMany', Math.ceil(wait / 1000))
+      }
+      // counted before it is asked, or many at once would all be free
+      for (const [limit, name] of limited) limit.count(name, 1)
+      let wrong = false
+      try {
+        const { link: { key, slug }, token } = await immich.unlock(ref, given)
+        log.info('unlocked', { address, link })
+        // for the key that media addresses carry, and for the slug where the link has one
+        const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+        const cookies = [{ key }, ...slug ? [{ slug }] : []]
+          .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
+        const headers = { location: linkPath(ref), 'set-cookie': cookies }
+        answer(exchange, { status: 303, kind: 'page', headers })
+      } catch (error) {
+        if (!isRefusal(error, 'wrong password')) throw error
+        wrong = true
+        log.warn('unlock refused', { address, link, reason: 'wrong password' })
+        return password(exchange, ref, 401, 'wrongPassword')
+      } finally {
+        if (!wrong) for (const [limit, name] of limited) limit.count(name, -1)
+      }
+    },
+    async zip (exchange, { link: ref }) {
+      const { request, response, visitor, caller, head } = exchange
+      const link = await open(ref, visitor)
+      if (!mayZip(settings, link)) throw new Refusal('missing')
+      let { items } = await immich.list(link)
+      const whole = request.method !== 'POST'
+      if (!whole) {
+        const form = await readForm(exchange, 4 * 1024 * 1024)
+        const ids = new Set(parseAssetIds(form.get('assets')))
+        items = items.filter(({ id }) => ids.has(id))
+        if (items.length !== ids.size) throw new Refusal('missing')
+      }
+      if (items.length === 0) throw new Refusal('missing')
+      // who has left meanwhile has no 'close' still to come, and would be counted for ever
+      if (response.destroyed) return
+      if (zips >= limits.zips) throw new Refusal('busy')
+      zips++
+      response.on('close', () => zips--)
+      const plan = await planZip(immich, settings, link, items, whole, caller)
+      if (response.destroyed) return
+      const { length, etag } = plan
+      const { ifRange = etag } = visitor
+      const range = length !== undefined && ifRange === etag ? visitor.range : undefined
+      const part = range && resolveRange(range, length!)
+      const status = part ? 206 : range ? 416 : 200
+      const title = safeName((settings.showGalleryTitle && link.title) || 'photos')
+      const headers = {
+        'content-type': 'application/zip', 'content-disposition': disposition(`${title}.zip`),
+        'content-length': part ? part.last - part.first + 1 : range ? 0 : length,
+        'content-range': range && (part ? `bytes ${part.first}-${part.last}/${length}` : `bytes */${length}`),
+        ...length !== undefined && { 'accept-ranges': 'bytes', etag }
+      }
+      begin(response, { status, kind: 'data', headers }, settings)
+      if (head || status === 416) { response.end(); return }
+      const name = linkName(ref)
+      log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
+      const body = makeZip(immich, settings, link, plan, caller)
+      await pump(response, part ? between(body, part.first, part.last) : body).catch(error => {
+        log.warn('zip broken off', { link: name, reason: (error as Error).message })
+        response.destroy()
+      })
     }
   }
 

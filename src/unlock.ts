@@ -60,26 +60,19 @@ const wholeNow = (): number => Math.floor(performance.now())
 
 /**
  * A limit on wrong guesses that refills steadily (the generic cell rate algorithm): `burst` at once, then one
- * more every `interval` ms. Reserve before asking Immich; give back what turned out to be no wrong guess, so
- * that only links that exist and are locked are ever remembered, each as one number.
+ * more every `interval` ms. Count a guess before asking Immich, and take back what turned out to be no wrong
+ * one, so that only links that exist and are locked are ever remembered, each as one number.
  */
 export function createGuessLimit (burst: number, interval: number, now = wholeNow) {
   const until = new Map<string, number>()
   return {
-    /** 0 where a guess is free, which it then takes; else the ms until one is. */
-    take (id: string): number {
-      const at = now()
-      const next = Math.max(until.get(id) ?? 0, at) + interval
-      const wait = next - burst * interval - at
-      if (wait > 0) return wait
-      until.set(id, next)
-      if (until.size > 10_000) for (const [old, end] of until) if (end <= at) until.delete(old)
-      return 0
-    },
-    giveBack (id: string): void {
-      const next = (until.get(id) ?? 0) - interval
-      if (next > now()) until.set(id, next)
+    /** ms until a guess is free; 0 or less where one is. */
+    wait: (id: string): number => (until.get(id) ?? 0) - (burst - 1) * interval - now(),
+    count (id: string, guesses: 1 | -1): void {
+      const [at, next] = [now(), Math.max(until.get(id) ?? 0, now()) + guesses * interval]
+      if (next > at) until.set(id, next)
       else until.delete(id)
+      if (until.size > 10_000) for (const [old, end] of until) if (end <= at) until.delete(old)
     }
   }
 }

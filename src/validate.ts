@@ -39,6 +39,10 @@ export function decode (value: string | undefined): string | undefined {
   try { return value && decodeURIComponent(value) } catch { return undefined }
 }
 
+export function parseJson (value: string): unknown {
+  try { return JSON.parse(value) } catch { return undefined }
+}
+
 // ------------------------------------------------------------------------------------- links, assets, ranges
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
@@ -141,8 +145,8 @@ export type Visitor = Conditions & {
   wantsHtml: boolean, languages: string[], encodings: Set<string>
 }
 export type Conditions = {
-  range?: ByteRange | undefined, ifRange?: EntityTag | HttpDate | undefined
-  ifNoneMatch?: EntityTag | undefined, ifModifiedSince?: HttpDate | undefined
+  range?: ByteRange, ifRange?: EntityTag | HttpDate
+  ifNoneMatch?: EntityTag, ifModifiedSince?: HttpDate
 }
 export type Trust = { trustedProxies: BlockList, publicBaseUrl: string }
 
@@ -217,18 +221,14 @@ function isTrusted ({ trustedProxies }: Trust, address: string): boolean {
 /** The fields of a small form, or of JSON, as texts. */
 export function parseForm (body: string, contentType: string): Map<string, string> {
   if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
-  try {
-    return new Map(Object.entries(object(JSON.parse(body)) ?? {})
-      .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value) ?? '']))
-  } catch { return new Map() }
+  return new Map(Object.entries(object(parseJson(body)) ?? {})
+    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
 }
 
 /** A JSON array of asset ids, without repetition; undefined where anything in it is something else. */
 export function parseAssetIds (value: unknown): AssetId[] | undefined {
-  try {
-    const ids = (JSON.parse(text(value)) as unknown[]).map(parseAssetId)
-    return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
-  } catch { return undefined }
+  const ids = list(parseJson(text(value))).map(parseAssetId)
+  return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
 }
 
 // --------------------------------------------------------------------------------------------- Immich's JSON

@@ -72,7 +72,7 @@ for (const version of VERSIONS) {
       const all = (value: (ref: LinkRef) => string) => refs.map(ref => `${cookieName(ref)}=${value(ref)}`).join('; ')
       const other = cookiesOf.get(name === 'locked' ? 'locked by slug' : 'locked')!.split('; ').map(pair => pair.split('=')[1]!)
       return {
-        none: '', right: own, garbage: all(() => 'AAAA'.repeat(30)), tampered: all(ref => seal.seal(ref, token).replace(/.$/, last => last === 'A' ? 'B' : 'A').replace(/^./, 'x')),
+        none: '', right: own, garbage: all(() => 'AAAA'.repeat(30)), tampered: all(ref => seal.seal(ref, token).replace(/^./, first => first === 'x' ? 'y' : 'x')),
         expired: all(ref => createSeal(SECRET, () => Date.now() - 3_601_000).seal(ref, token)),
         'of the future': all(ref => createSeal(SECRET, () => Date.now() + 3_600_000).seal(ref, token)),
         'of another link': all(() => other[0]!), 'of another process': all(ref => createSeal('').seal(ref, token)), 'the bare token': all(() => token)

@@ -173,6 +173,7 @@ describe('the page', { skip: !CHROMIUM }, async () => {
     await page.keyboard.press('Enter')
     await shown(page)
     assert.equal(await counter(page), '97/97')
+    await page.waitForFunction(() => document.activeElement!.matches('.lg-container'))
     for (let k = 0; k < 30; k++) {
       await page.keyboard.press('Tab')
       assert.ok(await page.evaluate(() => Boolean(document.activeElement!.closest('.lg-container'))), 'the focus left the lightbox')

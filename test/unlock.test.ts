@@ -160,10 +160,15 @@ test('an unlock ends after an hour, whichever way a clock jumps', () => {
 test('the limit refills steadily', () => {
   let now = 0
   const limit = createGuessLimit(3, 1000, () => now)
-  assert.deepEqual([limit.take('a'), limit.take('a'), limit.take('a'), limit.take('a')], [0, 0, 0, 1000])
+  const guess = (id: string) => {
+    const wait = Math.max(0, limit.wait(id))
+    if (wait === 0) limit.count(id, 1)
+    return wait
+  }
+  assert.deepEqual([guess('a'), guess('a'), guess('a'), guess('a')], [0, 0, 0, 1000])
   now = 1000
-  assert.deepEqual([limit.take('a'), limit.take('a')], [0, 1000])
-  limit.giveBack('a')
-  assert.equal(limit.take('a'), 0)
-  assert.equal(limit.take('b'), 0)
+  assert.deepEqual([guess('a'), guess('a')], [0, 1000])
+  limit.count('a', -1)
+  assert.equal(guess('a'), 0)
+  assert.equal(guess('b'), 0)
 })
