@@ -3,42 +3,27 @@
  * about it beside each finding. It asks Immich nothing that a visitor's request would not.
  */
 import { lookup } from 'node:dns/promises'
-import { once } from 'node:events'
-import { connect, isIP } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { isIP } from 'node:net'
 import { adviceFor, createImmich, Refusal, type Immich, type Link } from './immich.ts'
+import type { Log } from './log.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { parseRoute } from './validate.ts'
 
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
-const SECONDS = 5000
 
-/** Whether a connection to Immich comes about, step by step: name, address, certificate. */
-async function reach ({ immichUrl }: Settings, say: Say): Promise<void> {
-  const { protocol, hostname, port } = new URL(immichUrl)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  const [secure, found] = [protocol === 'https:', isIP(host) ? [host] : []]
-  for (const [family, record] of isIP(host) ? [] : [[4, 'A'], [6, 'AAAA']] as const) {
-    const addresses = await lookup(host, { family, all: true }).catch(() => [])
-    const names = addresses.map(({ address }) => address)
-    found.push(...names)
-    say('ok', `${host} ${record}: ${names.join(', ') || 'none'}`)
+/** The version of the Immich that answers, by the door that all requests take; undefined where none does. */
+async function reach ({ immichUrl }: Settings, immich: Immich, say: Say): Promise<string | undefined> {
+  const { hostname } = new URL(immichUrl)
+  const named = !isIP(hostname.replace(/[[\]]/g, ''))
+  for (const [family, record] of named ? [[4, 'A'], [6, 'AAAA']] as const : []) {
+    const addresses = await lookup(hostname, { family, all: true }).catch(() => [])
+    say('ok', `${hostname} ${record}: ${addresses.map(({ address }) => address).join(', ') || 'none'}`)
   }
-  if (!found.length) say('WRONG', `the name ${host} is not known here`, adviceFor('ENOTFOUND'))
-  for (const address of found) {
-    const target = { host: address, port: Number(port) || (secure ? 443 : 80) }
-    const servername = isIP(host) ? '' : host
-    const socket = secure ? connectTls({ ...target, servername }) : connect(target)
-    try {
-      await once(socket, secure ? 'secureConnect' : 'connect', { signal: AbortSignal.timeout(SECONDS) })
-      const until = secure && (socket as TLSSocket).getPeerCertificate().valid_to
-      say('ok', `connected to ${address} port ${target.port}${until ? `, certified until ${until}` : ''}`)
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const failed = message.split('\n')[0]
-      say('WRONG', `no connection to ${address} port ${target.port}: ${failed}`, adviceFor(`${code}`))
-    } finally { socket.destroy() }
-  }
+  // what fails on the way there (name, connection, certificate) is said by the log, with its advice
+  const version = await immich.version().catch(({ message }: Refusal) => message)
+  if (typeof version === 'object' && await immich.ping()) return version.join('.')
+  if (version !== 'unreachable') say('WRONG', 'no Immich answers there', adviceFor('NotImmich'))
+  return undefined
 }
 
 /** What limits an open link, by whom, and how to change it. */
@@ -101,13 +86,13 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     }
     for (const notice of settings.notices) say('note', notice)
     if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
-    await reach(settings, say)
     const silent = () => {}
-    const immich = createImmich(settings, { error: silent, warn: silent, info: silent, debug: silent })
-    const version = await immich.version().catch(() => undefined)
-    if (version && await immich.ping()) say('ok', `what answers is Immich ${version.join('.')}`)
-    else say('WRONG', 'no Immich answers there', adviceFor('NotImmich'))
-    if (address && version) await inspect(address, settings, immich, say)
+    const error: Log['error'] = (event, { failed, advice } = {}) =>
+      say('WRONG', `${event}: ${failed}`.trim(), `${advice}`)
+    const immich = createImmich(settings, { error, warn: silent, info: silent, debug: silent })
+    const version = await reach(settings, immich, say)
+    if (version) say('ok', `connected to ${settings.immichUrl}, which is Immich ${version}`)
+    if (version && address) await inspect(address, settings, immich, say)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const problem of error.message.split('\n')) say('WRONG', problem)

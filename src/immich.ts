@@ -193,12 +193,13 @@ export function createImmich (settings: Settings, log: Log) {
   let down = false
 
   /** Says once that Immich cannot be reached, and what to try; and once that it can again. */
-  function report (error?: Error): void {
+  function report (error?: Failure): void {
     if (!error && down) log.info('Immich answers again', { url: immichUrl })
     if (error && !down) {
-      const { cause } = error as { cause?: { code?: string, message?: string } }
-      const code = cause?.code ?? error.name
-      const failed = cause?.message || error.message
+      const { cause = error } = error
+      const code = cause.code ?? error.name
+      // each address of a name that has several fails for itself
+      const failed = cause.errors?.map(({ message }) => message).join(', ') || cause.message
       log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice: adviceFor(code) })
     }
     down = error !== undefined
@@ -233,7 +234,7 @@ export function createImmich (settings: Settings, log: Log) {
       return response
     } catch (error) {
       if (signal?.aborted) throw error
-      report(error as Error)
+      report(error as Failure)
       throw new Refusal('unreachable')
     } finally {
       clearTimeout(late)
@@ -263,7 +264,7 @@ export function createImmich (settings: Settings, log: Log) {
     const locked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
     if (status === 401 || status === 400) return new Refusal(locked ? 'locked' : 'missing')
     const refusal = new Refusal('unreachable', `shared-links answered ${status}, which Immich would not`)
-    report(Object.assign(refusal, { name: 'NotImmich' }))
+    report({ name: 'NotImmich', message: refusal.message })
     return refusal
   }
 
@@ -422,6 +423,8 @@ export function createImmich (settings: Settings, log: Log) {
 }
 
 class TooLarge extends Error {}
+/** As fetch throws it: the cause has the code. */
+type Failure = Error & { code?: string, errors?: Error[], cause?: Failure }
 
 /** What to try where a connection failed with this code. */
 export const adviceFor = (code: string): string => ADVICE.find(([pattern]) => pattern.test(code))![1]

@@ -26,114 +26,65 @@ function orientation (payload: Buffer): number {
   return 1
 }
 
-/**
- * An Exif payload that says the orientation and nothing else, as long as `length`; zeros where it has no
- * room.
- */
-function onlyOrientation (value: number, length: number): Buffer {
-  const payload = Buffer.alloc(length)
-  const entry = '0112000300000001'.padEnd(32, '0')
-  const exif = Buffer.from(`4578696600004d4d002a000000080001${entry}`, 'hex')
-  exif.writeUInt16BE(value, 24)
-  if (length >= exif.length) exif.copy(payload)
-  return payload
-}
-
-/** What may stay of a segment's payload. */
+/** What may stay of a segment's payload, and zeros for the rest. */
 function cleaned (marker: number, payload: Buffer): Buffer {
-  if (marker === APP0 && begins(payload, 'JFIF\0')) {
-    // the picture's density stays, a thumbnail in it does not
-    const kept = Buffer.alloc(payload.length)
-    payload.copy(kept, 0, 0, 12)
-    return kept
-  }
-  if (marker === APP1 && begins(payload, 'Exif\0\0')) {
-    const value = orientation(payload)
-    return value > 1 ? onlyOrientation(value, payload.length) : Buffer.alloc(payload.length)
-  }
-  if (marker === APP2 && begins(payload, 'ICC_PROFILE\0')) return payload
-  if (marker === APP14 && begins(payload, 'Adobe')) return payload
+  const keep = (bytes: Buffer) => Buffer.concat([bytes], payload.length)
+  // the picture's density stays, a thumbnail in it does not
+  if (marker === APP0 && begins(payload, 'JFIF\0')) return keep(payload.subarray(0, 12))
+  const value = marker === APP1 && begins(payload, 'Exif\0\0') ? orientation(payload) : 1
+  const entry = `0112000300000001000${value}`.padEnd(32, '0')
+  const exif = Buffer.from(`4578696600004d4d002a000000080001${entry}`, 'hex')
+  if (value > 1 && payload.length >= exif.length) return keep(exif)
+  const colours = (marker === APP2 && begins(payload, 'ICC_PROFILE\0')) ||
+    (marker === APP14 && begins(payload, 'Adobe'))
   // tables, frames, restart intervals; anything else says something about the picture that is not the picture
   const needed = (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
-  return needed ? payload : Buffer.alloc(payload.length)
+  return keep(payload.subarray(0, colours || needed ? payload.length : 0))
 }
 
-/** A JPEG's blanking, chunk by chunk; holds one segment at a time. Throws at what it cannot parse. */
-export function createJpegFilter () {
+/** The bytes of a JPEG, blanked; holds one segment at a time. Throws at what it cannot parse. */
+export async function * blank ({ read, cancel }: Body): AsyncGenerator<Buffer> {
   let held: Buffer = Buffer.alloc(0)
-  let state: 'start' | 'marker' | 'scan' | 'after' = 'start'
-  /** Parts that are ready, taken off the front of `held`. */
-  function * ready (): Generator<Buffer> {
-    while (true) {
-      if (state === 'after') {
-        if (held.length) yield Buffer.alloc(held.length)
-        held = Buffer.alloc(0)
-        return
-      }
-      if (state === 'scan') {
-        let at = held.indexOf(0xff)
-        // a stuffed zero and the restart markers belong to the picture
-        const within = (next = -1) => next === 0 || (next & 0xf8) === 0xd0
+  const hold = async (bytes: number): Promise<void> => {
+    for (let chunk; held.length < bytes; held = Buffer.concat([held, chunk])) {
+      chunk = await read()
+      if (!chunk) throw new Error('a JPEG that ends in the middle')
+    }
+  }
+  const take = (bytes: number): Buffer => {
+    const taken = held.subarray(0, bytes)
+    held = held.subarray(bytes)
+    return taken
+  }
+  // a stuffed zero and the restart markers belong to the picture
+  const within = (next = -1): boolean => next === 0 || (next & 0xf8) === 0xd0
+  try {
+    await hold(2)
+    if (held.readUInt16BE() !== 0xff00 + SOI) throw new Error('not a JPEG')
+    yield take(2)
+    for (let marker = SOI; marker !== EOI;) {
+      // up to the marker that ends a scan
+      for (let at = marker === SOS ? -1 : 0; at !== 0;) {
+        await hold(2)
+        at = held.indexOf(0xff)
         while (at >= 0 && within(held[at + 1])) at = held.indexOf(0xff, at + 2)
-        const end = at < 0 ? held.length : at
-        if (end) yield held.subarray(0, end)
-        held = held.subarray(end)
-        if (held.length < 2) return
-        state = 'marker'
+        if (at !== 0) yield take(at < 0 ? held.length : at)
       }
-      if (held.length < 2) return
-      const marker = held[1]!
-      if (held[0] !== 0xff || (state === 'start' && marker !== SOI)) throw new Error('not a JPEG')
-      if (marker === 0xff || marker === SOI || marker === EOI) {
-        // fill bytes before a marker are allowed, one at a time
-        const length = marker === 0xff ? 1 : 2
-        if (marker === SOI && state !== 'start') throw new Error('a JPEG within a JPEG')
-        yield held.subarray(0, length)
-        held = held.subarray(length)
-        state = marker === EOI ? 'after' : 'marker'
-        continue
-      }
-      if (marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd7)) throw new Error('a marker out of place')
-      if (held.length < 4) return
+      await hold(2)
+      marker = held[1]!
+      if (held[0] !== 0xff || marker < 0xc0 || (marker >= 0xd0 && marker <= SOI)) throw new Error('no marker')
+      // one fill byte before a marker, or the end
+      if (marker === 0xff || marker === EOI) { yield take(marker === EOI ? 2 : 1); continue }
+      await hold(4)
       const length = held.readUInt16BE(2)
       if (length < 2) throw new Error('a segment of no length')
-      if (held.length < 2 + length) return
-      const payload = held.subarray(4, 2 + length)
-      yield held.subarray(0, 4)
-      yield cleaned(marker, payload)
-      held = held.subarray(2 + length)
-      state = marker === SOS ? 'scan' : 'marker'
+      await hold(2 + length)
+      yield take(4)
+      yield cleaned(marker, take(length - 2))
     }
-  }
-  return {
-    /** What can be sent of the file so far, of which `chunk` is the next piece. */
-    push (chunk: Uint8Array): Buffer {
-      held = Buffer.concat([held, chunk])
-      return Buffer.concat([...ready()])
-    },
-    /** Throws where the file ended in the middle. */
-    end (): void { if (state !== 'after') throw new Error('a JPEG that ends in the middle') }
-  }
-}
-
-function filtered (body: Body): Body {
-  const filter = createJpegFilter()
-  return {
-    cancel: body.cancel,
-    async read () {
-      try {
-        for (let chunk; (chunk = await body.read());) {
-          const out = filter.push(chunk)
-          if (out.length) return out
-        }
-        filter.end()
-        return undefined
-      } catch (error) {
-        body.cancel()
-        throw error
-      }
-    }
-  }
+    yield Buffer.alloc(held.length)
+    for (let chunk; (chunk = await read());) yield Buffer.alloc(chunk.length)
+  } finally { cancel() }
 }
 
 /**
@@ -153,7 +104,10 @@ export async function strippedOriginal (
   }
   const media = await immich.media('original', link, item, {}, caller, head)
   const body = media.body && 'read' in media.body ? media.body : undefined
-  if (media.type === 'image/jpeg') return body ? { ...media, body: filtered(body) } : media
+  if (media.type === 'image/jpeg') {
+    const parts = body && blank(body)
+    return parts ? { ...media, body: { ...body, read: async () => (await parts.next()).value } } : media
+  }
   body?.cancel()
   return { ...await immich.media('preview', link, item, {}, caller, head), name: media.name }
 }

@@ -34,7 +34,7 @@ test('the configuration: each value and where it comes from, secrets left out', 
   assert.match(text, /note {2}ipp\.allowDownload is now ipp\.allowDownloadAll/)
   assert.match(text, /IPP_SECRET = not shown/)
   assert.doesNotMatch(text, /a very long secret/)
-  assert.match(text, /connected to 127\.0\.0\.1 port \d+\nok {4}what answers is Immich 3\.1\.0/)
+  assert.match(text, /connected to http:\/\/127\.0\.0\.1:\d+, which is Immich 3\.1\.0/)
 })
 
 test('a wrong configuration: every problem, and status 1', async () => {
@@ -47,15 +47,15 @@ test('a wrong configuration: every problem, and status 1', async () => {
 test('what is wrong on the way to Immich, step by step', async () => {
   const name = await check(undefined, {}, { IMMICH_URL: 'http://nowhere.invalid:2283' })
   assert.equal(name.status, 1)
-  assert.match(name.text, /nowhere\.invalid A: none\nok {4}nowhere\.invalid AAAA: none\nWRONG the name nowhere\.invalid is not known here\n {6}→/)
-  const refused = await check(undefined, {}, { IMMICH_URL: 'http://127.0.0.1:1' })
-  assert.match(refused.text, /WRONG no connection to 127\.0\.0\.1 port 1: .*ECONNREFUSED.*\n {6}→ nothing listens there/)
+  assert.match(name.text, /nowhere\.invalid A: none\nok {4}nowhere\.invalid AAAA: none\nWRONG Immich cannot be reached: .*ENOTFOUND.*\n {6}→ its name is not known here/)
+  const refused = await check(undefined, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
+  assert.match(refused.text, /WRONG Immich cannot be reached: .*ECONNREFUSED 127\.0\.0\.1:2.*\n {6}→ nothing listens there/)
   const plain = await check(undefined, {}, { IMMICH_URL: immich.url.replace('http', 'https') })
-  assert.match(plain.text, /WRONG no connection .*\n {6}→ what listens there does not speak https/)
+  assert.match(plain.text, /WRONG Immich cannot be reached: .*\n {6}→ what listens there does not speak https/)
   const other = createServer((_, response) => response.end('<h1>router</h1>')).listen(0, '127.0.0.1')
   await new Promise(resolve => other.on('listening', resolve))
   const stranger = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(other.address() as AddressInfo).port}` })
-  assert.match(stranger.text, /connected to .*\nWRONG no Immich answers there\n {6}→ what answers there is not Immich/)
+  assert.match(stranger.text, /WRONG no Immich answers there\n {6}→ what answers there is not Immich/)
   other.close()
 })
 
@@ -70,10 +70,10 @@ test('a certificate that is not trusted, and one that is', async () => {
   await new Promise(resolve => secure.on('listening', resolve))
   const url = { IMMICH_URL: `https://localhost:${(secure.address() as AddressInfo).port}` }
   const distrusted = await check(undefined, {}, url)
-  assert.match(distrusted.text, /WRONG no connection .*\n {6}→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/)
+  assert.match(distrusted.text, /WRONG Immich cannot be reached: .*\n {6}→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/)
   writeFileSync(`${folder}/ca.pem`, cert)
   const trusted = await check(undefined, {}, { ...url, NODE_EXTRA_CA_CERTS: `${folder}/ca.pem` })
-  assert.match(trusted.text, /connected to 127\.0\.0\.1 port \d+, certified until .*GMT\nok {4}what answers is Immich 3\.1\.0/)
+  assert.match(trusted.text, /connected to https:.*, which is Immich 3\.1\.0/)
   assert.equal(trusted.status, 0)
   secure.close()
 })
