@@ -121,7 +121,8 @@ export function load (n) {
         if (!stretch) throw new Error(String(answer.status))
         stretches.set(k, stretch)
         document.body.classList.remove('offline')
-        return fillAll()
+        unfilled = true
+        return queueFrame()
       } catch {
         document.body.classList.add('offline')
         say(t.failed)
@@ -214,145 +215,176 @@ function makeSection (index) {
   }
   section.style.top = `${top}px`
   section.style.height = `${height}px`
+  // placed among its neighbours, so that the order of the keyboard is the order of the eyes
+  const next = Math.min(...[...sections.keys()].filter(other => other > index))
+  grid.insertBefore(section, sections.get(next) ?? null)
   sections.set(index, section)
   return section
 }
 
+const fresh = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
 /** @param {number} n */
 function makeTile (n) {
-  const fresh = () => make('a', {}, make('img', { alt: nameOf(n), decoding: 'async' }))
-  const tile = /** @type {HTMLAnchorElement} */ (adopted.get(n) ?? fresh())
+  const tile = adopted.get(n) ?? /** @type {HTMLAnchorElement} */ (fresh.cloneNode(true))
   adopted.delete(n)
   tile.className = 'tile'
   tile.dataset.n = String(n)
   const img = /** @type {HTMLImageElement} */ (tile.firstChild)
-  img.loading = 'eager'
-  img.onload = () => { img.classList.add('in'); tile.classList.remove('failed') }
-  img.onerror = () => {
-    if (!img.getAttribute('src')) return
-    tile.classList.add('failed')
-    tile.title = t.failed
-    img.removeAttribute('src')
-    const wait = Math.min(15_000, Number(tile.dataset.wait ?? 1000))
-    tile.dataset.wait = String(wait * 2)
-    setTimeout(() => { if (tiles.get(n) === tile) fill(n, tile) }, wait)
-  }
+  img.alt = nameOf(n)
+  if (img.loading === 'lazy') img.loading = 'eager'
   if (img.complete && img.naturalWidth) img.classList.add('in')
   tiles.set(n, tile)
   return tile
 }
 
-/** Gives a tile what is known of its item; images only where the scrolling is slow enough to see them. */
-function fill (/** @type {number} */ n, tile = tiles.get(n)) {
+function onImage (/** @type {Event} */ { type, target }) {
+  const img = /** @type {HTMLImageElement} */ (target)
+  const tile = /** @type {HTMLElement} */ (img.parentElement)
+  const n = Number(tile.dataset.n)
+  if (type === 'load') {
+    // what nobody sees need not fade, which would cost frames
+    img.classList.toggle('fade', isSeen(rowOf(n)))
+    img.classList.add('in')
+    tile.classList.remove('failed')
+  } else if (img.getAttribute('src')) {
+    tile.classList.add('failed')
+    tile.title = t.failed
+    const { src } = img
+    img.removeAttribute('src')
+    const wait = Math.min(15_000, Number(tile.dataset.wait ?? 1000))
+    tile.dataset.wait = String(wait * 2)
+    setTimeout(() => { if (tile.isConnected) img.src = src }, wait)
+  }
+}
+
+/**
+ * Gives a tile what is known of its item: a picture only where the scrolling is slow enough to see it, and
+ * what stands for the picture only where that is `seen`.
+ */
+function fill (/** @type {number} */ n, tile = tiles.get(n), seen = isSeen(rowOf(n))) {
   const known = item(n)
-  if (!tile || !known) return
-  const img = /** @type {HTMLImageElement} */ (tile.firstChild)
+  const img = /** @type {HTMLImageElement} */ (tile?.firstChild)
+  if (!tile || !known || img.classList.contains('in')) return
   if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
   const [path, text, title] = isVideo(n) ? [PILLS.video, known.duration, '']
     : [known.motion && PILLS.motion, '', t.motion]
   if (path && !tile.querySelector('.pill')) {
     tile.append(make('span', { className: 'pill', title }, icon(path), text))
   }
-  if (img.classList.contains('in')) return
-  if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
-  if (fast || img.getAttribute('src')) return
   const { style } = tile
-  if (known.thumbhash) style.backgroundImage ||= `url(${placeholder(known.thumbhash)})`
-  img.src = `/share/photo/${key}/${known.id}/thumbnail`
+  if (known.thumbhash && !style.backgroundColor) style.backgroundColor = meanColour(known.thumbhash)
+  if (known.thumbhash && seen && !fast) style.backgroundImage ||= `url(${placeholder(known.thumbhash)})`
+  if (img.getAttribute('src') || tile.classList.contains('failed')) return
+  if (fast || pictures-- <= 0) unfilled = true
+  else img.src = `/share/photo/${key}/${known.id}/thumbnail`
 }
-function fillAll () { for (const n of tiles.keys()) fill(n) }
 
+/** What of the grid is in the viewport. */
+let [seenFrom, seenTo] = [0, 0]
+/**
+ * How many tiles nobody sees yet, and how many pictures, may still begin in this frame: each costs a slow
+ * phone some ms. `unfilled` where there is a tile that waits for its picture.
+ */
+let [spare, pictures, unfilled] = [6, 6, true]
+/** @param {number} row */
+const isSeen = row => layout.rowTop[row] + layout.rowHeight[row] > seenFrom && layout.rowTop[row] < seenTo
 let [fast, lastY, lastAt, settling] = [false, 0, 0, 0]
 
 /** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
 export function draw () {
-  const y = scrollY - gridTop
-  const [from, to] = [y - innerHeight * 0.6, y + innerHeight * 1.6]
+  const screen = innerHeight
+  seenFrom = scrollY - gridTop
+  seenTo = seenFrom + screen
+  const [from, to] = [seenFrom - screen * 0.6, seenTo + screen * 0.6]
   const rows = layout.rowFirst.length - 1
   const firstRow = lastAtMost(layout.rowTop, from)
-  const [wanted, inUse] = [new Set(), new Set()]
+  const wanted = new Set()
   for (let row = firstRow; row < rows && layout.rowTop[row] < to; row++) {
     const [start, end] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
-    const index = lastAtMost(sectionFirsts, start)
-    const section = sections.get(index) ?? makeSection(index)
-    inUse.add(index)
-    // placed among its neighbours, so that the order of the keyboard is the order of the eyes
-    if (!section.isConnected) {
-      const later = [...sections].filter(([other, { isConnected }]) => other > index && isConnected)
-      grid.insertBefore(section, later.sort(([a], [b]) => a - b)[0]?.[1] ?? null)
-    }
     let x = 0
     const height = layout.rowHeight[row]
+    const seen = isSeen(row)
     for (let n = start; n < end; n++) {
       const width = ratio[n] * height
       wanted.add(n)
       let tile = tiles.get(n)
-      if (!tile) {
+      if (!tile && (seen || spare-- > 0)) {
+        const index = lastAtMost(sectionFirsts, n)
+        const section = sections.get(index) ?? makeSection(index)
         tile = makeTile(n)
         const top = layout.rowTop[row] - layout.sections[index].top
         tile.style.cssText = `left:${x}px;top:${top}px;width:${width}px;height:${height}px`
-        const last = /** @type {HTMLElement | null} */ (section.lastElementChild)
-        const after = Number(last?.dataset.n ?? -1) > n && Array.from(section.querySelectorAll('a'))
-        section.insertBefore(tile, (after || []).find(other => Number(other.dataset.n) > n) ?? null)
+        const before = tiles.get(n - 1)
+        const next = before?.parentNode === section ? before.nextSibling
+          : Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
+        section.insertBefore(tile, next ?? null)
         hooks.tile(tile, n)
-        fill(n, tile)
         load(n)
-      }
+        fill(n, tile, seen)
+      } else if (tile && seen) fill(n, tile, seen)
       x += width + metrics.gap
     }
   }
   for (const [n, tile] of tiles) {
-    if (wanted.has(n)) continue
-    if (tile === document.activeElement) { inUse.add(lastAtMost(sectionFirsts, n)); continue }
+    if (wanted.has(n) || tile === document.activeElement) continue
     const img = /** @type {HTMLImageElement} */ (tile.firstChild)
     if (!img.complete) img.removeAttribute('src')
     tile.remove()
     tiles.delete(n)
   }
   for (const [index, section] of sections) {
-    if (inUse.has(index) || section.contains(document.activeElement)) continue
+    if (section.querySelector('a') || section.contains(document.activeElement)) continue
     section.remove()
     sections.delete(index)
   }
+  if (unfilled) {
+    unfilled = false
+    for (const n of tiles.keys()) fill(n)
+  }
+  if (fast) settling = window.setTimeout(queueFrame, 110)
+  else if (unfilled || spare < 0) queueFrame()
 }
 
 /** @type {number[]} */
 let sectionFirsts = []
 function relayout () {
-  const row = layout && scrollY > gridTop ? lastAtMost(layout.rowTop, scrollY - gridTop) : -1
-  const anchor = row < 0 ? -1 : layout.rowFirst[row]
-  const within = anchor >= 0 ? scrollY - topOf(anchor) : 0
+  const inGrid = layout && scrollY > gridTop
+  const anchor = inGrid ? layout.rowFirst[lastAtMost(layout.rowTop, scrollY - gridTop)] : 0
+  const within = inGrid ? scrollY - topOf(anchor) : 0
   for (const section of sections.values()) section.remove()
   sections.clear()
   tiles.clear()
   measure()
   sectionFirsts = layout.sections.map(({ first }) => first)
-  if (anchor >= 0) scrollTo(0, topOf(anchor) + within)
+  if (inGrid) scrollTo(0, topOf(anchor) + within)
   draw()
   drawScrubber()
 }
 
 let queued = false
-addEventListener('scroll', () => {
-  if (queued) return
+function queueFrame () {
+  if (!queued) requestAnimationFrame(frame)
   queued = true
-  requestAnimationFrame(now => {
-    queued = false
-    const speed = Math.abs(scrollY - lastY) / Math.max(1, now - lastAt)
-    fast = speed > 2.5
-    lastY = scrollY
-    lastAt = now
-    bar.classList.toggle('scrolled', scrollY > 60)
-    moveScrubber()
-    clearTimeout(settling)
-    // nobody can see a tile that is gone within a frame or two
-    if (speed < 10) draw()
-    if (fast) settling = window.setTimeout(() => { fast = false; draw(); fillAll() }, 110)
-    else fillAll()
-  })
-}, { passive: true })
+}
+function frame (/** @type {number} */ now) {
+  queued = false
+  clearTimeout(settling)
+  const speed = Math.abs(scrollY - lastY) / Math.max(1, now - lastAt)
+  fast = speed > 2.5
+  ;[spare, pictures] = speed > 0 ? [2, 1] : [6, 6]
+  lastY = scrollY
+  lastAt = now
+  // nobody can see a tile that is gone within a frame or two
+  if (speed < 10) draw()
+  else settling = window.setTimeout(queueFrame, 110)
+  bar.classList.toggle('scrolled', lastY > 60)
+  moveScrubber(lastY)
+}
+addEventListener('scroll', queueFrame, { passive: true })
 
 grid.addEventListener('focusin', draw)
+// neither of them bubbles
+for (const type of ['load', 'error']) grid.addEventListener(type, onImage, true)
 grid.addEventListener('click', event => {
   const target = /** @type {Element} */ (event.target)
   const tile = /** @type {HTMLElement | null} */ (target.closest('.tile'))
@@ -431,11 +463,12 @@ function drawScrubber () {
   }
   moveScrubber()
 }
-function moveScrubber () {
+function moveScrubber (y = scrollY) {
   if (scrubber.hidden || !stops.length) return
-  const now = lastAtMost(stopTops, scrollY + 120)
-  thumb.style.transform = `translateY(${Math.min(1, scrollY / range) * track}px)`
-  label.style.transform = `${thumb.style.transform} translateY(-50%)`
+  const now = lastAtMost(stopTops, y + 120)
+  const at = `${Math.round(Math.min(1, y / range) * track)}px`
+  // each change costs a frame some ms, and most are of less than a pixel
+  if (at !== thumb.style.top) thumb.style.top = label.style.top = at
   const text = stops[now].name
   if (label.textContent !== text) {
     label.textContent = text
@@ -519,10 +552,9 @@ function start () {
   addEventListener('load', () => idle(() => prepare().catch(() => { lightbox = undefined })))
   const at = grid.dataset.open ?? (options.autoOpen ? '0' : undefined)
   if (at) openLightbox(Number(at))
-  addEventListener('popstate', async event => {
-    const n = event.state?.n
+  addEventListener('popstate', async ({ state }) => {
     const { close } = await prepare()
-    if (typeof n === 'number') openLightbox(n)
+    if (typeof state?.n === 'number') openLightbox(state.n)
     else close()
   })
 }

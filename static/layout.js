@@ -5,7 +5,7 @@
 
 /**
  * @typedef {{ first: number, count: number, group: number, top: number, height: number }} Section
- * @typedef {{ sections: Section[], rowFirst: Int32Array, rowTop: Float64Array, rowHeight: Float32Array,
+ * @typedef {{ sections: Section[], rowFirst: number[], rowTop: number[], rowHeight: number[],
  *   height: number }} Layout
  */
 
@@ -20,14 +20,9 @@ const STEPS = 100
  * @returns {{ ratio: Float32Array, video: Uint8Array }}
  */
 export function readSkeleton (skeleton) {
-  const ratio = new Float32Array(skeleton.length)
-  const video = new Uint8Array(skeleton.length)
-  for (let n = 0; n < skeleton.length; n++) {
-    const code = skeleton.charCodeAt(n) - 0x100
-    video[n] = code >= STEPS ? 1 : 0
-    ratio[n] = 0.2 * 25 ** (code % STEPS / (STEPS - 1))
-  }
-  return { ratio, video }
+  const codes = Array.from(skeleton, char => char.charCodeAt(0) - 0x100)
+  const ratio = Float32Array.from(codes, code => 0.2 * 25 ** (code % STEPS / (STEPS - 1)))
+  return { ratio, video: Uint8Array.from(codes, code => Number(code >= STEPS)) }
 }
 
 /**
@@ -82,10 +77,7 @@ export function layOut (ratio, runs, { width, target, gap, heading, space }) {
     first = end
   }
   rowFirst.push(total)
-  return {
-    sections, height: top, rowFirst: Int32Array.from(rowFirst), rowTop: Float64Array.from(rowTop),
-    rowHeight: Float32Array.from(rowHeight)
-  }
+  return { sections, height: top, rowFirst, rowTop, rowHeight }
 }
 
 /**

@@ -61,10 +61,8 @@ const own = plain(options.lightGallery)
 const lg = globals.lightGallery(document.body, {
   speed: 200, startAnimationDuration: 200, backdropDuration: 200, counter: true, slideShowInterval: 5000,
   ...own,
-  mobileSettings: {
-    controls: false, showCloseIcon: true, download: true, ...mobile,
-    ...!options.download && { download: false }
-  },
+  mobileSettings: { controls: false, showCloseIcon: true, ...mobile,
+    download: options.download && mobile.download !== false },
   ...calm.matches && { speed: 0, startAnimationDuration: 0, backdropDuration: 0, slideEndAnimation: false },
   dynamic: true,
   dynamicEl: Array.from({ length: total }, (_, n) => new Slide(n)),
@@ -238,10 +236,7 @@ function playMotion () {
   }))
 }
 function stopMotion () {
-  for (const video of outer.querySelectorAll('.ipp-playing')) {
-    video.removeAttribute('src')
-    video.remove()
-  }
+  outer.querySelectorAll('.ipp-playing').forEach(video => { video.removeAttribute('src'); video.remove() })
 }
 
 // -------------------------------------------------------------------------------------------- the info panel

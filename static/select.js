@@ -17,10 +17,8 @@ actions.before(strip)
 function dress (tile, n) {
   const selecting = !strip.hidden
   tile.classList.toggle('picked', selecting && picked.has(n))
-  for (const [name, value] of [['role', 'checkbox'], ['aria-checked', String(picked.has(n))]]) {
-    if (selecting) tile.setAttribute(name, value)
-    else tile.removeAttribute(name)
-  }
+  tile.role = selecting ? 'checkbox' : null
+  tile.ariaChecked = selecting ? String(picked.has(n)) : null
 }
 function dressAll () {
   const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
