@@ -77,9 +77,10 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
       [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
   }
   const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
+  const part = { ...report, values: {}, changed: {} }
   for (const [name, entry] of inner ? Object.entries(value as object) : []) {
-    conform(inner!, entry, `${at}.${name}`, report)
-    if (schema.propertyNames) conform(schema.propertyNames, name, at, report)
+    conform(inner!, entry, `${at}.${name}`, part)
+    if (schema.propertyNames) conform(schema.propertyNames, name, at, part)
   }
   const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
   if (show(whole) !== show(schema.default)) report.changed[at] = whole
@@ -133,6 +134,8 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   let given: unknown = {}
   try {
     given = JSON.parse(env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8'))
+    // for editors
+    delete object(given)?.$schema
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !env.IPP_CONFIG
     if (!missing) problems.push(`${source}: ${(error as Error).message}, takes JSON`)

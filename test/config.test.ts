@@ -24,6 +24,7 @@ test('config.json holds the defaults of the schema, and docs/configuration.md bo
   assert.equal($schema, './config.schema.json')
   assert.deepEqual(given, defaults(schema))
   assert.deepEqual(load({}).changed, {})
+  assert.deepEqual(loadSettings(env, ROOT).changed, {}, 'the file as it is shipped')
   const text = readFileSync(new URL('docs/configuration.md', ROOT), 'utf8')
   for (const [path, { default: value, description }] of leaves(schema)) {
     const name = path.replace(/^ipp\./, '')
@@ -48,6 +49,7 @@ test('what is given is merged over the defaults', () => {
   assert.equal(settings.lightGallery.speed, 100)
   assert.equal(settings.lightGallery.controls, true)
   assert.deepEqual((settings.changed.lightGallery as any).speed, 100)
+  assert.deepEqual(Object.keys(settings.changed).filter(name => !name.startsWith('ipp.showMetadata')), ['ipp.responseHeaders', 'lightGallery'])
 })
 
 test('a wrong type or value names the key, what it got and what it takes', () => {
