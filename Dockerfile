@@ -1,6 +1,6 @@
 # The packages are installed in a stage of their own; what runs goes into an image without shell or package manager.
 # Debian's libc on purpose: musl gives up on a name where a resolver answers AAAA with NXDOMAIN, which home routers do.
-# The version of Node.js is the one that package.json pins, so that tests run on what ships.
+# The version of Node.js is the one that package.json pins, so that tests run on what ships; a release adds the digests.
 FROM node:24.21.0-bookworm-slim AS node
 
 # plain JavaScript, the same for every architecture: installed once, on the one that builds

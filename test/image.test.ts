@@ -29,7 +29,7 @@ test('a linter has nothing to say', () => {
 })
 
 test('what the final image is, and is not', () => {
-  assert.match(last, /^gcr\.io\/distroless\/cc-debian\d+:nonroot$/)
+  assert.match(last, /^gcr\.io\/distroless\/cc-debian\d+:nonroot(@sha256:[0-9a-f]+)?$/)
   assert.doesNotMatch(source, /alpine|musl\b(?! gives up)/)
   assert.equal(final.filter(instruction => instruction.getKeyword() === 'RUN').length, 0)
   const argument = (keyword: string) => final.findLast(instruction => instruction.getKeyword() === keyword)?.getArgumentsContent()

@@ -1,0 +1,90 @@
+/** docs/banning.md: what fail2ban and CrowdSec themselves make of the log of a proxy whose passwords are guessed. */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { after, before, test } from 'node:test'
+import { sampleLibrary } from './library.ts'
+import { ask, ROOT } from './helpers.ts'
+import { startImmich } from './standin.ts'
+
+const CROWDSEC = '/opt/crowdsec'
+const folder = mkdtempSync(`${tmpdir()}/banning-`)
+after(() => rmSync(folder, { recursive: true }))
+const has = (name: string, there: boolean) => {
+  if (!there && process.env.CI) throw new Error(`no ${name}: CI must run these`)
+  if (!there) process.stderr.write(`\n*** NO ${name}: its example is SKIPPED; .ci/run installs it ***\n\n`)
+  return there
+}
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
+
+before(async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  let log = ''
+  const port = await new Promise<string>(resolve => child.stdout.on('data', chunk => {
+    log += String(chunk)
+    const found = /listening port=(\d+)/.exec(log)?.[1]
+    if (found) resolve(found)
+  }))
+  for (const [address, guesses] of [['203.0.113.9', 25], ['2001:db8:7:8:9::1', 25], ['198.51.100.1', 3]] as const) {
+    for (let n = 0; n < guesses; n++) {
+      await ask(`http://127.0.0.1:${port}`, '/share/unlock', {
+        method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': address }, body: `key=${links.password.key}&password=wrong${n}`
+      })
+    }
+  }
+  child.kill()
+  await new Promise(resolve => child.on('close', resolve))
+  await immich.close()
+  writeFileSync(`${folder}/log`, log)
+})
+
+test('fail2ban finds each refused unlock, and whom to ban', { skip: !has('fail2ban', spawnSync('fail2ban-regex', ['--version']).status === 0) }, () => {
+  const filter = /^ {4}\[Definition\]\n(?: {4}.*\n)+/m.exec(read('docs/banning.md'))![0].replace(/^ {4}/gm, '')
+  writeFileSync(`${folder}/filter.conf`, filter)
+  const { stdout } = spawnSync('fail2ban-regex', [`${folder}/log`, `${folder}/filter.conf`, '-o', 'id'], { encoding: 'utf8' })
+  const times = (id: string) => stdout.split('\n').filter(line => line === id).length
+  assert.deepEqual([times('203.0.113.9'), times('2001:db8:7:8::/64'), times('198.51.100.1')], [25, 25, 3])
+  assert.equal(stdout.trim().split('\n').length, 53)
+})
+
+test('CrowdSec bans who guesses too often, and nobody else', { skip: !has('crowdsec', existsSync(`${CROWDSEC}/usr/bin/crowdsec`)) }, async () => {
+  const port = await new Promise<number>(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as AddressInfo; server.close(() => resolve(port)) })
+  })
+  const home = `${folder}/crowdsec`
+  for (const name of ['parsers/s00-raw', 'parsers/s01-parse', 'parsers/s02-enrich', 'scenarios', 'postoverflows', 'data', 'hub', 'notifications', 'plugins']) mkdirSync(`${home}/${name}`, { recursive: true })
+  const hub = `${CROWDSEC}/usr/share/crowdsec/hub`
+  cpSync(`${hub}/.index.json`, `${home}/hub/.index.json`)
+  cpSync(`${CROWDSEC}/etc/crowdsec/patterns`, `${home}/patterns`, { recursive: true })
+  cpSync(`${hub}/parsers/s00-raw/crowdsecurity/syslog-logs.yaml`, `${home}/parsers/s00-raw/syslog-logs.yaml`)
+  cpSync(`${hub}/parsers/s02-enrich/crowdsecurity/dateparse-enrich.yaml`, `${home}/parsers/s02-enrich/dateparse-enrich.yaml`)
+  const profile = /^ {4}name: networks\n(?: {4}.*\n)+/m.exec(read('docs/banning.md'))![0].replace(/^ {4}/gm, '')
+  const addresses = 'name: addresses\nfilters: [\'Alert.Remediation == true && Alert.GetScope() == "Ip"\']\ndecisions: [{ type: ban, duration: 4h }]\non_success: break\n'
+  const files = {
+    'parsers/s01-parse/immich-public-proxy.yaml': read('docs/examples/crowdsec-parser.yaml'),
+    'scenarios/immich-public-proxy.yaml': read('docs/examples/crowdsec-scenario.yaml'),
+    'profiles.yaml': `${addresses}---\n${profile}`, 'simulation.yaml': 'simulation: false\n', 'acquis.yaml': '{}\n',
+    'credentials.yaml': `url: http://127.0.0.1:${port}\nlogin: x\npassword: y\n`,
+    'config.yaml': JSON.stringify({
+      common: { daemonize: false, log_media: 'stdout', log_level: 'info', working_dir: '.' },
+      config_paths: {
+        config_dir: `${home}/`, data_dir: `${home}/data/`, simulation_path: `${home}/simulation.yaml`, hub_dir: `${home}/hub/`, index_path: `${home}/hub/.index.json`,
+        notification_dir: `${home}/notifications/`, plugin_dir: `${home}/plugins/`
+      },
+      crowdsec_service: { acquisition_path: `${home}/acquis.yaml`, parser_routines: 1 },
+      db_config: { type: 'sqlite', db_path: `${home}/data/crowdsec.db` },
+      api: { client: { credentials_path: `${home}/credentials.yaml` }, server: { listen_uri: `127.0.0.1:${port}`, profiles_path: `${home}/profiles.yaml` } },
+      prometheus: { enabled: false }
+    })
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(`${home}/${name}`, text)
+  const run = (program: string, ...args: string[]) => spawnSync(`${CROWDSEC}/usr/bin/${program}`, ['-c', `${home}/config.yaml`, ...args], { encoding: 'utf8', timeout: 60_000 })
+  run('cscli', 'machines', 'add', 'x', '-p', 'y', '--force')
+  const { stdout, stderr } = run('crowdsec', '-dsn', `file://${folder}/log`, '-type', 'immich-public-proxy')
+  const bans = [...(stdout + stderr).matchAll(/4h ban on (\w+ [\da-f.:/]+)/g)].map(match => match[1]!).sort()
+  assert.deepEqual(bans, ['Ip 203.0.113.9', 'Range 2001:db8:7:8::/64'], stderr.slice(-2000))
+})
