@@ -110,7 +110,8 @@ export function makeZip (
   const zip = new yazl.ZipFile()
   const unique = createNames()
   const abort = new AbortController()
-  const opened = new Map<number, Promise<Media>>()
+  /** The files from the present one on that are already asked for. */
+  const opened: Promise<Media>[] = []
   let current: Readable | undefined
 
   const get = async ({ item, kind, size }: Entry): Promise<Media> => {
@@ -133,17 +134,15 @@ export function makeZip (
       }
     }
   }
-  const open = (n: number): Promise<Media> => {
-    const media = opened.get(n) ?? get(entries[n]!)
-    media.catch(() => {})
-    opened.set(n, media)
-    return media
-  }
   const run = async () => {
     for (const [n, entry] of entries.entries()) {
-      for (let ahead = n; ahead < Math.min(n + limits.zipRequests, entries.length); ahead++) open(ahead)
-      const { body, name: known, type, length: size } = await open(n)
-      opened.delete(n)
+      for (const next of entries.slice(n + opened.length, n + limits.zipRequests)) {
+        opened.push(get(next))
+        // that one failed is known when its turn comes
+        opened.at(-1)!.catch(() => {})
+      }
+      const { body, name: known, type, length: size } = await opened[0]!
+      opened.shift()
       // "current time" would be another name each time: a number is not
       const own = downloadedFilename === 0 ? String(n + 1).padStart(5, '0') : link.showMetadata ? known : ''
       const naming = { ...settings, downloadedFilename: downloadedFilename === 2 ? 2 : 1 }
@@ -163,7 +162,7 @@ export function makeZip (
     output.destroy(error)
     abort.abort()
     current?.destroy()
-    for (const media of opened.values()) media.then(release, () => {})
+    for (const media of opened) media.then(release, () => {})
   }
   zip.on('error', stop)
   run().catch(stop)

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
 import { sampleLibrary } from './library.ts'
-import { ask, ROOT } from './helpers.ts'
+import { ask, freePorts, ROOT } from './helpers.ts'
 import { startImmich } from './standin.ts'
 
 const CROWDSEC = '/opt/crowdsec'
@@ -52,9 +51,7 @@ test('fail2ban finds each refused unlock, and whom to ban', { skip: !has('fail2b
 })
 
 test('CrowdSec bans who guesses too often, and nobody else', { skip: !has('crowdsec', existsSync(`${CROWDSEC}/usr/bin/crowdsec`)) }, async () => {
-  const port = await new Promise<number>(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as AddressInfo; server.close(() => resolve(port)) })
-  })
+  const [port] = await freePorts(1)
   const home = `${folder}/crowdsec`
   for (const name of ['parsers/s00-raw', 'parsers/s01-parse', 'parsers/s02-enrich', 'scenarios', 'postoverflows', 'data', 'hub', 'notifications', 'plugins']) mkdirSync(`${home}/${name}`, { recursive: true })
   const hub = `${CROWDSEC}/usr/share/crowdsec/hub`

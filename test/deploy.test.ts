@@ -7,21 +7,17 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
 import { after, describe, test } from 'node:test'
 import * as apps from 'kubernetes-models/apps/v1'
 import * as core from 'kubernetes-models/v1'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { createRequire } from 'node:module'
 import { parse, parseAllDocuments } from 'yaml'
-import { ask, HTML, ROOT, start, until } from './helpers.ts'
+import { ask, freePorts, HTML, ROOT, start, until } from './helpers.ts'
 import { PASSWORD, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
-const freePort = () => new Promise<number>(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as { port: number }; server.close(() => resolve(port)) })
-})
 const has = (program: string) => {
   const found = spawnSync(program, [program === 'nginx' ? '-v' : 'version']).status === 0
   if (!found) console.log(`LOUD: ${program} is not installed, its examples were not run`)
@@ -47,15 +43,16 @@ const through = (port: number, host: string, path: string, { body, headers, ...m
 })
 
 async function nginx (config: string, ready: number) {
-  writeFileSync(`${folder}/nginx.conf`, `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+  const file = `${folder}/nginx-${ready}.conf`
+  writeFileSync(file, `daemon off; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
     http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/t; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s; ${config} }`)
-  const child = spawn('nginx', ['-c', `${folder}/nginx.conf`, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn('nginx', ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
   after(() => { child.kill('SIGTERM') })
   await listening(ready)
 }
 async function listening (port: number) {
   for (let n = 0; n < 200; n++) {
-    if (await ask(`http://127.0.0.1:${port}`, '/').then(() => true, error => error.code !== 'ECONNREFUSED')) return
+    if (await ask(`http://127.0.0.1:${port}`, '/').then(() => true, () => false)) return
     await new Promise(resolve => setTimeout(resolve, 50))
   }
   throw new Error('it does not listen')
@@ -97,7 +94,7 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
 }
 
 describe('nginx', { skip: !has('nginx') }, async () => {
-  const [run, port] = [await start(), await freePort()]
+  const [run, [port]] = [await start(), await freePorts(1) as [number]]
   await nginx(example('nginx.conf').replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
     .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
     .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
@@ -106,7 +103,7 @@ describe('nginx', { skip: !has('nginx') }, async () => {
 })
 
 describe('Caddy', { skip: !has('caddy') }, async () => {
-  const [run, port] = [await start(), await freePort()]
+  const [run, [port]] = [await start(), await freePorts(1) as [number]]
   const tls = `tls ${folder}/server.pem ${folder}/server.key`
   writeFileSync(`${folder}/Caddyfile`, `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` + example('Caddyfile')
     .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`).replace('tls {', `${tls} {`).replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
@@ -133,10 +130,9 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: !has('nginx') 
     after(() => { child.kill('SIGKILL') })
     return await new Promise<number>(resolve => child.stdout.on('data', text => { const found = /port=(\d+)/.exec(String(text)); if (found) resolve(Number(found[1])) }))
   }))
-  const [port, single] = [await freePort(), await freePort()]
-  const servers = replicas.map((port, n) => `server { listen 127.0.0.1:${single + n}; location / { proxy_pass http://127.0.0.1:${port}; } }`)
+  const [port] = await freePorts(1) as [number]
   await nginx(`upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
-    server { listen 127.0.0.1:${port}; location / { proxy_pass http://both; proxy_set_header Host $http_host; add_header X-Replica $upstream_addr always; } } ${servers.join('')}`, port)
+    server { listen 127.0.0.1:${port}; location / { proxy_pass http://both; proxy_set_header Host $http_host; add_header X-Replica $upstream_addr always; } }`, port)
   const base = `http://127.0.0.1:${port}`
   const get = async (path: string, headers: Record<string, string> = {}) => {
     const answer = await ask(base, path, { headers })

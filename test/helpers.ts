@@ -1,6 +1,6 @@
 /** Starts the proxy before the stand-in, and speaks HTTP to it as an outsider does. */
 import { request, type IncomingHttpHeaders } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
 import { createProxy } from '../src/server.ts'
 import type { Log } from '../src/log.ts'
@@ -32,6 +32,18 @@ export function ask (base: string, path: string, { method = 'GET', headers = {},
     out.on('error', reject)
     out.end(body)
   })
+}
+
+/** Ports on which nobody listens, all at once, and outside of those that outgoing connections are given. */
+export async function freePorts (count: number): Promise<number[]> {
+  const held = new Map<number, ReturnType<typeof createServer>>()
+  while (held.size < count) {
+    const [port, server] = [20_000 + Math.floor(Math.random() * 10_000), createServer()]
+    const free = await new Promise<boolean>(resolve => server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)))
+    if (free) held.set(port, server)
+  }
+  await Promise.all([...held.values()].map(server => new Promise(resolve => server.close(resolve))))
+  return [...held.keys()]
 }
 
 export type Options = {

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { DockerfileParser, type Copy } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
-import { ask, HTML, ROOT, until } from './helpers.ts'
+import { ask, freePorts, HTML, ROOT, until } from './helpers.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
 
@@ -80,9 +80,7 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
 
   const sample = sampleLibrary()
   const immich = await startImmich(sample.library)
-  const port = await new Promise<number>(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as { port: number }; server.close(() => resolve(port)) })
-  })
+  const [port] = await freePorts(1) as [number]
   const environment = { PATH: '/nowhere', IMMICH_URL: immich.url, IPP_PORT: String(port) }
   const root = process.getuid?.() === 0
   if (!root) console.log('LOUD: not root, so this runs as the present user, not as one who may do nothing')

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
+import { freePorts } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { startImmich } from './standin.ts'
 
@@ -26,9 +26,7 @@ const locked = addLink(library, 'soak, locked', { album, password: PASSWORD }).k
 const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
-const port = await new Promise<number>(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as AddressInfo; server.close(() => resolve(port)) })
-})
+const [port] = await freePorts(1) as [number]
 const child = spawn(process.execPath, ['--max-semi-space-size=4', new URL('../src/server.ts', import.meta.url).pathname], {
   env: { ...process.env, MALLOC_ARENA_MAX: '1', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
 })
