@@ -1,6 +1,7 @@
 /** The program as it is started: what it says, what it refuses, and how it ends. */
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { sampleLibrary } from './library.ts'
 import { ask, HTML, ROOT, start, until } from './helpers.ts'
@@ -24,6 +25,16 @@ test('a wrong configuration stops the start, with the key, the value and what is
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
   assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
+})
+
+test('npm start has its types stripped by a process of its own, or strips them itself', async () => {
+  const start = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts.start.split(' ').slice(1) as string[]
+  const bad = (...args: string[]) => spawnSync(process.execPath, args, { cwd: ROOT, env: { IMMICH_URL: 'x' }, encoding: 'utf8' })
+  // where Node may not do it, the preload has
+  assert.match(bad('--no-strip-types', ...start).stderr, /^The configuration is not valid:\n {2}IMMICH_URL: got "x"/)
+  assert.match(bad('--no-strip-types', 'src/server.ts').stderr, /Unknown file extension/)
+  // where no process may be started, Node does
+  assert.match(bad('--permission', '--allow-fs-read=*', ...start).stderr, /The configuration is not valid/)
 })
 
 test('the log: start, versions, unreachable once, refused unlocks, no key and no control character', async () => {

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { freePorts } from './helpers.ts'
+import { freePorts, ROOT } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { startImmich } from './standin.ts'
 
@@ -27,8 +27,10 @@ const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
 const [port] = await freePorts(1) as [number]
-const child = spawn(process.execPath, ['--max-semi-space-size=4', new URL('../src/server.ts', import.meta.url).pathname], {
-  env: { ...process.env, MALLOC_ARENA_MAX: '1', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+// as `npm start` does
+const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
+const child = spawn(process.execPath, scripts.start.split(' ').slice(1), {
+  cwd: ROOT, env: { ...process.env, MALLOC_ARENA_MAX: '1', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
 })
 let output = ''
 child.stdout.on('data', text => { output += text; if (output.length > 1e6) output = output.slice(-1e5) })

@@ -42,9 +42,9 @@ const portOf = (child: ChildProcess) => new Promise<number>((resolve, reject) =>
   child.on('exit', code => reject(new Error(`ended with ${code}`)))
   child.stdout!.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(Number(found[1])) })
 })
-async function node (name: string, file: string): Promise<Target> {
+async function node (name: string, args: string[]): Promise<Target> {
   const env = { ...process.env, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}' }
-  const child = spawn(process.execPath, [ROOT + file], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   return { name, port: await portOf(child), pids: [child.pid!], stop: () => child.kill('SIGKILL') }
 }
@@ -100,8 +100,10 @@ const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floo
 
 process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
-const proxy = await node('proxy', 'src/server.ts')
-const bare = await node('bare fetch', 'test/bench/bare.ts')
+/** What to run, and how: the proxy as `npm start` does. */
+const [PROXY, BARE] = [JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')).scripts.start.split(' ').slice(1) as string[], ['test/bench/bare.ts']]
+const proxy = await node('proxy', PROXY)
+const bare = await node('bare fetch', BARE)
 const targets = [proxy, bare]
 if (spawnSync('nginx', ['-v']).status === 0) targets.push(await nginx('nginx', false), await nginx('nginx caching', true))
 else console.log('nginx is not installed: measured without it')
@@ -154,7 +156,7 @@ if (only.test('page')) {
 
 if (only.test('visitors')) {
   const count = async (visitors: number) => {
-    const fresh = await node('fresh', 'src/server.ts')
+    const fresh = await node('fresh', PROXY)
     const before = immich.asked.length
     await Promise.all(Array.from({ length: visitors }, async () => {
       await get(fresh.port, `/share/${wedding}`, html)
@@ -170,7 +172,7 @@ if (only.test('visitors')) {
 
 if (only.test('memory')) {
   for (const n of [0, 1]) {
-    for (const start of [() => node('proxy', 'src/server.ts'), () => node('bare fetch', 'test/bench/bare.ts')]) {
+    for (const start of [() => node('proxy', PROXY), () => node('bare fetch', BARE)]) {
       const target = await start()
       await sleep(2000)
       const before = rss(target)
