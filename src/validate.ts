@@ -36,7 +36,8 @@ const positive = (value: unknown): number =>
 const match = <T extends string>(pattern: RegExp, value: unknown): T | undefined =>
   typeof value === 'string' && pattern.test(value) ? value as T : undefined
 export function decode (value: string | undefined): string | undefined {
-  try { return value && decodeURIComponent(value) } catch { return undefined }
+  // trying costs, and most have nothing to decode
+  try { return value?.includes('%') ? decodeURIComponent(value) : value } catch { return undefined }
 }
 
 export function parseJson (value: string): unknown {
