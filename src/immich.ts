@@ -46,6 +46,11 @@ export type Media = {
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
 type Image = Media & { body: Buffer }
+/** The body where it is still to be read; undefined where it is here whole, or there is none. */
+export const streamOf = ({ body }: Media): Body | undefined => body && 'read' in body ? body : undefined
+/** Parts that come one by one, as a body. */
+export const bodyOf = (parts: AsyncIterator<Uint8Array>, cancel: () => void): Body =>
+  ({ cancel, read: async () => (await parts.next()).value })
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /** Whose request it is: the gate serves the lanes in turn, and `signal` ends what nobody waits for. */
 export type Caller = { lane: string, signal?: AbortSignal }
@@ -106,9 +111,10 @@ function createGate (size: number, queue: number) {
     else {
       await new Promise<void>((start, reject) => {
         const before = [...waiting].filter(turn => turn.lane === lane).length
-        const turn = { lane, round: round + before + 1, start }
+        const leave = () => { waiting.delete(turn); reject(signal!.reason) }
+        const begin = () => { signal?.removeEventListener('abort', leave); start() }
+        const turn = { lane, round: round + before + 1, start: begin }
         waiting.add(turn)
-        const leave = () => { if (waiting.delete(turn)) reject(signal!.reason) }
         signal?.addEventListener('abort', leave, { once: true })
       })
     }
@@ -177,7 +183,10 @@ async function readWhole ({ read, cancel }: Body, limit: number): Promise<Buffer
     size += chunk.length
     if (size > limit) { cancel(); throw new Refusal('unreachable', 'a body longer than it may be') }
   }
-  return Buffer.concat(chunks)
+  // of its own: a piece of a pool of Node's would keep all of the pool in memory, beyond any bound of ours
+  const whole = Buffer.allocUnsafeSlow(size)
+  chunks.reduce((at, chunk) => { whole.set(chunk, at); return at + chunk.length }, 0)
+  return whole
 }
 
 export type Immich = ReturnType<typeof createImmich>
@@ -349,8 +358,9 @@ export function createImmich (settings: Settings, log: Log) {
     // nobody's signal: others may be waiting for it too
     const media = await stream(kind, link, id, { ifNoneMatch: old?.etag as EntityTag }, { lane })
     if (media.status === 304 && old) return old
-    const { body, length = Infinity } = media
-    if (!body || !('read' in body)) throw new Refusal('unreachable', `${kind} without a body`)
+    const { length = Infinity } = media
+    const body = streamOf(media)
+    if (!body) throw new Refusal('unreachable', `${kind} without a body`)
     // let go here, for in the background there is nobody to take it
     if (length > SMALL) { body.cancel(); throw new TooLarge() }
     const bytes = await readWhole(body, length)

@@ -11,7 +11,7 @@ import {
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, isRefusal, Refusal, type Caller, type Link, type List, type Media, type MediaKind
+  createImmich, isRefusal, Refusal, streamOf, type Caller, type Link, type List, type Media, type MediaKind
 } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
 import { createRenderer, linkPath, mayZip } from './render.ts'
@@ -123,7 +123,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
 
   async function sendMedia ({ response, head }: Exchange, link: Link, media: Media, name?: string) {
     const { body, status, type, length, contentRange, etag, modified } = media
-    const stream = body && 'read' in body ? body : undefined
+    const stream = streamOf(media)
     if (response.destroyed) return stream?.cancel()
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
@@ -360,7 +360,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     }
     const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
     try {
-      if (connections > limits.connections) throw new Refusal('busy')
+      if (connections > limits.connections) { response.shouldKeepAlive = false; throw new Refusal('busy') }
       const route = parseRoute(request.url ?? '')
       const methods = METHODS[route?.name ?? ''] ?? ['GET', 'HEAD']
       if (!route || !methods.includes(request.method!)) return await invalid(exchange)
@@ -377,7 +377,6 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }, (request, response) => {
     running++
     response.on('error', () => {}).on('close', () => running--)
-    if (connections > limits.connections) response.shouldKeepAlive = false
     handle(request, response).catch(error => {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
       response.destroy()

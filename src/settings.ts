@@ -77,6 +77,7 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
       [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
   }
   const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
+  // a part is told of with its whole, not by itself
   const part = { ...report, values: {}, changed: {} }
   for (const [name, entry] of inner ? Object.entries(value as object) : []) {
     conform(inner!, entry, `${at}.${name}`, part)

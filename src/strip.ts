@@ -5,7 +5,9 @@
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
-import { Refusal, type Body, type Caller, type Immich, type Link, type Media } from './immich.ts'
+import {
+  bodyOf, Refusal, streamOf, type Body, type Caller, type Immich, type Link, type Media
+} from './immich.ts'
 import type { Item } from './validate.ts'
 
 const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
@@ -103,10 +105,9 @@ export async function strippedOriginal (
     return { ...await immich.media('playback', link, item, {}, caller, head), name: original!.name }
   }
   const media = await immich.media('original', link, item, {}, caller, head)
-  const body = media.body && 'read' in media.body ? media.body : undefined
+  const body = streamOf(media)
   if (media.type === 'image/jpeg') {
-    const parts = body && blank(body)
-    return parts ? { ...media, body: { ...body, read: async () => (await parts.next()).value } } : media
+    return body ? { ...media, body: bodyOf(blank(body), body.cancel) } : media
   }
   body?.cancel()
   return { ...await immich.media('preview', link, item, {}, caller, head), name: media.name }

@@ -69,7 +69,8 @@ export function createGuessLimit (burst: number, interval: number, now = wholeNo
     /** ms until a guess is free; 0 or less where one is. */
     wait: (id: string): number => (until.get(id) ?? 0) - (burst - 1) * interval - now(),
     count (id: string, guesses: 1 | -1): void {
-      const [at, next] = [now(), Math.max(until.get(id) ?? 0, now()) + guesses * interval]
+      const at = now()
+      const next = Math.max(until.get(id) ?? 0, at) + guesses * interval
       if (next > at) until.set(id, next)
       else until.delete(id)
       if (until.size > 10_000) for (const [old, end] of until) if (end <= at) until.delete(old)

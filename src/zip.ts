@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { downloadName } from './filename.ts'
 import {
-  Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
+  bodyOf, Refusal, streamOf, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
 } from './immich.ts'
 import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
@@ -122,7 +122,7 @@ export function makeZip (
           ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
           : await immich.media(kind, link, item, {}, own)
         if (media.length !== undefined && (size ?? media.length) === media.length) return media
-        release(media)
+        streamOf(media)?.cancel()
         if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
         if (immich.misjudged.size > 10_000) immich.misjudged.clear()
         immich.misjudged.add(item.id)
@@ -162,12 +162,11 @@ export function makeZip (
     output.destroy(error)
     abort.abort()
     current?.destroy()
-    for (const media of opened) media.then(release, () => {})
+    for (const media of opened) media.then(media => streamOf(media)?.cancel(), () => {})
   }
   zip.on('error', stop)
   run().catch(stop)
-  const chunks: AsyncIterator<Buffer> = output[Symbol.asyncIterator]()
-  return { cancel: stop, read: async () => (await chunks.next()).value }
+  return bodyOf(output[Symbol.asyncIterator](), stop)
 }
 
 /** In place of a video that may not leave: a few words, so that nobody takes the zip for complete. */
@@ -176,9 +175,6 @@ function missing (error: unknown, { id }: Item): Media {
   const body = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
   return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, body, length: body.length }
 }
-
-/** Lets go of what was opened and is not read. */
-const release = ({ body }: Media) => { if (body && 'read' in body) body.cancel() }
 
 function toReadable (body: Media['body']): Readable {
   if (!body || !('read' in body)) return Readable.from(body ? [body] : [], { objectMode: false })

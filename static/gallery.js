@@ -262,9 +262,10 @@ function onImage (/** @type {Event} */ { type, target }) {
  * what stands for the picture only where that is `seen`.
  */
 function fill (/** @type {number} */ n, tile = tiles.get(n), seen = isSeen(rowOf(n))) {
-  const known = item(n)
-  const img = /** @type {HTMLImageElement} */ (tile?.firstChild)
-  if (!tile || !known || img.classList.contains('in')) return
+  const img = /** @type {HTMLImageElement | undefined} */ (tile?.firstChild)
+  // each frame comes by here with all that are seen, and most have their picture
+  const known = img?.classList.contains('in') ? undefined : item(n)
+  if (!tile || !img || !known) return
   if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
   const [path, text, title] = isVideo(n) ? [PILLS.video, known.duration, '']
     : [known.motion && PILLS.motion, '', t.motion]
@@ -341,8 +342,7 @@ export function draw () {
     unfilled = false
     for (const n of tiles.keys()) fill(n)
   }
-  if (fast) settling = window.setTimeout(queueFrame, 110)
-  else if (unfilled || spare < 0) queueFrame()
+  if (!fast && (unfilled || spare < 0)) queueFrame()
 }
 
 /** @type {number[]} */
@@ -376,7 +376,7 @@ function frame (/** @type {number} */ now) {
   lastAt = now
   // nobody can see a tile that is gone within a frame or two
   if (speed < 10) draw()
-  else settling = window.setTimeout(queueFrame, 110)
+  if (fast) settling = window.setTimeout(queueFrame, 110)
   bar.classList.toggle('scrolled', lastY > 60)
   moveScrubber(lastY)
 }

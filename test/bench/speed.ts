@@ -6,9 +6,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
+import { freePorts } from '../helpers.ts'
 import { startImmich } from '../standin.ts'
 
 const ROOT = new URL('../../', import.meta.url).pathname
@@ -48,11 +48,8 @@ async function node (name: string, args: string[]): Promise<Target> {
   children.push(child)
   return { name, port: await portOf(child), pids: [child.pid!], stop: () => child.kill('SIGKILL') }
 }
-const freePort = () => new Promise<number>(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address() as { port: number }; server.close(() => resolve(port)) })
-})
 async function nginx (name: string, caching: boolean): Promise<Target> {
-  const [folder, port] = [mkdtempSync(`${tmpdir()}/speed-`), await freePort()]
+  const [folder, [port]] = [mkdtempSync(`${tmpdir()}/speed-`), await freePorts(1) as [number]]
   const cache = caching ? 'proxy_cache images; proxy_cache_valid 200 10m; proxy_ignore_headers Cache-Control Set-Cookie Vary Expires;' : ''
   writeFileSync(`${folder}/nginx.conf`, `daemon off; pid ${folder}/pid; error_log stderr crit; worker_processes 1; user root;
     events { worker_connections 1024; }
