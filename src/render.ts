@@ -11,7 +11,6 @@ import type { Details, Item, LinkRef, Visitor } from './validate.ts'
 // ------------------------------------------------------------------------------------------------- templates
 
 type Values = { [name: string]: unknown }
-type Part = (scopes: Values[]) => string
 
 const escape = (value: unknown): string =>
   String(value ?? '').replace(/[&<>"'`]/g, char => `&#${char.charCodeAt(0)};`)
@@ -22,35 +21,21 @@ function look (scopes: Values[], name: string): unknown {
   return rest.reduce<unknown>((value, field) => (value as Values | undefined)?.[field], scope?.[first])
 }
 
-/** Compiles a template; `read` gives the text of those it includes. Throws where a section is not closed. */
-export function compile (source: string, read: (name: string) => string): Part {
-  const whole = source.replace(/\{\{>([\w.]+)\}\}\n?/g, (_, name) => read(name))
-  // eslint-disable-next-line regexp/no-super-linear-move -- our own templates, at start
-  const tokens = whole.split(/(\{\{[^}]*\}\})/)
-  const block = (end?: string): Part => {
-    const parts: Part[] = []
-    while (tokens.length) {
-      const token = tokens.shift()!
-      const [, kind = '', name = ''] = /^\{\{([#^/]?)\s*([\w.]+)\s*\}\}$/.exec(token) ?? []
-      if (!name) parts.push(() => token)
-      else if (kind === '/') {
-        if (name !== end) throw new Error(`template: {{/${name}}} closes {{#${end}}}`)
-        return scopes => parts.map(part => part(scopes)).join('')
-      } else if (kind === '') parts.push(scopes => escape(look(scopes, name)))
-      else {
-        const inner = block(name)
-        parts.push(scopes => {
-          const value = look(scopes, name)
-          const values = Array.isArray(value) ? value : value || value === 0 ? [value] : []
-          if (kind === '^') return values.length ? '' : inner(scopes)
-          return values.map(value => inner([...scopes, value instanceof Object ? value : { value }])).join('')
-        })
-      }
-    }
-    if (end) throw new Error(`template: {{#${end}}} is not closed`)
-    return scopes => parts.map(part => part(scopes)).join('')
-  }
-  return block()
+/**
+ * Fills in a template; of `scopes` the last that has a name counts. A section may not hold another of its
+ * own name. Throws at braces that are none of the above.
+ */
+export function fill (template: string, scopes: Values[]): string {
+  // eslint-disable-next-line regexp/no-super-linear-move -- our own templates
+  const tags = /\{\{(?:([#^])([\w.]+)\}\}(.*?)\{\{\/\2|([\w.]+)|[^}]*)\}\}/gs
+  return template.replace(tags, (tag, kind?: string, section = '', inner = '', name?: string) => {
+    if (name) return escape(look(scopes, name))
+    if (!kind) throw new Error(`template: ${tag}`)
+    const value = look(scopes, section)
+    const values = Array.isArray(value) ? value : value ? [value] : []
+    if (kind === '^') return values.length ? '' : fill(inner, scopes)
+    return values.map(value => fill(inner, [...scopes, value instanceof Object ? value : { value }])).join('')
+  })
 }
 
 // ------------------------------------------------------------------------------------- words, dates, lengths
@@ -58,15 +43,9 @@ export function compile (source: string, read: (name: string) => string): Part {
 type Words = Record<string, string>
 
 /** The first of the visitor's languages that there are words for, with its region, which dates depend on. */
-function pick (languages: string[], all: Record<string, Words>): string {
-  for (const language of languages) {
-    try {
-      const [locale] = Intl.getCanonicalLocales(language)
-      if (locale && Object.hasOwn(all, locale.split('-')[0]!)) return locale
-    } catch {}
-  }
-  return 'en'
-}
+const pick = (languages: string[], all: Record<string, Words>): string => Intl.getCanonicalLocales(
+  languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+    .find(language => Object.hasOwn(all, language.split('-')[0]!)))[0] ?? 'en'
 
 /** The form of `name` for `n` in a language, with the number in it. */
 function counted (words: Words, lang: string, name: string, n: number): string {
@@ -79,9 +58,8 @@ const date = (lang: string, options: Intl.DateTimeFormatOptions) =>
   new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
 const length = (ms: number): string => {
   const seconds = Math.round(ms / 1000)
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const pad = (n: number) => String(n).padStart(2, '0')
-  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`
+  const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60]
+  return parts.map(part => String(Math.floor(part)).padStart(2, '0')).join(':').replace(/^(00:)?0?/, '')
 }
 
 // ---------------------------------------------------------------------------------------- the list as a page
@@ -109,9 +87,10 @@ export const mayZip = ({ allowDownloadAll }: Settings, { allowDownload }: Link):
 
 /** The pages. `assets` is the path below which the static files of this version are. */
 export function createRenderer (settings: Settings, root: URL, assets: string) {
-  const read = (name: string) => readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
-  const parts = Object.fromEntries(['head', 'home', 'gallery', 'photo', 'password', 'notice']
-    .map(name => [name, compile(read(name), read)]))
+  const read = (name: string): string => readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
+    .replace(/\{\{>(\w+)\}\}\n?/g, (_, name) => read(name))
+  const [galleryPage, photoPage, pageHead] = [read('gallery'), read('photo'), read('head')]
+  const plainPages = { home: read('home'), password: read('password'), notice: read('notice') }
   const words = readFileSync(new URL('static/strings.json', root), 'utf8')
   const strings: Record<string, Words> = JSON.parse(words)
   const months = settings.groupByDate === 'month'
@@ -201,11 +180,11 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   return {
     /** How `gallery` begins, whatever is in the album. */
     beginning: (visitor: Visitor): string =>
-      parts.head!([{ ...wording(visitor), script: true }]).split('<title>')[0]!,
+      fill(pageHead, [{ ...wording(visitor), script: true }]).split('<title>')[0]!,
     /** A page without a link. `values` are its texts by name. */
     plain (kind: 'home' | 'password' | 'notice', visitor: Visitor, values: (words: Words) => Values): string {
       const words = wording(visitor)
-      return parts[kind]!([{ ...words, ...values(words.t) }])
+      return fill(plainPages[kind], [{ ...words, ...values(words.t) }])
     },
     /** The gallery, or page `page` of it for those without script; undefined beyond the last page. */
     gallery (at: Place, list: List, page: number): string | undefined {
@@ -223,7 +202,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       }))
       const sections = runs(link, items).map(([group, count]) =>
         ({ dated: dated(link), ...dated(link) && heading(group, lang), tiles: tiles.splice(0, count) }))
-      return parts.gallery!([{
+      return fill(galleryPage, [{
         ...values, sections, empty: list.items.length === 0,
         previous: page > 1 && linkPath(ref, page > 2 ? `?page=${page - 1}` : ''),
         next: to < list.items.length && linkPath(ref, `?page=${page + 1}`)
@@ -240,7 +219,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       const beside = (other?: Item) => other && linkPath(ref, `/${other.id}`)
       const [photo, film] = [`/share/photo/${link.key}/${id}`, `/share/video/${link.key}`]
       const [place = '', total = ''] = [n + 1, list.items.length].map(number => number.toLocaleString(lang))
-      return parts.photo!([{
+      return fill(photoPage, [{
         ...values, caption, at: n, position: t.position!.replace('{n}', place).replace('{total}', total),
         previous: beside(list.items[n - 1]), next: beside(list.items[n + 1]),
         image: !video && `${photo}/${item.duration > 0 ? 'fullsize' : 'preview'}`, poster: `${photo}/preview`,

@@ -25,7 +25,6 @@ import {
 import { makeZip, planZip } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
-const NEWEST_TESTED_MAJOR = 3
 /** ms to wait for the list of an album before its page begins without it. */
 const EARLY = 50
 /** What every browser shows at full resolution. */
@@ -87,14 +86,10 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     else answer(exchange, { status: 302, kind: 'page', headers: { location: custom } })
   }
 
-  function refuse (exchange: Exchange, error: unknown): void | Promise<void> {
-    const { response } = exchange
-    if (response.headersSent || response.destroyed) { response.destroy(); return }
-    if (!(error instanceof Refusal)) {
-      log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
-      return answer(exchange, { status: 500, kind: 'page' })
-    }
-    const { reason, message } = error
+  function refuse (exchange: Exchange, { reason, message }: Refusal, route?: Route): void | Promise<void> {
+    if (exchange.response.headersSent) { exchange.response.destroy(); return }
+    const page = route?.name === 'page' || route?.name === 'item'
+    if (page && reason === 'locked') return password(exchange, route.link, 200)
     const level = message.startsWith('stripMetadata') ? 'warn' : 'debug'
     if (message !== reason) log[level]('refused', { reason: message })
     if (reason === 'unreachable') return notice(exchange, 503, 'unavailable', { 'retry-after': 10 })
@@ -179,18 +174,9 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       problem: words[problem]?.replace('{n}', `${Math.ceil(seconds / 60)}`)
     })), { 'retry-after': seconds || undefined })
 
-  /** A page of the link, or the password page where it is locked. */
-  async function withLink (exchange: Exchange, ref: LinkRef, then: (link: Link) => Promise<void>) {
-    try {
-      return await then(await open(ref, exchange.visitor))
-    } catch (error) {
-      if (!isRefusal(error, 'locked')) throw error
-      return password(exchange, ref, 200)
-    }
-  }
-
-  async function gallery (exchange: Exchange, ref: LinkRef, link: Link, number: number): Promise<void> {
+  async function gallery (exchange: Exchange, ref: LinkRef, number: number): Promise<void> {
     const { visitor, response, head } = exchange
+    const link = await open(ref, visitor)
     const listing = immich.list(link)
     const plainly = number > 1 || head || visitor.ifNoneMatch || !link.album || link.album.count < 2
     // while Immich's months are read, the browser can fetch styles and script
@@ -238,15 +224,14 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       const found = asked === version ? files.get(file) : undefined
       return found ? text(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
     },
-    page: (exchange, { link: ref, page }) =>
-      withLink(exchange, ref, link => gallery(exchange, ref, link, page)),
-    item: (exchange, { link: ref, id }) => withLink(exchange, ref, async () => {
+    page: (exchange, { link, page }) => gallery(exchange, link, page),
+    async item (exchange, { link: ref, id }) {
       const { visitor, caller } = exchange
       const { link, list, item } = await find(ref, id, visitor)
       const told = link.showMetadata && settings.showMetadata.description
       const details = told ? await immich.details(link, item, caller) : undefined
       await page(exchange, 200, renderer.photo({ visitor, ref, link }, list, item, details), {}, link)
-    }),
+    },
     async image (exchange, { link: ref, id, size = 'preview' }) {
       const { link, item } = await find(ref, id, exchange.visitor)
       await image(exchange, link, item, size)
@@ -359,14 +344,16 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       }
     }
     const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
+    const route = parseRoute(request.url ?? '')
     try {
       if (connections > limits.connections) { response.shouldKeepAlive = false; throw new Refusal('busy') }
-      const route = parseRoute(request.url ?? '')
       const methods = METHODS[route?.name ?? ''] ?? ['GET', 'HEAD']
       if (!route || !methods.includes(request.method!)) return await invalid(exchange)
       await (routes[route.name] as (exchange: Exchange, route: Route) => unknown)(exchange, route)
     } catch (error) {
-      if (!response.destroyed) await refuse(exchange, error)
+      if (response.destroyed) return
+      if (!(error instanceof Refusal)) throw error
+      await refuse(exchange, error, route)
     }
   }
 
@@ -379,7 +366,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     response.on('error', () => {}).on('close', () => running--)
     handle(request, response).catch(error => {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
-      response.destroy()
+      if (response.headersSent) response.destroy()
+      else send(response, { status: 500, kind: 'page' }, settings)
     })
   })
   server.on('connection', socket => {
@@ -431,9 +419,8 @@ async function start (): Promise<void> {
     if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
     log.info('Immich found', { version: version.join('.') })
     const [major, minor] = version
-    const old = major < 2 || (major === 2 && minor < 5)
-    const untested = old ? 'older' : major > NEWEST_TESTED_MAJOR ? 'newer' : ''
-    if (untested) log.warn(`this Immich is ${untested} than any that was tested`, { tested: '2.5 to 3' })
+    const tested = major === 3 || (major === 2 && minor >= 5)
+    if (!tested) log.warn('this Immich is older or newer than those that were tested', { tested: '2.5 to 3' })
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => { log.info('stopping', { signal }); close().then(() => process.exit(0)) })
