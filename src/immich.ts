@@ -39,15 +39,13 @@ export type List = { items: Item[], byId: Map<AssetId, Item>, months: Map<Month,
 export type Body = { read: () => Promise<Uint8Array | undefined>, cancel: () => void }
 /**
  * What Immich answered for an image or a video: named fields, nothing passed on whole. `name` is the file's
- * own.
+ * own; what it holds is in `body`, still to be read, or in `bytes`.
  */
 export type Media = {
-  status: 200 | 206 | 304 | 416, type: string, name: string, body?: Body | Buffer
+  status: 200 | 206 | 304 | 416, type: string, name: string, body?: Body, bytes?: Buffer
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
-type Image = Media & { body: Buffer }
-/** The body where it is still to be read; undefined where it is here whole, or there is none. */
-export const streamOf = ({ body }: Media): Body | undefined => body && 'read' in body ? body : undefined
+type Image = Media & { bytes: Buffer }
 /** Parts that come one by one, as a body. */
 export const bodyOf = (parts: AsyncIterator<Uint8Array>, cancel: () => void): Body =>
   ({ cancel, read: async () => (await parts.next()).value })
@@ -198,7 +196,7 @@ export function createImmich (settings: Settings, log: Log) {
   const long = createGate(limits.upstreamStreams, 0)
   const links = createMemory<Link>(MINUTE, limits.links, () => 1)
   const lists = createMemory<List>(MINUTE, limits.listItems, ({ items }) => items.length)
-  const images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, ({ body }) => body.length)
+  const images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, ({ bytes }) => bytes.length)
   let down = false
 
   /** Says once that Immich cannot be reached, and what to try; and once that it can again. */
@@ -263,8 +261,18 @@ export function createImmich (settings: Settings, log: Log) {
     } finally { release() }
   }
 
-  const refuse = (status: number, path: string): Refusal => [400, 401, 403, 404].includes(status)
-    ? new Refusal('missing') : new Refusal('unreachable', `${path} answered ${status}, or something else`)
+  /** What `parse` makes of an answer; `old` where Immich says that it has not changed. Throws a Refusal. */
+  async function askFor<T> (
+    call: Call, parse: (value: unknown, headers: Headers) => T | undefined, caller?: Caller,
+    old?: T & { etag?: string }
+  ): Promise<T> {
+    const { status, value, headers } = await askJson(call, { 'if-none-match': old?.etag }, caller)
+    if (status === 304 && old) return old
+    const parsed = status === 200 || status === 201 ? parse(value, headers) : undefined
+    if (parsed !== undefined) return parsed
+    if ([400, 401, 403, 404].includes(status)) throw new Refusal('missing')
+    throw new Refusal('unreachable', `${call.path} answered ${status}, or something else`)
+  }
 
   /**
    * What Immich said no to: 401 is for a missing link and for a missing password, told apart by its words.
@@ -290,22 +298,18 @@ export function createImmich (settings: Settings, log: Log) {
   async function loadList (link: Link, old?: List): Promise<List> {
     const { album, items = [] } = link
     if (!album) return makeList(items)
-    const { status, value } = await askJson(CALLS.months(link, album.id, album.order))
-    const months = status === 200 ? parseMonths(value) : undefined
-    if (!months) throw refuse(status, 'timeline/buckets')
-    const read = async (month: Month): Promise<Answered> => {
-      const known = old?.months.get(month)
-      const call = CALLS.month(link, album.id, album.order, month)
-      const { status, value, headers } = await askJson(call, { 'if-none-match': known?.etag })
-      if (status === 304 && known) return known
-      const items = status === 200 ? parseMonth(value) : undefined
-      if (!items) throw refuse(status, 'timeline/bucket')
-      return { etag: headers.get('etag') ?? undefined, items }
+    const months = await askFor(CALLS.months(link, album.id, album.order), parseMonths)
+    const read = (value: unknown, headers: Headers): Answered | undefined => {
+      const items = parseMonth(value)
+      return items && { etag: headers.get('etag') ?? undefined, items }
     }
     const answered: List['months'] = new Map()
     const left = months.values()
     await Promise.all(Array.from({ length: MONTHS_AT_ONCE }, async () => {
-      for (const month of left) answered.set(month, await read(month))
+      for (const month of left) {
+        const call = CALLS.month(link, album.id, album.order, month)
+        answered.set(month, await askFor(call, read, undefined, old?.months.get(month)))
+      }
     }))
     return makeList(months.flatMap(month => answered.get(month)!.items), answered)
   }
@@ -358,14 +362,13 @@ export function createImmich (settings: Settings, log: Log) {
     // nobody's signal: others may be waiting for it too
     const media = await stream(kind, link, id, { ifNoneMatch: old?.etag as EntityTag }, { lane })
     if (media.status === 304 && old) return old
-    const { length = Infinity } = media
-    const body = streamOf(media)
+    const { length = Infinity, body, ...told } = media
     if (!body) throw new Refusal('unreachable', `${kind} without a body`)
     // let go here, for in the background there is nobody to take it
     if (length > SMALL) { body.cancel(); throw new TooLarge() }
     const bytes = await readWhole(body, length)
     if (bytes.length < length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
-    return { ...media, body: bytes }
+    return { ...told, length, bytes }
   }
 
   return {
@@ -397,22 +400,14 @@ export function createImmich (settings: Settings, log: Log) {
     },
     /** What the link lists, as it was within the last minute, in the order of its album. */
     list: (link: Link): Promise<List> => lists(link.key, old => loadList(link, old)),
-    async details (link: Link, { id }: Item, caller: Caller): Promise<Details> {
-      const { status, value } = await askJson(CALLS.details(link, id), {}, caller)
-      const details = status === 200 ? parseDetails(value) : undefined
-      if (!details) throw refuse(status, 'assets')
-      return details
-    },
+    details: (link: Link, { id }: Item, caller: Caller): Promise<Details> =>
+      askFor(CALLS.details(link, id), parseDetails, caller),
     /**
      * The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still
      * part.
      */
-    async sizes (link: Link, assetIds?: AssetId[]): Promise<Map<AssetId, number>> {
-      const of = assetIds ? { assetIds } : { albumId: link.album!.id }
-      const { status, value } = await askJson(CALLS.sizes(link, of))
-      if (status !== 201) throw refuse(status, 'download/info')
-      return parseSizes(value)
-    },
+    sizes: (link: Link, assetIds?: AssetId[]): Promise<Map<AssetId, number>> =>
+      askFor(CALLS.sizes(link, assetIds ? { assetIds } : { albumId: link.album!.id }), parseSizes),
     /**
      * An image or a video of the link, streamed; thumbnails and previews from memory where they are there.
      */

@@ -11,7 +11,7 @@ import {
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, isRefusal, Refusal, streamOf, type Caller, type Link, type List, type Media, type MediaKind
+  createImmich, isRefusal, Refusal, type Caller, type Link, type List, type Media, type MediaKind
 } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
 import { createRenderer, linkPath, mayZip } from './render.ts'
@@ -117,9 +117,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   // --------------------------------------------------------------------------------------- images and videos
 
   async function sendMedia ({ response, head }: Exchange, link: Link, media: Media, name?: string) {
-    const { body, status, type, length, contentRange, etag, modified } = media
-    const stream = streamOf(media)
-    if (response.destroyed) return stream?.cancel()
+    const { body, bytes, status, type, length, contentRange, etag, modified } = media
+    if (response.destroyed) return body?.cancel()
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
     const headers = {
@@ -129,9 +128,9 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       'content-disposition': attached && !bodiless ? disposition(attached) : undefined
     }
     begin(response, { status, kind: 'media', link, headers }, settings)
-    if (stream && !bodiless && !head) return pump(response, stream)
-    stream?.cancel()
-    response.end(bodiless || head ? undefined : body)
+    if (body && !bodiless && !head) return pump(response, body)
+    body?.cancel()
+    response.end(bodiless || head ? undefined : bytes)
   }
 
   /**

@@ -112,13 +112,11 @@ function rename (ipp: Unknown, properties: Record<string, Schema>, { notices }: 
 function proxies (entries: string[], problems: string[]): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
-    const [net = '', bits] = String(entry).split('/')
-    const family = isIP(net)
-    const width = family === 6 ? 128 : 32
-    const length = Number(bits ?? width)
-    const right = family !== 0 && Number.isInteger(length) && length <= width
-    if (right) trusted.addSubnet(net, length, family === 6 ? 'ipv6' : 'ipv4')
-    else problems.push(`ipp.trustedProxies: got ${show(entry)}, takes a range such as 10.0.0.0/8`)
+    const [, net = '', bits] = /^([\da-f.:]+)(?:\/(\d+))?$/i.exec(entry) ?? []
+    const [family, width] = isIP(net) === 6 ? ['ipv6', 128] as const : ['ipv4', 32] as const
+    try {
+      trusted.addSubnet(net, Number(bits ?? width), family)
+    } catch { problems.push(`ipp.trustedProxies: got ${show(entry)}, takes a range such as 10.0.0.0/8`) }
   }
   return trusted
 }
@@ -167,10 +165,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     logLevel: variable<LogLevel>('LOG_LEVEL', 'info', LOG_LEVELS.join(', '),
       value => LOG_LEVELS.find(level => level === value.toLowerCase())),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
-    notices,
-    values,
-    changed,
-    source
+    notices, values, changed, source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings

@@ -5,9 +5,7 @@
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
-import {
-  bodyOf, Refusal, streamOf, type Body, type Caller, type Immich, type Link, type Media
-} from './immich.ts'
+import { bodyOf, Refusal, type Body, type Caller, type Immich, type Link, type Media } from './immich.ts'
 import type { Item } from './validate.ts'
 
 const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
@@ -105,7 +103,7 @@ export async function strippedOriginal (
     return { ...await immich.media('playback', link, item, {}, caller, head), name: original!.name }
   }
   const media = await immich.media('original', link, item, {}, caller, head)
-  const body = streamOf(media)
+  const { body } = media
   if (media.type === 'image/jpeg') {
     return body ? { ...media, body: bodyOf(blank(body), body.cancel) } : media
   }

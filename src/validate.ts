@@ -103,13 +103,13 @@ const ROUTES = Object.entries({
   '/share/meta/:key/:id': 'meta', '/share/items/:key/:stretch': 'items',
   '/share/:key/download': 'zip', '/s/:slug/download': 'zip',
   '/share/:key': 'page', '/s/:slug': 'page', '/share/:key/:id': 'item', '/s/:slug/:id': 'item'
-}).map(([path, name]) => ({ name, parts: path.slice(1).split('/') }))
+}).map(([path, name]) => ({ name, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`) }))
 const RESERVED = ['static', 'photo', 'video', 'meta', 'items']
 const SEGMENTS: Record<string, (segment: string) => unknown> = {
-  ':version': text, ':file': text, ':slug': parseSlug, ':id': parseAssetId,
-  ':key': segment => RESERVED.includes(segment) ? undefined : parseKey(segment),
-  ':size': segment => SIZES.find(size => size === segment),
-  ':stretch': segment => /^\d{1,6}$/.test(segment) ? Number(segment) : undefined
+  version: text, file: text, slug: parseSlug, id: parseAssetId,
+  key: segment => RESERVED.includes(segment) ? undefined : parseKey(segment),
+  size: segment => SIZES.find(size => size === segment),
+  stretch: segment => /^\d{1,6}$/.test(segment) ? Number(segment) : undefined
 }
 
 /**
@@ -118,20 +118,15 @@ const SEGMENTS: Record<string, (segment: string) => unknown> = {
  */
 export function parseRoute (target: string): Route | undefined {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
-  if (!path.startsWith('/') || path.length > 2048) return undefined
-  const segments = path.replace(/\/$/, '').slice(1).split('/')
+  if (path.length > 2048) return undefined
   const page = Math.max(1, Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1))
-  for (const { name, parts } of ROUTES) {
-    if (parts.length !== segments.length || parts[0] !== segments[0]) continue
-    const found: Unknown = { name, page }
-    const fits = parts.every((part, n) => {
-      const parse = SEGMENTS[part]
-      if (!parse) return part === segments[n]
-      found[part.slice(1)] = parse(decode(segments[n]) ?? '')
-      return found[part.slice(1)] !== undefined
-    })
-    const { key, slug } = found
-    if (fits) return Object.assign(found, { link: key ? { key } : { slug } }) as Route
+  for (const { name, pattern } of ROUTES) {
+    const found = pattern.exec(path)
+    const parts = Object.entries(found?.groups ?? {})
+      .map(([name, segment]) => [name, SEGMENTS[name]!(decode(segment) ?? '')] as const)
+    if (!found || parts.some(([, value]) => value === undefined)) continue
+    const { key, slug, ...rest } = Object.fromEntries(parts)
+    return { name, page, link: key ? { key } : { slug }, ...rest } as Route
   }
   return undefined
 }
@@ -173,11 +168,11 @@ export function parseBase (value: unknown): string | undefined {
  */
 export function parseVisitor (headers: IncomingHttpHeaders, peer: string, trust: Trust): Visitor {
   const first = (name: string) => text(headers[name]).split(',')[0]!.trim()
-  const behindProxy = isTrusted(trust, peer)
-  let address = peer
+  let address = plain(peer)
+  const behindProxy = isTrusted(trust, address)
   const hops = behindProxy ? text(headers['x-forwarded-for']).slice(-1000).split(',').reverse() : []
   for (const given of hops) {
-    const hop = given.trim().replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
+    const hop = plain(given.trim().replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1'))
     if (!isIP(hop)) break
     address = hop
     if (!isTrusted(trust, hop)) break
@@ -203,21 +198,19 @@ export function parseVisitor (headers: IncomingHttpHeaders, peer: string, trust:
   }
 }
 
-/** The first four groups of an IPv6 address; an IPv4 address inside one counts as itself. */
+/** An address without its zone; an IPv4 address inside an IPv6 one counts as itself. */
+const plain = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%')[0]!
+
+/** The first four groups of an IPv6 address. */
 function network (address: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)
-  if (mapped) return mapped[1]!
-  const [left = [], right] = address.split('%')[0]!.split('::').map(half => half ? half.split(':') : [])
+  const [left = [], right] = address.split('::').map(half => half ? half.split(':') : [])
   const zeros = right ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0') : []
   const groups = [...left, ...zeros, ...right ?? []].slice(0, 4)
   return groups.map(group => parseInt(group, 16).toString(16)).join(':') + '::/64'
 }
 
-function isTrusted ({ trustedProxies }: Trust, address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%')[0]!
-  const family = isIP(plain)
-  return family !== 0 && trustedProxies.check(plain, family === 6 ? 'ipv6' : 'ipv4')
-}
+const isTrusted = ({ trustedProxies }: Trust, address: string): boolean =>
+  isIP(address) !== 0 && trustedProxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
 /** The fields of a small form, or of JSON, as texts. */
 export function parseForm (body: string, contentType: string): Map<string, string> {
@@ -295,14 +288,10 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   const [slug, cover] = [parseSlug(link.slug), parseAssetId(album?.albumThumbnailAssetId)]
   const order = album?.order === 'asc' ? 'asc' : 'desc'
   return {
-    key,
-    ...slug && { slug },
-    protected: typeof link.password === 'string' && link.password !== '',
-    title: text(album?.albumName),
-    description: text(link.description) || text(album?.description),
+    key, ...slug && { slug }, protected: Boolean(link.password),
+    title: text(album?.albumName), description: text(link.description) || text(album?.description),
     ...typeof link.expiresAt === 'string' && { expiresAt: time(link.expiresAt) },
-    allowDownload: link.allowDownload === true,
-    showMetadata: link.showMetadata === true,
+    allowDownload: link.allowDownload === true, showMetadata: link.showMetadata === true,
     ...id ? { album: { id, order, count: positive(album?.assetCount), ...cover && { cover } } }
       : { items: list(link.assets).flatMap(parseAsset) }
   }
@@ -345,12 +334,14 @@ export function parseDetails (value: unknown): Details | undefined {
 }
 
 /** The answer of `download/info` with `archiveSize: 1`: one archive an asset, with its size in bytes. */
-export const parseSizes = (value: unknown): Map<AssetId, number> =>
-  new Map(list(object(value)?.archives).flatMap(entry => {
+export function parseSizes (value: unknown): Map<AssetId, number> | undefined {
+  const archives = object(value)?.archives
+  return Array.isArray(archives) ? new Map(archives.flatMap(entry => {
     const [id, ...more] = list(object(entry)?.assetIds).map(parseAssetId)
     const size = object(entry)?.size
     return id && more.length === 0 && Number.isSafeInteger(size) ? [[id, positive(size)]] : []
-  }))
+  })) : undefined
+}
 
 /**
  * The type of an image or video that a browser only ever shows; anything else is application/octet-stream.

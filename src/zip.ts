@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { downloadName } from './filename.ts'
 import {
-  bodyOf, Refusal, streamOf, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
+  bodyOf, Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
 } from './immich.ts'
 import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
@@ -122,7 +122,7 @@ export function makeZip (
           ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
           : await immich.media(kind, link, item, {}, own)
         if (media.length !== undefined && (size ?? media.length) === media.length) return media
-        streamOf(media)?.cancel()
+        media.body?.cancel()
         if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
         if (immich.misjudged.size > 10_000) immich.misjudged.clear()
         immich.misjudged.add(item.id)
@@ -141,14 +141,15 @@ export function makeZip (
         // that one failed is known when its turn comes
         opened.at(-1)!.catch(() => {})
       }
-      const { body, name: known, type, length: size } = await opened[0]!
+      const media = await opened[0]!
+      const { name: known, type, length: size } = media
       opened.shift()
       // "current time" would be another name each time: a number is not
       const own = downloadedFilename === 0 ? String(n + 1).padStart(5, '0') : link.showMetadata ? known : ''
       const naming = { ...settings, downloadedFilename: downloadedFilename === 2 ? 2 : 1 }
       const name = unique(downloadName(naming, entry.item.id, own, type, entry.kind === 'preview'))
       const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
-      const file = current = toReadable(body)
+      const file = current = toReadable(media)
       const ended = new Promise<void>((resolve, reject) => file.on('close', resolve).on('error', reject))
       // yazl keeps what it is given until the end: it is given the way to the stream, not the stream
       zip.addReadStreamLazy(name, options(entry, size!, ' '.repeat(room)), give => give(null, current!))
@@ -162,7 +163,7 @@ export function makeZip (
     output.destroy(error)
     abort.abort()
     current?.destroy()
-    for (const media of opened) media.then(media => streamOf(media)?.cancel(), () => {})
+    for (const media of opened) media.then(({ body }) => body?.cancel(), () => {})
   }
   zip.on('error', stop)
   run().catch(stop)
@@ -172,12 +173,12 @@ export function makeZip (
 /** In place of a video that may not leave: a few words, so that nobody takes the zip for complete. */
 function missing (error: unknown, { id }: Item): Media {
   if (!(error instanceof Refusal) || !error.message.startsWith('stripMetadata')) throw error
-  const body = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
-  return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, body, length: body.length }
+  const bytes = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
+  return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, bytes, length: bytes.length }
 }
 
-function toReadable (body: Media['body']): Readable {
-  if (!body || !('read' in body)) return Readable.from(body ? [body] : [], { objectMode: false })
+function toReadable ({ body, bytes }: Media): Readable {
+  if (!body) return Readable.from(bytes ? [bytes] : [], { objectMode: false })
   return new Readable({
     highWaterMark: 131_072,
     read () { body.read().then(chunk => { this.push(chunk ?? null) }, error => { this.destroy(error) }) },

@@ -66,6 +66,7 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
     [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
     [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'],
+    [{ ipp: { trustedProxies: ['10.0.0.0/'] } }, 'ipp.trustedProxies: got "10.0.0.0/", takes a range such as 10.0.0.0/8'],
     [{ ipp: [] }, 'ipp: got [], takes object'],
     [[], 'configuration: got [], takes object']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
