@@ -89,10 +89,10 @@ test('what answers is not Immich', async () => {
 test('versions that were not tested are said', async () => {
   const immich = await startImmich(sampleLibrary().library)
   after(() => immich.close())
-  for (const [body, word] of [['{"major":4,"minor":0,"patch":0}', 'newer'], ['{"major":2,"minor":4,"patch":9}', 'older']] as const) {
+  for (const body of ['{"major":4,"minor":0,"patch":0}', '{"major":2,"minor":4,"patch":9}']) {
     immich.fault = ({ path }) => path.endsWith('version') ? { body } : undefined
     const proxy = run({ IMMICH_URL: immich.url })
-    await until(() => proxy.out.includes(`this Immich is ${word} than any that was tested`), word)
+    await until(() => proxy.out.includes('this Immich is older or newer than those that were tested tested="2.5 to 3"'), body)
   }
 })
 
