@@ -45,7 +45,6 @@ export type Media = {
   status: 200 | 206 | 304 | 416, type: string, name: string, body?: Body, bytes?: Buffer
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
-type Image = Media & { bytes: Buffer }
 /** Parts that come one by one, as a body. */
 export const bodyOf = (parts: AsyncIterator<Uint8Array>, cancel: () => void): Body =>
   ({ cancel, read: async () => (await parts.next()).value })
@@ -86,11 +85,12 @@ const CALLS = {
 
 // ------------------------------------------------------------------------------------- what bounds and keeps
 
+type Gate = (caller: Caller) => Promise<() => void>
 /**
  * At most `size` at once and `queue` waiting. Those who wait are served in rounds, one of each lane a round,
  * so that one visitor's many requests do not delay another's few. Resolves to what frees the place.
  */
-function createGate (size: number, queue: number) {
+function createGate (size: number, queue: number): Gate {
   type Turn = { lane: string, round: number, start: () => void }
   const waiting = new Set<Turn>()
   let [open, round] = [0, 0]
@@ -102,19 +102,18 @@ function createGate (size: number, queue: number) {
     round = next.round
     next.start()
   }
-  return async ({ lane, signal }: Caller): Promise<() => void> => {
+  return async ({ lane, signal }) => {
     signal?.throwIfAborted()
     if (open < size) open++
     else if (waiting.size >= queue) throw new Refusal('busy')
     else {
-      await new Promise<void>((start, reject) => {
-        const before = [...waiting].filter(turn => turn.lane === lane).length
-        const leave = () => { waiting.delete(turn); reject(signal!.reason) }
-        const begin = () => { signal?.removeEventListener('abort', leave); start() }
-        const turn = { lane, round: round + before + 1, start: begin }
-        waiting.add(turn)
-        signal?.addEventListener('abort', leave, { once: true })
-      })
+      const { promise, resolve: start, reject } = Promise.withResolvers<void>()
+      const before = [...waiting].filter(turn => turn.lane === lane).length
+      const turn = { lane, round: round + before + 1, start }
+      const leave = () => { waiting.delete(turn); reject(signal!.reason) }
+      waiting.add(turn)
+      signal?.addEventListener('abort', leave)
+      await promise.finally(() => signal?.removeEventListener('abort', leave))
     }
     let held = true
     return () => { if (held) { held = false; free() } }
@@ -123,8 +122,8 @@ function createGate (size: number, queue: number) {
 
 /**
  * Values at most `fresh` ms old, by name. One load serves all who ask; from half that age on the old value
- * serves while a new one loads. What refuses is forgotten, and so are the longest unused beyond `limit`,
- * counted by `weigh` once they are there.
+ * serves while a new one loads. What refuses is forgotten, and so are those loaded longest ago where all are
+ * more than `limit`, counted by `weigh`.
  */
 function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => number) {
   type Entry = { since: number, weight: number, last?: T, value?: Promise<T>, next?: Promise<T> }
@@ -133,23 +132,17 @@ function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => num
   const forget = (name: string, entry: Entry) => {
     if (entries.get(name) === entry && entries.delete(name)) total -= entry.weight
   }
-  /** Makes it the last to go. */
-  const keep = (name: string, entry: Entry, weight = entry.weight) => {
-    forget(name, entry)
-    entries.set(name, entry)
-    entry.weight = weight
-    total += weight
-    for (const [oldest, other] of entries) {
-      if (total <= limit) break
-      forget(oldest, other)
-    }
-  }
   const load = (name: string, entry: Entry, loader: (old?: T) => Promise<T>): Promise<T> => {
     const since = performance.now()
     const value = loader(entry.last)
     value.then(last => {
       Object.assign(entry, { since, value, last, next: undefined })
-      if (entries.get(name) === entry) keep(name, entry, weigh(last))
+      if (entries.get(name) !== entry) return
+      // the last to go
+      forget(name, entry)
+      entries.set(name, entry)
+      total += entry.weight = weigh(last)
+      for (const [oldest, other] of entries) if (total > limit) forget(oldest, other)
     }, error => {
       entry.next = undefined
       const over = isRefusal(error, 'missing') || isRefusal(error, 'locked')
@@ -160,7 +153,7 @@ function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => num
   return (name: string, loader: (old?: T) => Promise<T>): Promise<T> => {
     const entry = entries.get(name) ?? { since: -Infinity, weight: 0 }
     const age = performance.now() - entry.since
-    keep(name, entry)
+    if (entry.since < 0) entries.set(name, entry)
     if (age >= fresh / 2) entry.next ??= load(name, entry, loader)
     return age < fresh ? entry.value! : entry.next!
   }
@@ -195,8 +188,9 @@ export function createImmich (settings: Settings, log: Log) {
   const short = createGate(limits.upstreamRequests, limits.upstreamQueue)
   const long = createGate(limits.upstreamStreams, 0)
   const links = createMemory<Link>(MINUTE, limits.links, () => 1)
-  const lists = createMemory<List>(MINUTE, limits.listItems, ({ items }) => items.length)
-  const images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, ({ bytes }) => bytes.length)
+  const lists = createMemory<List>(MINUTE, limits.listItems, ({ items }) => items.length || 1)
+  const images =
+    createMemory<Media>(5 * MINUTE, limits.imageCacheMiB * MIB, ({ bytes }) => bytes?.length ?? 500)
   let down = false
 
   /** Says once that Immich cannot be reached, and what to try; and once that it can again. */
@@ -213,12 +207,13 @@ export function createImmich (settings: Settings, log: Log) {
   }
 
   /**
-   * Puts one call to Immich. The body of the response is still to come; a redirect is an answer, never
-   * followed.
+   * Puts one call to Immich when the gate lets it, and waits for no part of the answer longer than Immich may
+   * be silent. The place at the gate is held until the body has ended or is cancelled. A redirect is an
+   * answer, never followed.
    */
-  async function ask (call: Call, given: Given, signal?: AbortSignal, head = false): Promise<Response> {
+  async function ask (call: Call, given: Given, gate: Gate, { lane, signal }: Caller, head = false) {
     const { method = 'GET', path, query, token, body } = call
-    const headers: Given = {
+    const sent: Given = {
       'accept-encoding': 'identity',
       // else fetch adds no-cache beside a validator, and Immich sends the whole (jpeg-thumb-inm-nocache)
       'cache-control': 'max-age=0',
@@ -226,39 +221,57 @@ export function createImmich (settings: Settings, log: Log) {
       'content-type': body ? 'application/json' : undefined,
       ...given
     }
-    for (const name in headers) if (headers[name] === undefined) delete headers[name]
+    for (const name in sent) if (sent[name] === undefined) delete sent[name]
+    const release = await gate({ lane, signal })
     const abort = new AbortController()
-    const leave = () => abort.abort(signal!.reason)
-    signal?.addEventListener('abort', leave)
-    const late = setTimeout(() => abort.abort(new DOMException('no answer in time', 'TimeoutError')), silence)
+    // between reads it is the visitor who takes his time
+    let waiting = true
+    const timer = setTimeout(() => {
+      if (waiting) cancel(new DOMException('no answer in time', 'TimeoutError'))
+    }, silence)
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+      release()
+    }
+    const cancel = (reason?: unknown) => { end(); abort.abort(reason) }
+    signal?.addEventListener('abort', cancel)
     try {
-      signal?.throwIfAborted()
       const response = await fetch(`${immichUrl}/api/${path}?${new URLSearchParams(query)}`, {
-        method: head ? 'HEAD' : method, headers: headers as Query, redirect: 'manual', signal: abort.signal,
+        method: head ? 'HEAD' : method, headers: sent as Query, redirect: 'manual', signal: abort.signal,
         body: body ? JSON.stringify(body) : undefined
       })
       report()
-      return response
+      const reader = response.body?.getReader()
+      const read = async () => {
+        waiting = true
+        timer.refresh()
+        try {
+          const { value } = await reader?.read() ?? {}
+          if (!value) end()
+          return value
+        } catch (error) {
+          end()
+          throw new Refusal('unreachable', (error as Error).message)
+        } finally { waiting = false }
+      }
+      if (!reader) end()
+      return { status: response.status, headers: response.headers, body: { read, cancel } }
     } catch (error) {
-      if (signal?.aborted) throw error
+      end()
+      signal?.throwIfAborted()
       report(error as Failure)
       throw new Refusal('unreachable')
-    } finally {
-      clearTimeout(late)
-      signal?.removeEventListener('abort', leave)
-    }
+    } finally { waiting = false }
   }
 
   /** A call that answers JSON: its status and its value, undefined where that is none. */
   async function askJson (call: Call, given: Given = {}, caller: Caller = { lane: '' }) {
-    const release = await short(caller)
-    try {
-      const { status, headers, body } = await ask(call, given)
-      const bytes = body && await readWhole(openBody(body, silence, release), MAX_JSON)
-      const odd = status >= 500 || (status >= 300 && status < 400 && status !== 304)
-      if (odd) throw new Refusal('unreachable', `${call.path} answered ${status}`)
-      return { status, headers, value: parseJson(String(bytes)) }
-    } finally { release() }
+    const { status, headers, body } = await ask(call, given, short, caller)
+    const value = parseJson(String(await readWhole(body, MAX_JSON)))
+    const odd = status >= 500 || (status >= 300 && status < 400 && status !== 304)
+    if (odd) throw new Refusal('unreachable', `${call.path} answered ${status}`)
+    return { status, headers, value }
   }
 
   /** What `parse` makes of an answer; `old` where Immich says that it has not changed. Throws a Refusal. */
@@ -323,49 +336,38 @@ export function createImmich (settings: Settings, log: Log) {
   ): Promise<Media> {
     const { range, ifRange, ifNoneMatch, ifModifiedSince } = conditions
     const file = kind === 'original' || kind === 'playback'
-    const release = await (file ? long : short)(caller)
-    let body: Body | undefined
-    try {
-      const response = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
-        range, 'if-range': range && ifRange,
-        'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince
-      }, caller.signal, head)
-      const { status } = response
-      const header = (name: string) => response.headers.get(name) ?? undefined
-      if (response.body) body = openBody(response.body, silence, release)
-      const contentRange = header('content-range')
-      const media = {
-        type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition')),
-        etag: header('etag'), modified: header('last-modified'), contentRange
-      }
-      const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
-      if (range && size >= 0 && (status === 404 || status === 416 || status === 500)) {
-        body?.cancel()
-        if (!resolveRange(range, size)) return { ...media, status: 416 }
-        // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
-        return await stream(kind, link, id, { ...conditions, range: 'bytes=0-' as ByteRange }, caller, head)
-      }
-      if (status >= 500) throw new Refusal('unreachable', `${kind} answered ${status}`)
-      if (status !== 200 && status !== 206 && status !== 304) throw new Refusal('missing')
-      if (status === 304 || head || !body) (body?.cancel ?? release)()
-      if (status === 304) return { ...media, status }
+    const { status, headers, body } = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
+      range, 'if-range': range && ifRange, 'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince
+    }, file ? long : short, caller, head)
+    const header = (name: string) => headers.get(name) ?? undefined
+    const contentRange = header('content-range')
+    const media = {
+      type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition')),
+      etag: header('etag'), modified: header('last-modified'), contentRange
+    }
+    if (status === 200 || status === 206) {
       const length = header('content-encoding') ? undefined : header('content-length')
       return { ...media, status, length: length ? Number(length) : undefined, body: head ? undefined : body }
-    } catch (error) {
-      (body?.cancel ?? release)()
-      throw error
     }
+    if (status === 304) return { ...media, status }
+    body.cancel()
+    const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
+    if (range && size >= 0 && [404, 416, 500].includes(status)) {
+      if (!resolveRange(range, size)) return { ...media, status: 416, length: 0 }
+      // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
+      return stream(kind, link, id, { ...conditions, range: 'bytes=0-' as ByteRange }, caller, head)
+    }
+    throw new Refusal(status >= 500 ? 'unreachable' : 'missing', `${kind} answered ${status}`)
   }
 
-  /** A small image, whole. Throws `TooLarge` for one that is not, which who wants it then streams. */
-  async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Image) {
+  /** A small image with its bytes; one that is not small without, which who wants it then streams. */
+  async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Media) {
     // nobody's signal: others may be waiting for it too
     const media = await stream(kind, link, id, { ifNoneMatch: old?.etag as EntityTag }, { lane })
     if (media.status === 304 && old) return old
     const { length = Infinity, body, ...told } = media
     if (!body) throw new Refusal('unreachable', `${kind} without a body`)
-    // let go here, for in the background there is nobody to take it
-    if (length > SMALL) { body.cancel(); throw new TooLarge() }
+    if (length > SMALL) { body.cancel(); return told }
     const bytes = await readWhole(body, length)
     if (bytes.length < length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
     return { ...told, length, bytes }
@@ -415,19 +417,14 @@ export function createImmich (settings: Settings, log: Log) {
       kind: MediaKind, link: Link, { id }: Item, conditions: Conditions, caller: Caller, head = false
     ): Promise<Media> {
       const small = (kind === 'thumbnail' || kind === 'preview') && !conditions.range && !head
-      if (!small) return stream(kind, link, id, conditions, caller, head)
-      try {
-        const image = await images(`${kind} ${id}`, old => loadImage(kind, link, id, caller.lane, old))
-        return unchanged(image, conditions) ? { ...image, status: 304 } : image
-      } catch (error) {
-        if (!(error instanceof TooLarge)) throw error
-        return stream(kind, link, id, conditions, caller)
-      }
+      const image = small && await images(`${kind} ${id}`, old => loadImage(kind, link, id, caller.lane, old))
+      if (!image || !image.bytes) return stream(kind, link, id, conditions, caller, head)
+      if (!unchanged(image, conditions)) return image
+      return { ...image, status: 304, bytes: undefined, length: undefined }
     }
   }
 }
 
-class TooLarge extends Error {}
 /** As fetch throws it: the cause has the code. */
 type Failure = Error & { code?: string, errors?: Error[], cause?: Failure }
 
@@ -462,33 +459,4 @@ export function unchanged (
   if (ifNoneMatch?.trim() === '*') return true
   if (ifNoneMatch) return ifNoneMatch.split(',').some(tag => etag && opaque(tag) === opaque(etag))
   return ifModifiedSince !== undefined && Date.parse(modified ?? '') <= Date.parse(ifModifiedSince)
-}
-
-/** A response's body, read chunk by chunk; its end, failure or cancelling runs `release`. */
-function openBody (stream: ReadableStream<Uint8Array>, silence: number, release: () => void): Body {
-  const reader = stream.getReader()
-  let [reading, silent] = [false, false]
-  // one timer for all of it, wound up anew by each read; between reads it is the visitor who takes his time
-  const timer = setTimeout(() => { if (reading) { silent = true; cancel() } }, silence)
-  const cancel = () => {
-    clearTimeout(timer)
-    release()
-    reader.cancel().catch(() => {})
-  }
-  return {
-    cancel,
-    async read () {
-      reading = true
-      timer.refresh()
-      try {
-        const { value } = await reader.read()
-        if (silent) throw new Error('Immich fell silent')
-        if (!value) { clearTimeout(timer); release() }
-        return value
-      } catch (error) {
-        cancel()
-        throw new Refusal('unreachable', (error as Error).message)
-      } finally { reading = false }
-    }
-  }
 }
