@@ -142,7 +142,10 @@ function createMemory<T> (fresh: number, limit: number, weigh: (value: T) => num
       forget(name, entry)
       entries.set(name, entry)
       total += entry.weight = weigh(last)
-      for (const [oldest, other] of entries) if (total > limit) forget(oldest, other)
+      for (const [oldest, other] of entries) {
+        if (total <= limit) break
+        forget(oldest, other)
+      }
     }, error => {
       entry.next = undefined
       const over = isRefusal(error, 'missing') || isRefusal(error, 'locked')
