@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
-import { unchanged, type Body, type Link } from './immich.ts'
+import { unchanged, type Link } from './immich.ts'
 import { ratioRules } from './render.ts'
 import type { Settings } from './settings.ts'
 import type { Visitor } from './validate.ts'
@@ -158,29 +160,26 @@ export function loadFiles (root: URL): { version: string, files: Map<string, Tex
 // --------------------------------------------------------------------------------------------------- streams
 
 /**
- * Sends a stream as fast as the visitor takes it; throws where it fails, and then the visitor's transfer must
- * too.
+ * Sends a stream as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer
+ * breaks off too; ends the stream where the visitor leaves.
  */
-export async function pump (response: ServerResponse, body: Body): Promise<void> {
-  let wake = () => {}
-  response.on('drain', () => wake())
-  response.on('close', () => { wake(); body.cancel() })
-  for (let chunk; !response.destroyed && (chunk = await body.read());) {
-    if (!response.write(chunk) && !response.destroyed) await new Promise<void>(resolve => { wake = resolve })
-  }
-  response.end()
+export async function pump (response: ServerResponse, body: Readable): Promise<void> {
+  if (response.destroyed) body.destroy()
+  else await pipeline(body, response)
 }
 
+type Parts = AsyncIterable<Buffer>
+/** A body that is passed through a generator; whichever ends early ends the other. */
+export const through = (body: Readable, by: (parts: Parts) => Parts): Readable =>
+  Readable.from(by(body)).on('close', () => body.destroy())
+
 /** The bytes of a body from `first` to `last`. */
-export const between = (body: Body, first: number, last: number): Body => ({
-  cancel: body.cancel,
-  async read () {
-    for (let chunk; last >= 0 && (chunk = await body.read());) {
-      const part = chunk.subarray(Math.max(0, Math.min(first, chunk.length)), last + 1)
-      first -= chunk.length
-      last -= chunk.length
-      if (part.length) return part
-    }
-    return undefined
+export async function * between (body: Parts, first: number, last: number): Parts {
+  for await (const chunk of body) {
+    const part = chunk.subarray(Math.max(0, Math.min(first, chunk.length)), last + 1)
+    first -= chunk.length
+    last -= chunk.length
+    if (part.length) yield part
+    if (last < 0) return
   }
-})
+}

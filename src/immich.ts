@@ -1,13 +1,16 @@
 /**
  * The one door to Immich. `CALLS` is all that is ever asked of it: nothing there writes, no call takes a
- * credential but the visitor's own link and password, and `ask` is the only place of this program that calls
- * fetch.
+ * credential but the visitor's own link and password, and `ask` is the only place of this program that opens a
+ * connection. It does so by node:http, which costs half of what fetch does (`docs/performance.md`).
  *
  * Above it stand the rules of who may see what (`open`, `list`) and what is remembered: links and lists for a
  * minute, small images up to a total. Nothing that failed is kept, and what several ask for at once is asked
  * once.
  */
 import { createHash } from 'node:crypto'
+import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
+import type { Readable } from 'node:stream'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 import {
@@ -33,21 +36,13 @@ type Answered = { etag?: string, items: Item[] }
 /** `byId` has the video parts of motion photos too. `months` is what to ask again only whether it changed. */
 export type List = { items: Item[], byId: Map<AssetId, Item>, months: Map<Month, Answered>, version: string }
 /**
- * A body on its way: `read` gives undefined at the end, and throws a Refusal where Immich fails or falls
- * silent.
- */
-export type Body = { read: () => Promise<Uint8Array | undefined>, cancel: () => void }
-/**
  * What Immich answered for an image or a video: named fields, nothing passed on whole. `name` is the file's
  * own; what it holds is in `body`, still to be read, or in `bytes`.
  */
 export type Media = {
-  status: 200 | 206 | 304 | 416, type: string, name: string, body?: Body, bytes?: Buffer
+  status: 200 | 206 | 304 | 416, type: string, name: string, body?: Readable, bytes?: Buffer
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
-/** Parts that come one by one, as a body. */
-export const bodyOf = (parts: AsyncIterator<Uint8Array>, cancel: () => void): Body =>
-  ({ cancel, read: async () => (await parts.next()).value })
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /** Whose request it is: the gate serves the lanes in turn, and `signal` ends what nobody waits for. */
 export type Caller = { lane: string, signal?: AbortSignal }
@@ -169,25 +164,34 @@ const MAX_JSON = 256 * MIB
 const MONTHS_AT_ONCE = 4
 
 /** The whole of a body of at most `limit` bytes. */
-async function readWhole ({ read, cancel }: Body, limit: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
+const readWhole = (body: Readable, limit: number) => new Promise<Buffer>((resolve, reject) => {
+  const chunks: Buffer[] = []
   let size = 0
-  for (let chunk; (chunk = await read());) {
+  body.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
-    size += chunk.length
-    if (size > limit) { cancel(); throw new Refusal('unreachable', 'a body longer than it may be') }
-  }
-  // of its own: a piece of a pool of Node's would keep all of the pool in memory, beyond any bound of ours
-  const whole = Buffer.allocUnsafeSlow(size)
-  chunks.reduce((at, chunk) => { whole.set(chunk, at); return at + chunk.length }, 0)
-  return whole
-}
+    if ((size += chunk.length) > limit) body.destroy()
+  })
+  body.on('end', () => {
+    // of its own: a piece of a pool of Node's would keep all of the pool in memory, beyond any bound of ours
+    const whole = Buffer.allocUnsafeSlow(size)
+    chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)
+    resolve(whole)
+  })
+  body.on('error', () => {})
+  body.on('close', () => {
+    if (!body.readableEnded) reject(new Refusal('unreachable', 'a body that broke off, or was too long'))
+  })
+})
 
 export type Immich = ReturnType<typeof createImmich>
 
 export function createImmich (settings: Settings, log: Log) {
   const { limits, immichUrl } = settings
   const silence = limits.upstreamTimeout * 1000
+  const { protocol, hostname, port, pathname } = new URL(`${immichUrl}/api/`)
+  // idle connections end before Immich ends them: by what it says of that, else after a minute
+  const agent = new (protocol === 'https:' ? SecureAgent : Agent)({ keepAlive: true, timeout: MINUTE })
+  const server = { agent, protocol, host: hostname.replace(/^\[|\]$/g, ''), port }
   const short = createGate(limits.upstreamRequests, limits.upstreamQueue)
   const long = createGate(limits.upstreamStreams, 0)
   const links = createMemory<Link>(MINUTE, limits.links, () => 1)
@@ -200,10 +204,9 @@ export function createImmich (settings: Settings, log: Log) {
   function report (error?: Failure): void {
     if (!error && down) log.info('Immich answers again', { url: immichUrl })
     if (error && !down) {
-      const { cause = error } = error
-      const code = cause.code ?? error.name
+      const { code = error.name } = error
       // each address of a name that has several fails for itself
-      const failed = cause.errors?.map(({ message }) => message).join(', ') || cause.message
+      const failed = error.errors?.map(({ message }) => message).join(', ') || error.message
       log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice: adviceFor(code) })
     }
     down = error !== undefined
@@ -211,67 +214,51 @@ export function createImmich (settings: Settings, log: Log) {
 
   /**
    * Puts one call to Immich when the gate lets it, and waits for no part of the answer longer than Immich may
-   * be silent. The place at the gate is held until the body has ended or is cancelled. A redirect is an
+   * be silent. The place at the gate is held until the body has ended or is destroyed. A redirect is an
    * answer, never followed.
    */
   async function ask (call: Call, given: Given, gate: Gate, { lane, signal }: Caller, head = false) {
     const { method = 'GET', path, query, token, body } = call
-    const sent: Given = {
-      'accept-encoding': 'identity',
-      // else fetch adds no-cache beside a validator, and Immich sends the whole (jpeg-thumb-inm-nocache)
-      'cache-control': 'max-age=0',
-      cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`,
-      'content-type': body ? 'application/json' : undefined,
-      ...given
+    const headers: Given = {
+      'accept-encoding': 'identity', 'content-type': body ? 'application/json' : undefined,
+      cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`, ...given
     }
-    for (const name in sent) if (sent[name] === undefined) delete sent[name]
+    for (const name in headers) if (headers[name] === undefined) delete headers[name]
     const release = await gate({ lane, signal })
-    const abort = new AbortController()
-    // between reads it is the visitor who takes his time
-    let waiting = true
-    const timer = setTimeout(() => {
-      if (waiting) cancel(new DOMException('no answer in time', 'TimeoutError'))
-    }, silence)
-    const end = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', cancel)
-      release()
-    }
-    const cancel = (reason?: unknown) => { end(); abort.abort(reason) }
-    signal?.addEventListener('abort', cancel)
     try {
-      const response = await fetch(`${immichUrl}/api/${path}?${new URLSearchParams(query)}`, {
-        method: head ? 'HEAD' : method, headers: sent as Query, redirect: 'manual', signal: abort.signal,
-        body: body ? JSON.stringify(body) : undefined
+      return await new Promise<IncomingMessage>((resolve, reject) => {
+        const asked = request({
+          ...server, method: head ? 'HEAD' : method, headers, ...signal && { signal },
+          path: `${pathname}${path}?${new URLSearchParams(query)}`
+        })
+        const late = () =>
+          asked.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }))
+        const timer = setTimeout(late, silence)
+        asked.on('error', reject)
+        // after an answer, or after an error; after a change of protocols, which nobody asked for, after neither
+        asked.on('close', () => { clearTimeout(timer); release(); reject(CLOSED) })
+        asked.on('response', answer => {
+          clearTimeout(timer)
+          // where something is there to be read, it is the visitor who takes his time
+          answer.setTimeout(silence, () => answer.readableLength ? answer.socket.setTimeout(silence) : late())
+          report()
+          resolve(answer)
+        })
+        asked.end(body && JSON.stringify(body))
       })
-      report()
-      const reader = response.body?.getReader()
-      const read = async () => {
-        waiting = true
-        timer.refresh()
-        try {
-          const { value } = await reader?.read() ?? {}
-          if (!value) end()
-          return value
-        } catch (error) {
-          end()
-          throw new Refusal('unreachable', (error as Error).message)
-        } finally { waiting = false }
-      }
-      if (!reader) end()
-      return { status: response.status, headers: response.headers, body: { read, cancel } }
     } catch (error) {
-      end()
+      release()
       signal?.throwIfAborted()
       report(error as Failure)
       throw new Refusal('unreachable')
-    } finally { waiting = false }
+    }
   }
 
   /** A call that answers JSON: its status and its value, undefined where that is none. */
   async function askJson (call: Call, given: Given = {}, caller: Caller = { lane: '' }) {
-    const { status, headers, body } = await ask(call, given, short, caller)
-    const value = parseJson(String(await readWhole(body, MAX_JSON)))
+    const answer = await ask(call, given, short, caller)
+    const { statusCode: status = 0, headers } = answer
+    const value = parseJson(String(await readWhole(answer, MAX_JSON)))
     const odd = status >= 500 || (status >= 300 && status < 400 && status !== 304)
     if (odd) throw new Refusal('unreachable', `${call.path} answered ${status}`)
     return { status, headers, value }
@@ -279,7 +266,7 @@ export function createImmich (settings: Settings, log: Log) {
 
   /** What `parse` makes of an answer; `old` where Immich says that it has not changed. Throws a Refusal. */
   async function askFor<T> (
-    call: Call, parse: (value: unknown, headers: Headers) => T | undefined, caller?: Caller,
+    call: Call, parse: (value: unknown, headers: IncomingHttpHeaders) => T | undefined, caller?: Caller,
     old?: T & { etag?: string }
   ): Promise<T> {
     const { status, value, headers } = await askJson(call, { 'if-none-match': old?.etag }, caller)
@@ -315,9 +302,9 @@ export function createImmich (settings: Settings, log: Log) {
     const { album, items = [] } = link
     if (!album) return makeList(items)
     const months = await askFor(CALLS.months(link, album.id, album.order), parseMonths)
-    const read = (value: unknown, headers: Headers): Answered | undefined => {
+    const read = (value: unknown, { etag }: IncomingHttpHeaders): Answered | undefined => {
       const items = parseMonth(value)
-      return items && { etag: headers.get('etag') ?? undefined, items }
+      return items && { etag, items }
     }
     const answered: List['months'] = new Map()
     const left = months.values()
@@ -339,21 +326,25 @@ export function createImmich (settings: Settings, log: Log) {
   ): Promise<Media> {
     const { range, ifRange, ifNoneMatch, ifModifiedSince } = conditions
     const file = kind === 'original' || kind === 'playback'
-    const { status, headers, body } = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
+    const body = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
       range, 'if-range': range && ifRange, 'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince
     }, file ? long : short, caller, head)
-    const header = (name: string) => headers.get(name) ?? undefined
-    const contentRange = header('content-range')
+    const { statusCode: status = 0, headers } = body
+    const contentRange = headers['content-range']
     const media = {
-      type: mediaType(header('content-type')), name: parseDisposition(header('content-disposition')),
-      etag: header('etag'), modified: header('last-modified'), contentRange
+      type: mediaType(headers['content-type']), name: parseDisposition(headers['content-disposition']),
+      etag: headers.etag, modified: headers['last-modified'], contentRange
     }
     if (status === 200 || status === 206) {
-      const length = header('content-encoding') ? undefined : header('content-length')
-      return { ...media, status, length: length ? Number(length) : undefined, body: head ? undefined : body }
+      const length = headers['content-encoding'] ? undefined : headers['content-length']
+      const told: Media = { ...media, status, ...length && { length: Number(length) } }
+      if (!head) return { ...told, body }
+      body.resume()
+      return told
     }
-    if (status === 304) return { ...media, status }
-    body.cancel()
+    // what has no body ends at once, and its connection is used again
+    if (status === 304) { body.resume(); return { ...media, status } }
+    body.destroy()
     const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
     if (range && size >= 0 && [404, 416, 500].includes(status)) {
       if (!resolveRange(range, size)) return { ...media, status: 416, length: 0 }
@@ -370,7 +361,7 @@ export function createImmich (settings: Settings, log: Log) {
     if (media.status === 304 && old) return old
     const { length = Infinity, body, ...told } = media
     if (!body) throw new Refusal('unreachable', `${kind} without a body`)
-    if (length > SMALL) { body.cancel(); return told }
+    if (length > SMALL) { body.destroy(); return told }
     const bytes = await readWhole(body, length)
     if (bytes.length < length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
     return { ...told, length, bytes }
@@ -397,8 +388,8 @@ export function createImmich (settings: Settings, log: Log) {
       const { status, value, headers } = answer
       if (status === 401 && parseMessage(value) === 'Invalid password') throw new Refusal('wrong password')
       if (status !== 200 && status !== 201) throw refuseLink(status, value)
-      const cookie = headers.getSetCookie().map(line => /^immich_shared_link_token=([^;]*)/.exec(line)?.[1])
-        .find(Boolean)
+      const cookie = headers['set-cookie']
+        ?.map(line => /^immich_shared_link_token=([^;]*)/.exec(line)?.[1]).find(Boolean)
       const [link, token] = [parseLink(value), parseToken(decode(cookie))]
       if (!link || !token) throw new Refusal('missing')
       return { link, token }
@@ -428,8 +419,9 @@ export function createImmich (settings: Settings, log: Log) {
   }
 }
 
-/** As fetch throws it: the cause has the code. */
-type Failure = Error & { code?: string, errors?: Error[], cause?: Failure }
+/** As node:http gives it. */
+type Failure = Error & { code?: string, errors?: Error[] }
+const CLOSED: Failure = Object.assign(new Error('closed without an answer'), { code: 'NotImmich' })
 
 /** What to try where a connection failed with this code. */
 export const adviceFor = (code: string): string => ADVICE.find(([pattern]) => pattern.test(code))![1]
@@ -439,7 +431,7 @@ const ADVICE: [RegExp, string][] = [
   [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
   [/WRONG_VERSION/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
-  [/NotImmich/, 'what answers there is not Immich: check IMMICH_URL'],
+  [/NotImmich|HPE_/, 'what answers there is not Immich: check IMMICH_URL'],
   [/./, 'check IMMICH_URL']
 ]
 

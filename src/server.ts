@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  asText, begin, between, HTML, loadFiles, pump, send, sendEarly, sendText, type Answer, type Headers,
-  type Text
+  asText, begin, between, HTML, loadFiles, pump, send, sendEarly, sendText, through, type Answer,
+  type Headers, type Text
 } from './answer.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
@@ -118,7 +118,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
 
   async function sendMedia ({ response, head }: Exchange, link: Link, media: Media, name?: string) {
     const { body, bytes, status, type, length, contentRange, etag, modified } = media
-    if (response.destroyed) return body?.cancel()
+    if (response.destroyed) { body?.destroy(); return }
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
     const headers = {
@@ -129,7 +129,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     }
     begin(response, { status, kind: 'media', link, headers }, settings)
     if (body && !bodiless && !head) return pump(response, body)
-    body?.cancel()
+    body?.destroy()
     response.end(bodiless || head ? undefined : bytes)
   }
 
@@ -322,7 +322,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       const name = linkName(ref)
       log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
       const body = makeZip(immich, settings, link, plan, caller)
-      await pump(response, part ? between(body, part.first, part.last) : body).catch(error => {
+      const bytes = part ? through(body, parts => between(parts, part.first, part.last)) : body
+      await pump(response, bytes).catch(error => {
         log.warn('zip broken off', { link: name, reason: (error as Error).message })
         response.destroy()
       })

@@ -5,7 +5,8 @@
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
-import { bodyOf, Refusal, type Body, type Caller, type Immich, type Link, type Media } from './immich.ts'
+import { through } from './answer.ts'
+import { Refusal, type Caller, type Immich, type Link, type Media } from './immich.ts'
 import type { Item } from './validate.ts'
 
 const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
@@ -43,7 +44,9 @@ function cleaned (marker: number, payload: Buffer): Buffer {
 }
 
 /** The bytes of a JPEG, blanked; holds one segment at a time. Throws at what it cannot parse. */
-export async function * blank ({ read, cancel }: Body): AsyncGenerator<Buffer> {
+export async function * blank (body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const parts = body[Symbol.asyncIterator]()
+  const read = async (): Promise<Buffer | undefined> => (await parts.next()).value
   let held: Buffer = Buffer.alloc(0)
   const hold = async (bytes: number): Promise<void> => {
     for (let chunk; held.length < bytes; held = Buffer.concat([held, chunk])) {
@@ -58,33 +61,31 @@ export async function * blank ({ read, cancel }: Body): AsyncGenerator<Buffer> {
   }
   // a stuffed zero and the restart markers belong to the picture
   const within = (next = -1): boolean => next === 0 || (next & 0xf8) === 0xd0
-  try {
-    await hold(2)
-    if (held.readUInt16BE() !== 0xff00 + SOI) throw new Error('not a JPEG')
-    yield take(2)
-    for (let marker = SOI; marker !== EOI;) {
-      // up to the marker that ends a scan
-      for (let at = marker === SOS ? -1 : 0; at !== 0;) {
-        await hold(2)
-        at = held.indexOf(0xff)
-        while (at >= 0 && within(held[at + 1])) at = held.indexOf(0xff, at + 2)
-        if (at !== 0) yield take(at < 0 ? held.length : at)
-      }
+  await hold(2)
+  if (held.readUInt16BE() !== 0xff00 + SOI) throw new Error('not a JPEG')
+  yield take(2)
+  for (let marker = SOI; marker !== EOI;) {
+    // up to the marker that ends a scan
+    for (let at = marker === SOS ? -1 : 0; at !== 0;) {
       await hold(2)
-      marker = held[1]!
-      if (held[0] !== 0xff || marker < 0xc0 || (marker >= 0xd0 && marker <= SOI)) throw new Error('no marker')
-      // one fill byte before a marker, or the end
-      if (marker === 0xff || marker === EOI) { yield take(marker === EOI ? 2 : 1); continue }
-      await hold(4)
-      const length = held.readUInt16BE(2)
-      if (length < 2) throw new Error('a segment of no length')
-      await hold(2 + length)
-      yield take(4)
-      yield cleaned(marker, take(length - 2))
+      at = held.indexOf(0xff)
+      while (at >= 0 && within(held[at + 1])) at = held.indexOf(0xff, at + 2)
+      if (at !== 0) yield take(at < 0 ? held.length : at)
     }
-    yield Buffer.alloc(held.length)
-    for (let chunk; (chunk = await read());) yield Buffer.alloc(chunk.length)
-  } finally { cancel() }
+    await hold(2)
+    marker = held[1]!
+    if (held[0] !== 0xff || marker < 0xc0 || (marker >= 0xd0 && marker <= SOI)) throw new Error('no marker')
+    // one fill byte before a marker, or the end
+    if (marker === 0xff || marker === EOI) { yield take(marker === EOI ? 2 : 1); continue }
+    await hold(4)
+    const length = held.readUInt16BE(2)
+    if (length < 2) throw new Error('a segment of no length')
+    await hold(2 + length)
+    yield take(4)
+    yield cleaned(marker, take(length - 2))
+  }
+  yield Buffer.alloc(held.length)
+  for (let chunk; (chunk = await read());) yield Buffer.alloc(chunk.length)
 }
 
 /**
@@ -105,8 +106,8 @@ export async function strippedOriginal (
   const media = await immich.media('original', link, item, {}, caller, head)
   const { body } = media
   if (media.type === 'image/jpeg') {
-    return body ? { ...media, body: bodyOf(blank(body), body.cancel) } : media
+    return body ? { ...media, body: through(body, blank) } : media
   }
-  body?.cancel()
+  body?.destroy()
   return { ...await immich.media('preview', link, item, {}, caller, head), name: media.name }
 }

@@ -11,12 +11,11 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { downloadName } from './filename.ts'
-import {
-  bodyOf, Refusal, type Body, type Caller, type Immich, type Link, type Media, type MediaKind
-} from './immich.ts'
+import { Refusal, type Caller, type Immich, type Link, type Media, type MediaKind } from './immich.ts'
 import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
 import type { Item } from './validate.ts'
@@ -99,13 +98,10 @@ function createNames () {
   }
 }
 
-/**
- * The bytes of the zip. Whatever fails in it fails the whole: `read` throws, and the transfer must visibly
- * break.
- */
+/** The bytes of the zip. Whatever fails in it fails the whole, and the transfer must visibly break. */
 export function makeZip (
   immich: Immich, settings: Settings, link: Link, { entries, length }: Plan, caller: Caller
-): Body {
+): Readable {
   const { stripMetadata, limits, downloadedFilename } = settings
   const zip = new yazl.ZipFile()
   const unique = createNames()
@@ -122,7 +118,7 @@ export function makeZip (
           ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
           : await immich.media(kind, link, item, {}, own)
         if (media.length !== undefined && (size ?? media.length) === media.length) return media
-        media.body?.cancel()
+        media.body?.destroy()
         if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
         if (immich.misjudged.size > 10_000) immich.misjudged.clear()
         immich.misjudged.add(item.id)
@@ -149,8 +145,8 @@ export function makeZip (
       const naming = { ...settings, downloadedFilename: downloadedFilename === 2 ? 2 : 1 }
       const name = unique(downloadName(naming, entry.item.id, own, type, entry.kind === 'preview'))
       const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
-      const file = current = toReadable(media)
-      const ended = new Promise<void>((resolve, reject) => file.on('close', resolve).on('error', reject))
+      const file = current = media.body ?? Readable.from([media.bytes!], { objectMode: false })
+      const ended = finished(file)
       // yazl keeps what it is given until the end: it is given the way to the stream, not the stream
       zip.addReadStreamLazy(name, options(entry, size!, ' '.repeat(room)), give => give(null, current!))
       await ended
@@ -163,11 +159,12 @@ export function makeZip (
     output.destroy(error)
     abort.abort()
     current?.destroy()
-    for (const media of opened) media.then(({ body }) => body?.cancel(), () => {})
+    for (const media of opened) media.then(({ body }) => body?.destroy(), () => {})
   }
   zip.on('error', stop)
+  output.on('close', stop)
   run().catch(stop)
-  return bodyOf(output[Symbol.asyncIterator](), stop)
+  return output
 }
 
 /** In place of a video that may not leave: a few words, so that nobody takes the zip for complete. */
@@ -175,13 +172,4 @@ function missing (error: unknown, { id }: Item): Media {
   if (!(error instanceof Refusal) || !error.message.startsWith('stripMetadata')) throw error
   const bytes = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
   return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, bytes, length: bytes.length }
-}
-
-function toReadable ({ body, bytes }: Media): Readable {
-  if (!body) return Readable.from(bytes ? [bytes] : [], { objectMode: false })
-  return new Readable({
-    highWaterMark: 131_072,
-    read () { body.read().then(chunk => { this.push(chunk ?? null) }, error => { this.destroy(error) }) },
-    destroy (error, done) { body.cancel(); done(error) }
-  })
 }
