@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
-import { unchanged, type Link } from './immich.ts'
+import { release, unchanged, type Link } from './immich.ts'
 import { ratioRules } from './render.ts'
 import type { Settings } from './settings.ts'
 import type { Visitor } from './validate.ts'
@@ -164,8 +164,19 @@ export function loadFiles (root: URL): { version: string, files: Map<string, Tex
  * breaks off too; ends the stream where the visitor leaves.
  */
 export async function pump (response: ServerResponse, body: Readable): Promise<void> {
+  response.on('drain', () => body.resume())
+  response.on('close', () => body.destroy())
   if (response.destroyed) body.destroy()
-  else await pipeline(body, response)
+  body.on('data', (chunk: Buffer<ArrayBuffer>) => {
+    if (!response.write(chunk, () => release(chunk))) body.pause()
+  })
+  try {
+    await finished(body)
+  } catch (error) {
+    response.destroy()
+    throw error
+  }
+  response.end()
 }
 
 type Parts = AsyncIterable<Buffer>

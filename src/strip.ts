@@ -49,7 +49,7 @@ export async function * blank (body: AsyncIterable<Buffer>): AsyncIterable<Buffe
   const read = async (): Promise<Buffer | undefined> => (await parts.next()).value
   let held: Buffer = Buffer.alloc(0)
   const hold = async (bytes: number): Promise<void> => {
-    for (let chunk; held.length < bytes; held = Buffer.concat([held, chunk])) {
+    for (let chunk; held.length < bytes; held = held.length ? Buffer.concat([held, chunk]) : chunk) {
       chunk = await read()
       if (!chunk) throw new Error('a JPEG that ends in the middle')
     }

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Immich, Link } from '../src/immich.ts'
@@ -271,14 +272,14 @@ test('more than 65,535 entries and more than 4 GiB', async () => {
       sizes: async () => new Map(all.map((item, n) => [item.id, size(n)])),
       async media (_: unknown, __: unknown, { id }: Item) {
         let left = size(numbers.get(id)!)
-        const body = { cancel () {}, async read () { const part = block.subarray(0, Math.min(left, block.length)); left -= part.length; return part.length ? part : undefined } }
+        const body = new Readable({ read () { const part = block.subarray(0, Math.min(left, block.length)); left -= part.length; this.push(part.length ? part : null) } })
         return { status: 200, type: 'image/jpeg', name: `p${numbers.get(id)}.jpg`, length: size(numbers.get(id)!), body }
       }
     } as unknown as Immich
     const plan = await planZip(immich, settings, link, all, true, { lane: 'x' })
     const body = makeZip(immich, settings, link, plan, { lane: 'x' })
     let total = 0
-    await check((async function * () { for (let chunk; (chunk = await body.read());) { total += chunk.length; yield chunk } })())
+    await check((async function * () { for await (const chunk of body) { total += chunk.length; yield chunk } })())
     assert.equal(total, plan.length)
   }
   const file = join(folder, 'many.zip')
