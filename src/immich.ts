@@ -169,9 +169,10 @@ const MONTHS_AT_ONCE = 4
  * piled up and at the cost of a full collection each time: half the CPU time of a large download.
  */
 export function release (chunk: Buffer<ArrayBuffer>): void {
-  // a part of something larger is not ours alone
-  if (chunk.length === chunk.buffer.byteLength) chunk.buffer.transfer(0)
+  if (isWhole(chunk)) chunk.buffer.transfer(0)
 }
+/** Not a part of something larger, as of a pool of Node's. */
+const isWhole = ({ length, buffer }: Buffer<ArrayBuffer>): boolean => length === buffer.byteLength
 
 /**
  * Connections to Immich that are used again. One that is idle ends before Immich ends it: by what Immich says
@@ -199,7 +200,9 @@ const readWhole = (body: Readable, limit: number) => new Promise<Buffer>((resolv
     if ((size += chunk.length) > limit) body.destroy()
   })
   body.on('end', () => {
-    // of its own: a piece of a pool of Node's would keep all of the pool in memory, beyond any bound of ours
+    const [first] = chunks
+    if (first && chunks.length === 1 && isWhole(first)) return resolve(first)
+    // of its own: a piece of a pool would keep all of the pool in memory, beyond any bound of ours
     const whole = Buffer.allocUnsafeSlow(size)
     chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)
     chunks.forEach(release)
