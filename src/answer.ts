@@ -5,32 +5,36 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
-import { release, unchanged, type Link } from './immich.ts'
+import { release, unchanged, type Chunk, type Link, type Parts } from './immich.ts'
 import { ratioRules } from './render.ts'
 import type { Settings } from './settings.ts'
 import type { Visitor } from './validate.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
-const CSP: Record<Kind, string> = {
-  page: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
-    "connect-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-  data: "default-src 'none'; frame-ancestors 'none'; sandbox",
-  media: "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
-  static: "default-src 'none'"
+/** What every answer carries, by its kind. */
+const ALWAYS: Record<Kind, Headers> = {
+  page: {
+    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; " +
+      "img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
+      "frame-ancestors 'none'; form-action 'self'",
+    'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+    vary: 'accept, accept-encoding, accept-language, cookie'
+  },
+  data: {
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+    vary: 'accept-encoding, cookie'
+  },
+  media: {
+    'content-security-policy':
+      "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+  },
+  static: { 'content-security-policy': "default-src 'none'" }
 }
-const ALWAYS = {
-  'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow'
-}
-const PAGE = {
-  'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-  vary: 'accept, accept-encoding, accept-language, cookie'
-}
-const DATA = { vary: 'accept-encoding, cookie' }
 export type Headers = Record<string, string | number | string[] | undefined>
 /** `link` is the one whose content this is: without one, and for errors, nothing is kept anywhere. */
 export type Answer = { status: number, kind: Kind, link?: Link | undefined, headers?: Headers }
@@ -53,27 +57,19 @@ function cacheControl ({ status, kind, link }: Answer, { responseHeaders }: Sett
 }
 
 /** Writes status and headers: the only place of this program that does. */
-export function begin (response: ServerResponse, answer: Answer, settings: Settings): void {
+export function begin (response: ServerResponse, answer: Answer, settings: Settings): ServerResponse {
   const { status, kind, link } = answer
   const open = link !== undefined && !link.protected && status < 400
   const headers: Headers = { ...open && settings.responseHeaders }
   if (link?.expiresAt !== undefined) delete headers.expires
-  Object.assign(headers, answer.headers, ALWAYS, kind === 'page' && PAGE, kind === 'data' && DATA)
-  headers['cache-control'] = cacheControl(answer, settings)
-  headers['content-security-policy'] = CSP[kind]
-  headers['cross-origin-resource-policy'] = open && kind === 'media' ? 'cross-origin' : 'same-origin'
+  Object.assign(headers, answer.headers, ALWAYS[kind], {
+    'cache-control': cacheControl(answer, settings), 'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': open && kind === 'media' ? 'cross-origin' : 'same-origin',
+    'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow'
+  })
   const lines: OutgoingHttpHeader[] = []
   for (const name in headers) if (headers[name] || headers[name] === 0) lines.push(name, headers[name])
-  response.writeHead(status, lines)
-}
-
-/** A whole answer, in one write. */
-type Bytes = string | Buffer
-export function send (response: ServerResponse, answer: Answer, settings: Settings, body: Bytes = '') {
-  const length = answer.status === 304 ? undefined : Buffer.byteLength(body)
-  const headers = { 'content-length': length, ...answer.headers }
-  begin(response, { ...answer, headers }, settings)
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+  return response.writeHead(status, lines)
 }
 
 // ------------------------------------------------------------------------------------------- texts and files
@@ -89,26 +85,25 @@ const [brotli, deflate] = [promisify(brotliCompress), promisify(gzip)]
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
 const encodingFor = ({ encodings }: Visitor) => (['br', 'gzip'] as const).find(name => encodings.has(name))
 
+type To = { response: ServerResponse, visitor: Visitor }
+const NOTHING = asText('', '')
 /** Sends a text in the best encoding that the visitor takes, or says that it has not changed. */
-export async function sendText (
-  response: ServerResponse, visitor: Visitor, answer: Answer, text: Text, settings: Settings
-): Promise<void> {
-  const etag = answer.link?.protected || answer.status !== 200 ? undefined : text.etag
-  if (etag && unchanged({ etag }, visitor)) {
-    return send(response, { ...answer, status: 304, headers: { etag } }, settings)
-  }
-  const encoding = text.raw.length < 500 ? undefined : encodingFor(visitor)
+export async function send ({ response, visitor }: To, answer: Answer, settings: Settings, text = NOTHING) {
+  const kept = answer.status === 200 && (answer.kind === 'static' || answer.link?.protected === false)
+  const etag = kept ? text.etag : undefined
+  const same = etag !== undefined && unchanged({ etag }, visitor)
+  const encoding = same || text.raw.length < 500 ? undefined : encodingFor(visitor)
   const body = encoding === 'br' ? await (text.br ??= brotli(text.raw, QUALITY))
     : encoding === 'gzip' ? await (text.gzip ??= deflate(text.raw)) : text.raw
   if (response.destroyed) return
-  const headers = { ...answer.headers, 'content-type': text.type, 'content-encoding': encoding, etag }
-  send(response, { ...answer, headers }, settings, body)
+  const told = { 'content-type': text.type, 'content-encoding': encoding, 'content-length': body.length }
+  const headers = { ...answer.headers, ...!same && told, etag }
+  begin(response, { ...answer, status: same ? 304 : answer.status, headers }, settings)
+  response.end(same || response.req.method === 'HEAD' ? undefined : body)
 }
 
 /** Sends the beginning of a page; what comes back sends the rest and ends it. */
-export function sendEarly (
-  response: ServerResponse, visitor: Visitor, answer: Answer, first: string, settings: Settings
-): (rest: string) => void {
+export function sendEarly ({ response, visitor }: To, answer: Answer, settings: Settings, first: string) {
   const encoding = encodingFor(visitor)
   const headers = { 'content-type': HTML, 'content-encoding': encoding }
   begin(response, { ...answer, headers }, settings)
@@ -117,13 +112,11 @@ export function sendEarly (
   const out = packed ?? response
   out.write(first)
   packed?.flush()
-  return rest => { out.end(rest) }
+  return (rest: string): void => { out.end(rest) }
 }
 
-const TYPES: Record<string, string> = {
-  js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml', woff2: 'font/woff2'
-}
+const TYPES: Record<string, string> =
+  { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', woff2: 'font/woff2' }
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'video', 'autoplay', 'fullscreen']
 /**
@@ -164,25 +157,14 @@ export function loadFiles (root: URL): { version: string, files: Map<string, Tex
  * breaks off too; ends the stream where the visitor leaves.
  */
 export async function pump (response: ServerResponse, body: Readable): Promise<void> {
-  response.on('drain', () => body.resume())
-  response.on('close', () => body.destroy())
+  response.on('drain', () => body.resume()).on('close', () => body.destroy())
   if (response.destroyed) body.destroy()
-  body.on('data', (chunk: Buffer<ArrayBuffer>) => {
+  body.on('data', (chunk: Chunk) => {
     if (!response.write(chunk, () => release(chunk))) body.pause()
   })
-  try {
-    await finished(body)
-  } catch (error) {
-    response.destroy()
-    throw error
-  }
+  await finished(body).catch(error => { response.destroy(); throw error })
   response.end()
 }
-
-type Parts = AsyncIterable<Buffer>
-/** A body that is passed through a generator; whichever ends early ends the other. */
-export const through = (body: Readable, by: (parts: Parts) => Parts): Readable =>
-  Readable.from(by(body)).on('close', () => body.destroy())
 
 /** The bytes of a body from `first` to `last`. */
 export async function * between (body: Parts, first: number, last: number): Parts {

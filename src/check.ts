@@ -4,8 +4,8 @@
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { adviceFor, createImmich, Refusal, type Immich, type Link } from './immich.ts'
-import type { Log } from './log.ts'
+import { createImmich, type Immich, type Link, type Refusal } from './immich.ts'
+import { createLog, type Log } from './log.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { parseRoute } from './validate.ts'
 
@@ -19,11 +19,8 @@ async function reach ({ immichUrl }: Settings, immich: Immich, say: Say): Promis
     const addresses = await lookup(hostname, { family, all: true }).catch(() => [])
     say('ok', `${hostname} ${record}: ${addresses.map(({ address }) => address).join(', ') || 'none'}`)
   }
-  // what fails on the way there (name, connection, certificate) is said by the log, with its advice
-  const version = await immich.version().catch(({ message }: Refusal) => message)
-  if (typeof version === 'object' && await immich.ping()) return version.join('.')
-  if (version !== 'unreachable') say('WRONG', 'no Immich answers there', adviceFor('NotImmich'))
-  return undefined
+  // what fails on the way there (name, connection, certificate, something else) is said by the log
+  return immich.version().then(version => version.join('.'), () => undefined)
 }
 
 /** What limits an open link, by whom, and how to change it. */
@@ -86,10 +83,9 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     }
     for (const notice of settings.notices) say('note', notice)
     if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
-    const silent = () => {}
     const error: Log['error'] = (event, { failed, advice } = {}) =>
       say('WRONG', `${event}: ${failed}`.trim(), `${advice}`)
-    const immich = createImmich(settings, { error, warn: silent, info: silent, debug: silent })
+    const immich = createImmich(settings, { ...createLog('error'), error })
     const version = await reach(settings, immich, say)
     if (version) say('ok', `connected to ${settings.immichUrl}, which is Immich ${version}`)
     if (version && address) await inspect(address, settings, immich, say)

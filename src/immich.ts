@@ -1,7 +1,7 @@
 /**
  * The one door to Immich. `CALLS` is all that is ever asked of it: nothing there writes, no call takes a
- * credential but the visitor's own link and password, and `ask` is the only place of this program that opens a
- * connection. It does so by node:http, which costs half of what fetch does (`docs/performance.md`).
+ * credential but the visitor's own link and password, and `ask` is the only place of this program that
+ * opens a connection. It does so by node:http, which costs half of what fetch does (`docs/performance.md`).
  *
  * Above it stand the rules of who may see what (`open`, `list`) and what is remembered: links and lists for a
  * minute, small images up to a total. Nothing that failed is kept, and what several ask for at once is asked
@@ -10,26 +10,27 @@
 import { createHash } from 'node:crypto'
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
-import { connect, type Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
+import { blank } from './strip.ts'
 import {
   decode, mediaType, parseDetails, parseDisposition, parseJson, parseLink, parseMessage, parseMonth,
-  parseMonths, parseSizes, parseToken, parseVersion, resolveRange, type AlbumId, type AssetId, type ByteRange,
-  type Conditions, type Details, type EntityTag, type Item, type Key, type LinkInfo, type LinkRef, type Month,
-  type Password, type Token
+  parseMonths, parsePing, parseSizes, parseToken, parseVersion, resolveRange, type AlbumId, type AssetId,
+  type ByteRange, type Conditions, type Details, type EntityTag, type Item, type LinkInfo,
+  type LinkRef, type Month, type Password, type Token
 } from './validate.ts'
 
 /** Why something is not given. Nothing of it reaches a visitor but the status. */
-export type Reason = 'missing' | 'locked' | 'wrong password' | 'unreachable' | 'busy'
+export type Reason = 'missing' | 'locked' | 'unreachable' | 'busy'
 export class Refusal extends Error {
   reason: Reason
   constructor (reason: Reason, message: string = reason) { super(message); this.reason = reason }
 }
 
-export const isRefusal = (error: unknown, reason: Reason): boolean =>
-  error instanceof Refusal && error.reason === reason
+export const isRefusal = (error: unknown, why: Reason) => error instanceof Refusal && error.reason === why
 
 /** An opened link: what a visitor who holds `token`, or needs none, may use. */
 export type Link = LinkInfo & { token?: Token }
@@ -45,17 +46,20 @@ export type Media = {
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
-/** Whose request it is: the gate serves the lanes in turn, and `signal` ends what nobody waits for. */
-export type Caller = { lane: string, signal?: AbortSignal }
+/**
+ * Whose request it is, and how much of the answer is wanted: the gate serves the lanes in turn, `signal` ends
+ * what nobody waits for, `head` is for what has no body, `conditions` go on to Immich as they are.
+ */
+export type Caller = { lane: string, signal?: AbortSignal, head?: boolean, conditions?: Conditions }
 
 // -------------------------------------------------------------------------------------------------- the door
 
-type Query = Record<string, string>
-/** Headers; those that are undefined are not sent. */
+/** A query, or headers; those that are undefined are not sent. */
 type Given = Record<string, string | undefined>
-type Call = { method?: 'POST', path: string, query?: Query, token?: Token, body?: unknown }
-type Access = { key: Key, token?: Token }
-const visit = ({ key, token }: Access, path: string, query: Query = {}): Call =>
+type Call = {
+  method?: 'POST', path: string, query?: Given, token?: Token, body?: unknown, gate?: 'files' | 'months'
+}
+const visit = ({ key, token }: Link, path: string, query: Given = {}): Call =>
   ({ path, query: { ...query, key }, token })
 
 const CALLS = {
@@ -67,47 +71,44 @@ const CALLS = {
   /** only where login is not there: Immich before 2.6 */
   loginByQuery: (ref: LinkRef, password: Password): Call =>
     ({ path: 'shared-links/me', query: { ...ref, password } }),
-  months: (to: Access, albumId: AlbumId, order: string) => visit(to, 'timeline/buckets', { albumId, order }),
-  month: (to: Access, albumId: AlbumId, order: string, timeBucket: Month) =>
-    visit(to, 'timeline/bucket', { albumId, order, timeBucket }),
-  details: (to: Access, id: AssetId) => visit(to, `assets/${id}`),
-  image: (to: Access, id: AssetId, size: 'thumbnail' | 'preview' | 'fullsize') =>
+  months: (to: Link, albumId: AlbumId, order: string) => visit(to, 'timeline/buckets', { albumId, order }),
+  month: (to: Link, albumId: AlbumId, order: string, timeBucket: Month): Call =>
+    ({ ...visit(to, 'timeline/bucket', { albumId, order, timeBucket }), gate: 'months' }),
+  details: (to: Link, id: AssetId) => visit(to, `assets/${id}`),
+  image: (to: Link, id: AssetId, size: 'thumbnail' | 'preview' | 'fullsize') =>
     visit(to, `assets/${id}/thumbnail`, { size }),
-  original: (to: Access, id: AssetId) => visit(to, `assets/${id}/original`),
-  playback: (to: Access, id: AssetId) => visit(to, `assets/${id}/video/playback`),
-  sizes: (to: Access, of: { albumId: AlbumId } | { assetIds: AssetId[] }): Call =>
+  original: (to: Link, id: AssetId): Call => ({ ...visit(to, `assets/${id}/original`), gate: 'files' }),
+  playback: (to: Link, id: AssetId): Call => ({ ...visit(to, `assets/${id}/video/playback`), gate: 'files' }),
+  sizes: (to: Link, of: { albumId: AlbumId } | { assetIds: AssetId[] }): Call =>
     ({ ...visit(to, 'download/info'), method: 'POST', body: { ...of, archiveSize: 1 } })
 }
 
 // ------------------------------------------------------------------------------------- what bounds and keeps
 
-type Gate = (caller: Caller) => Promise<() => void>
 /**
  * At most `size` at once and `queue` waiting. Those who wait are served in rounds, one of each lane a round,
  * so that one visitor's many requests do not delay another's few. Resolves to what frees the place.
  */
-function createGate (size: number, queue: number): Gate {
+function createGate (size: number, queue: number) {
   type Turn = { lane: string, round: number, start: () => void }
-  const waiting = new Set<Turn>()
+  const waiting: Turn[] = []
   let [open, round] = [0, 0]
   const free = () => {
-    let next: Turn | undefined
-    for (const turn of waiting) if (!next || turn.round < next.round) next = turn
+    const next = waiting.shift()
     if (!next) { open--; return }
-    waiting.delete(next)
     round = next.round
     next.start()
   }
-  return async ({ lane, signal }) => {
+  return async ({ lane, signal }: Caller): Promise<() => void> => {
     signal?.throwIfAborted()
     if (open < size) open++
-    else if (waiting.size >= queue) throw new Refusal('busy')
+    else if (waiting.length >= queue) throw new Refusal('busy')
     else {
       const { promise, resolve: start, reject } = Promise.withResolvers<void>()
-      const before = [...waiting].filter(turn => turn.lane === lane).length
+      const before = waiting.filter(turn => turn.lane === lane).length
       const turn = { lane, round: round + before + 1, start }
-      const leave = () => { waiting.delete(turn); reject(signal!.reason) }
-      waiting.add(turn)
+      const leave = () => { waiting.splice(waiting.indexOf(turn), 1); reject(signal!.reason) }
+      waiting.splice(waiting.findLastIndex(other => other.round <= turn.round) + 1, 0, turn)
       signal?.addEventListener('abort', leave)
       await promise.finally(() => signal?.removeEventListener('abort', leave))
     }
@@ -164,15 +165,21 @@ const SMALL = 2 * MIB
 const MAX_JSON = 256 * MIB
 const MONTHS_AT_ONCE = 4
 
+/** What a stream gives. */
+export type Chunk = Buffer<ArrayBuffer>
 /**
- * Gives the memory of a chunk back that nobody needs any more. V8 would do so too, but not before 64 MB have
- * piled up and at the cost of a full collection each time: half the CPU time of a large download.
+ * Gives the memory of a chunk back once it is sent. V8 would do so too, but not before 64 MB have piled up,
+ * and at the cost of a full collection each time: half the CPU time of a large download. What is but a part
+ * of something larger is not given back, which is why nothing that is kept may be all of its buffer.
  */
-export function release (chunk: Buffer<ArrayBuffer>): void {
-  if (isWhole(chunk)) chunk.buffer.transfer(0)
+export function release ({ length, buffer }: Chunk): void {
+  if (length === buffer.byteLength) buffer.transfer(0)
 }
-/** Not a part of something larger, as of a pool of Node's. */
-const isWhole = ({ length, buffer }: Buffer<ArrayBuffer>): boolean => length === buffer.byteLength
+
+export type Parts = AsyncIterable<Buffer>
+/** A body that is passed through a generator; whichever ends early ends the other. */
+export const through = (body: Readable, by: (parts: Parts) => Parts): Readable =>
+  Readable.from(by(body)).on('close', () => body.destroy())
 
 /**
  * Connections to Immich that are used again. One that is idle ends before Immich ends it: by what Immich says
@@ -184,35 +191,27 @@ function createAgent (secure: boolean): Agent {
   const callback = function (this: Socket, size: number, buffer: Uint8Array): boolean {
     return this.emit('data', buffer.subarray(0, size))
   }
-  if (!secure) {
-    agent.createConnection = options =>
-      connect({ ...options as { port: number }, onread: { buffer: Buffer.allocUnsafeSlow(65_536), callback } })
-  }
-  return agent
+  const plain: Agent['createConnection'] = options => connect({
+    ...options as TcpNetConnectOpts, onread: { buffer: Buffer.allocUnsafeSlow(65_536), callback }
+  })
+  return secure ? agent : Object.assign(agent, { createConnection: plain })
 }
 
-/** The whole of a body of at most `limit` bytes. */
-const readWhole = (body: Readable, limit: number) => new Promise<Buffer>((resolve, reject) => {
-  const chunks: Buffer<ArrayBuffer>[] = []
+/** The whole of a body of at most `limit` bytes. Throws a Refusal where it breaks off or is longer. */
+async function readWhole (body: Readable, limit: number): Promise<Buffer> {
+  const chunks: Chunk[] = []
   let size = 0
-  body.on('data', (chunk: Buffer<ArrayBuffer>) => {
+  body.on('data', (chunk: Chunk) => {
     chunks.push(chunk)
     if ((size += chunk.length) > limit) body.destroy()
   })
-  body.on('end', () => {
-    const [first] = chunks
-    if (first && chunks.length === 1 && isWhole(first)) return resolve(first)
-    // of its own: a piece of a pool would keep all of the pool in memory, beyond any bound of ours
-    const whole = Buffer.allocUnsafeSlow(size)
-    chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)
-    chunks.forEach(release)
-    resolve(whole)
-  })
-  body.on('error', () => {})
-  body.on('close', () => {
-    if (!body.readableEnded) reject(new Refusal('unreachable', 'a body that broke off, or was too long'))
-  })
-})
+  await finished(body).catch(error => { throw new Refusal('unreachable', error.message) })
+  // a piece of a pool would keep all of the pool, beyond any bound of ours; a byte too many: see `release`
+  const whole = Buffer.allocUnsafeSlow(size + 1)
+  chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)
+  chunks.forEach(release)
+  return whole.subarray(0, size)
+}
 
 export type Immich = ReturnType<typeof createImmich>
 
@@ -222,8 +221,10 @@ export function createImmich (settings: Settings, log: Log) {
   const { protocol, hostname, port, pathname } = new URL(`${immichUrl}/api/`)
   const agent = createAgent(protocol === 'https:')
   const server = { agent, protocol, host: hostname.replace(/^\[|\]$/g, ''), port }
-  const short = createGate(limits.upstreamRequests, limits.upstreamQueue)
-  const long = createGate(limits.upstreamStreams, 0)
+  const gates = {
+    short: createGate(limits.upstreamRequests, limits.upstreamQueue),
+    files: createGate(limits.upstreamStreams, 0), months: createGate(MONTHS_AT_ONCE, Infinity)
+  }
   const links = createMemory<Link>(MINUTE, limits.links, () => 1)
   const lists = createMemory<List>(MINUTE, limits.listItems, ({ items }) => items.length || 1)
   const images =
@@ -237,7 +238,8 @@ export function createImmich (settings: Settings, log: Log) {
       const { code = error.name } = error
       // each address of a name that has several fails for itself
       const failed = error.errors?.map(({ message }) => message).join(', ') || error.message
-      log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice: adviceFor(code) })
+      const [, advice] = ADVICE.find(([pattern]) => pattern.test(`${code} ${failed}`))!
+      log.error('Immich cannot be reached', { url: immichUrl, failed, code, advice })
     }
     down = error !== undefined
   }
@@ -247,31 +249,30 @@ export function createImmich (settings: Settings, log: Log) {
    * be silent. The place at the gate is held until the body has ended or is destroyed. A redirect is an
    * answer, never followed.
    */
-  async function ask (call: Call, given: Given, gate: Gate, { lane, signal }: Caller, head = false) {
-    const { method = 'GET', path, query, token, body } = call
+  async function ask (call: Call, given: Given, { lane, signal, head }: Caller) {
+    const { method = 'GET', path, query, token, body, gate = 'short' } = call
     const headers: Given = {
       'accept-encoding': 'identity', 'content-type': body ? 'application/json' : undefined,
       cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`, ...given
     }
     for (const name in headers) if (headers[name] === undefined) delete headers[name]
-    const release = await gate({ lane, signal })
+    const release = await gates[gate]({ lane, signal })
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         const asked = request({
           ...server, method: head ? 'HEAD' : method, headers, ...signal && { signal },
-          path: `${pathname}${path}?${new URLSearchParams(query)}`
+          path: `${pathname}${path}?${new URLSearchParams(query as Record<string, string>)}`
         })
         const late = () =>
           asked.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }))
         const timer = setTimeout(late, silence)
         asked.on('error', reject)
-        // after an answer, or after an error; after a change of protocols, which nobody asked for, after neither
+        // after an answer or an error; where Immich changes protocols, which nobody asked for, after neither
         asked.on('close', () => { clearTimeout(timer); release(); reject(CLOSED) })
         asked.on('response', answer => {
           clearTimeout(timer)
           // where something is there to be read, it is the visitor who takes his time
           answer.setTimeout(silence, () => answer.readableLength ? answer.socket.setTimeout(silence) : late())
-          report()
           resolve(answer)
         })
         asked.end(body && JSON.stringify(body))
@@ -284,45 +285,36 @@ export function createImmich (settings: Settings, log: Log) {
     }
   }
 
-  /** A call that answers JSON: its status and its value, undefined where that is none. */
-  async function askJson (call: Call, given: Given = {}, caller: Caller = { lane: '' }) {
-    const answer = await ask(call, given, short, caller)
-    const { statusCode: status = 0, headers } = answer
-    const value = parseJson(String(await readWhole(answer, MAX_JSON)))
-    const odd = status >= 500 || (status >= 300 && status < 400 && status !== 304)
-    if (odd) throw new Refusal('unreachable', `${call.path} answered ${status}`)
-    return { status, headers, value }
+  type Answer = Awaited<ReturnType<typeof askJson>>
+  type Parse<T> = (value: unknown, headers: IncomingHttpHeaders) => T | undefined
+  /** A call that answers JSON; the value is undefined where that is none. */
+  async function askJson (call: Call, given: Given = {}, { lane, signal }: Caller = { lane: '' }) {
+    const body = await ask(call, given, { lane, signal })
+    const { statusCode: status = 0, headers } = body
+    return { status, headers, value: parseJson(String(await readWhole(body, MAX_JSON))) }
   }
 
-  /** What `parse` makes of an answer; `old` where Immich says that it has not changed. Throws a Refusal. */
-  async function askFor<T> (
-    call: Call, parse: (value: unknown, headers: IncomingHttpHeaders) => T | undefined, caller?: Caller,
-    old?: T & { etag?: string }
-  ): Promise<T> {
-    const { status, value, headers } = await askJson(call, { 'if-none-match': old?.etag }, caller)
-    if (status === 304 && old) return old
+  /** What `parse` makes of an answer. Throws a Refusal where Immich says no, and where it is not Immich's. */
+  function accept<T> (path: string, { status, headers, value }: Answer, parse: Parse<T>): T {
     const parsed = status === 200 || status === 201 ? parse(value, headers) : undefined
-    if (parsed !== undefined) return parsed
-    if ([400, 401, 403, 404].includes(status)) throw new Refusal('missing')
-    throw new Refusal('unreachable', `${call.path} answered ${status}, or something else`)
+    if (parsed !== undefined) { report(); return parsed }
+    // a link that is not there and a password that is missing or wrong are told apart by words alone
+    const locked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
+    const denied = path.startsWith('shared-links') ? [400, 401] : [400, 401, 403, 404]
+    if (denied.includes(status)) throw new Refusal(locked ? 'locked' : 'missing')
+    const message = `${path} answered ${status} with something else`
+    if (status < 500) report({ name: 'NotImmich', message })
+    throw new Refusal('unreachable', message)
   }
 
-  /**
-   * What Immich said no to: 401 is for a missing link and for a missing password, told apart by its words.
-   */
-  function refuseLink (status: number, value: unknown): Refusal {
-    const locked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
-    if (status === 401 || status === 400) return new Refusal(locked ? 'locked' : 'missing')
-    const refusal = new Refusal('unreachable', `shared-links answered ${status}, which Immich would not`)
-    report({ name: 'NotImmich', message: refusal.message })
-    return refusal
+  /** A call and what `parse` makes of its answer; `old` where Immich says that it has not changed. */
+  async function askFor<T> (call: Call, parse: Parse<T>, caller?: Caller, old?: T & { etag?: string }) {
+    const answer = await askJson(call, { 'if-none-match': old?.etag }, caller)
+    return answer.status === 304 && old ? old : accept(call.path, answer, parse)
   }
 
   async function loadLink (ref: LinkRef, token?: Token): Promise<Link> {
-    const { status, value } = await askJson(CALLS.link(ref, token))
-    if (status !== 200) throw refuseLink(status, value)
-    const link = parseLink(value)
-    if (!link) throw new Refusal('unreachable', 'shared-links/me answered something else')
+    const link = await askFor(CALLS.link(ref, token), parseLink)
     // Whatever Immich thinks: without the token of an unlock, a link that has a password stays shut.
     if (link.protected && !token) throw new Refusal('locked')
     return { ...link, ...token && { token } }
@@ -332,97 +324,106 @@ export function createImmich (settings: Settings, log: Log) {
     const { album, items = [] } = link
     if (!album) return makeList(items)
     const months = await askFor(CALLS.months(link, album.id, album.order), parseMonths)
-    const read = (value: unknown, { etag }: IncomingHttpHeaders): Answered | undefined => {
+    const read: Parse<Answered> = (value, { etag }) => {
       const items = parseMonth(value)
       return items && { etag, items }
     }
-    const answered: List['months'] = new Map()
-    const left = months.values()
-    await Promise.all(Array.from({ length: MONTHS_AT_ONCE }, async () => {
-      for (const month of left) {
-        const call = CALLS.month(link, album.id, album.order, month)
-        answered.set(month, await askFor(call, read, undefined, old?.months.get(month)))
-      }
-    }))
+    const stop = new AbortController()
+    const caller = { lane: link.key, signal: stop.signal }
+    const answered = new Map(await Promise.all(months.map(async month => {
+      const call = CALLS.month(link, album.id, album.order, month)
+      return [month, await askFor(call, read, caller, old?.months.get(month))] as const
+      // where one fails the others are of no use
+    })).finally(() => stop.abort()))
     return makeList(months.flatMap(month => answered.get(month)!.items), answered)
   }
 
-  /**
-   * The image or video itself, as a stream. `conditions` go on as they are; nothing else of the visitor's
-   * does.
-   */
-  async function stream (
-    kind: MediaKind, link: Link, id: AssetId, conditions: Conditions, caller: Caller, head = false
-  ): Promise<Media> {
-    const { range, ifRange, ifNoneMatch, ifModifiedSince } = conditions
+  /** The image or video itself, as a stream. */
+  async function stream (kind: MediaKind, link: Link, id: AssetId, caller: Caller): Promise<Media> {
+    const { range, ifRange, ifNoneMatch, ifModifiedSince } = caller.conditions ?? {}
     const file = kind === 'original' || kind === 'playback'
     const body = await ask(file ? CALLS[kind](link, id) : CALLS.image(link, id, kind), {
       range, 'if-range': range && ifRange, 'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince
-    }, file ? long : short, caller, head)
+    }, caller)
     const { statusCode: status = 0, headers } = body
     const contentRange = headers['content-range']
     const media = {
       type: mediaType(headers['content-type']), name: parseDisposition(headers['content-disposition']),
       etag: headers.etag, modified: headers['last-modified'], contentRange
     }
-    if (status === 200 || status === 206) {
+    if (status === 200 || status === 206 || status === 304) {
+      report()
       const length = headers['content-encoding'] ? undefined : headers['content-length']
       const told: Media = { ...media, status, ...length && { length: Number(length) } }
-      if (!head) return { ...told, body }
+      if (!caller.head && status !== 304) return { ...told, body }
+      // what has no body ends at once, and its connection is used again
       body.resume()
       return told
     }
-    // what has no body ends at once, and its connection is used again
-    if (status === 304) { body.resume(); return { ...media, status } }
     body.destroy()
     const size = Number(/^bytes \*\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? -1)
     if (range && size >= 0 && [404, 416, 500].includes(status)) {
       if (!resolveRange(range, size)) return { ...media, status: 416, length: 0 }
       // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
-      return stream(kind, link, id, { ...conditions, range: 'bytes=0-' as ByteRange }, caller, head)
+      return stream(kind, link, id, { ...caller, conditions: { range: 'bytes=0-' as ByteRange } })
     }
     throw new Refusal(status >= 500 ? 'unreachable' : 'missing', `${kind} answered ${status}`)
+  }
+
+  /**
+   * The original of `stripMetadata`, whole and from its beginning: a blanked JPEG, else Immich's preview of
+   * an image, else its transcode of a video. Throws a Refusal where there is none.
+   */
+  async function stripped (link: Link, { id, video }: Item, { lane, signal, head }: Caller): Promise<Media> {
+    const get = (kind: MediaKind, head?: boolean) => stream(kind, link, id, { lane, signal, head })
+    if (video) {
+      const [original, playback] = await Promise.all([get('original', true), get('playback', true)])
+      if (original.length === playback.length && original.modified === playback.modified) {
+        throw new Refusal('missing', 'stripMetadata: Immich has no transcode of this video')
+      }
+      return { ...await get('playback', head), name: original.name }
+    }
+    const { body, ...media } = await get('original', head)
+    if (media.type === 'image/jpeg') return { ...media, ...body && { body: through(body, blank) } }
+    body?.destroy()
+    return { ...await get('preview', head), name: media.name }
   }
 
   /** A small image with its bytes; one that is not small without, which who wants it then streams. */
   async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Media) {
     // nobody's signal: others may be waiting for it too
-    const media = await stream(kind, link, id, { ifNoneMatch: old?.etag as EntityTag }, { lane })
+    const media = await stream(kind, link, id, { lane, conditions: { ifNoneMatch: old?.etag as EntityTag } })
     if (media.status === 304 && old) return old
     const { length = Infinity, body, ...told } = media
     if (!body) throw new Refusal('unreachable', `${kind} without a body`)
     if (length > SMALL) { body.destroy(); return told }
-    const bytes = await readWhole(body, length)
-    if (bytes.length < length) throw new Refusal('unreachable', `${kind} is not as long as announced`)
-    return { ...told, length, bytes }
+    return { ...told, length, bytes: await readWhole(body, length) }
   }
 
   return {
     /** Files whose announced size was wrong (edited photos): a zip with one of them has no length. */
     misjudged: new Set<AssetId>(),
     /** True where Immich answers its ping. */
-    ping: (): Promise<boolean> => askJson(CALLS.ping())
-      .then(({ status, value }) => status === 200 && JSON.stringify(value) === '{"res":"pong"}', () => false),
-    /** Immich's version; undefined where what answers is not Immich. Throws a Refusal where nothing does. */
-    version: async () => parseVersion((await askJson(CALLS.version())).value),
+    ping: (): Promise<boolean> => askFor(CALLS.ping(), parsePing).catch(() => false),
+    /** Immich's version. Throws a Refusal where nothing answers, or something else. */
+    version: () => askFor(CALLS.version(), parseVersion),
     /** The link as it was within the last minute. Throws a Refusal: missing, locked, unreachable, busy. */
     async open (ref: LinkRef, token?: Token): Promise<Link> {
       const link = await links(JSON.stringify([ref, token]), () => loadLink(ref, token))
       if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
       return link
     },
-    /** Proves a password: the link and Immich's token for it. Throws a Refusal: wrong password, missing, … */
+    /** Proves a password: the link and Immich's token for it. Throws a Refusal: locked where it is wrong. */
     async unlock (ref: LinkRef, password: Password): Promise<{ link: LinkInfo, token: Token }> {
-      let answer = await askJson(CALLS.login(ref, password))
-      if (answer.status === 404) answer = await askJson(CALLS.loginByQuery(ref, password))
-      const { status, value, headers } = answer
-      if (status === 401 && parseMessage(value) === 'Invalid password') throw new Refusal('wrong password')
-      if (status !== 200 && status !== 201) throw refuseLink(status, value)
-      const cookie = headers['set-cookie']
-        ?.map(line => /^immich_shared_link_token=([^;]*)/.exec(line)?.[1]).find(Boolean)
-      const [link, token] = [parseLink(value), parseToken(decode(cookie))]
-      if (!link || !token) throw new Refusal('missing')
-      return { link, token }
+      const login = await askJson(CALLS.login(ref, password))
+      const answer = login.status === 404 ? await askJson(CALLS.loginByQuery(ref, password)) : login
+      if (parseMessage(answer.value) === 'Password required') throw new Refusal('missing', 'not heard')
+      return accept('shared-links/login', answer, (value, headers) => {
+        const cookie = headers['set-cookie']?.find(line => line.startsWith('immich_shared_link_token='))
+        const [link, token] = [parseLink(value), parseToken(decode(/=([^;]*)/.exec(cookie ?? '')?.[1]))]
+        if (link && !token) throw new Refusal('missing', 'a link without a password')
+        return link && token && { link, token }
+      })
     },
     /** What the link lists, as it was within the last minute, in the order of its album. */
     list: (link: Link): Promise<List> => lists(link.key, old => loadList(link, old)),
@@ -435,14 +436,16 @@ export function createImmich (settings: Settings, log: Log) {
     sizes: (link: Link, assetIds?: AssetId[]): Promise<Map<AssetId, number>> =>
       askFor(CALLS.sizes(link, assetIds ? { assetIds } : { albumId: link.album!.id }), parseSizes),
     /**
-     * An image or a video of the link, streamed; thumbnails and previews from memory where they are there.
+     * An image or a video of the link, streamed; thumbnails and previews from memory where they are there,
+     * and no original with its metadata where the operator wants none.
      */
-    async media (
-      kind: MediaKind, link: Link, { id }: Item, conditions: Conditions, caller: Caller, head = false
-    ): Promise<Media> {
+    async media (kind: MediaKind, link: Link, item: Item, caller: Caller): Promise<Media> {
+      const { id } = item
+      const { lane, head, conditions = {} } = caller
+      if (kind === 'original' && settings.stripMetadata) return stripped(link, item, caller)
       const small = (kind === 'thumbnail' || kind === 'preview') && !conditions.range && !head
-      const image = small && await images(`${kind} ${id}`, old => loadImage(kind, link, id, caller.lane, old))
-      if (!image || !image.bytes) return stream(kind, link, id, conditions, caller, head)
+      const image = small && await images(`${kind} ${id}`, old => loadImage(kind, link, id, lane, old))
+      if (!image || !image.bytes) return stream(kind, link, id, caller)
       if (!unchanged(image, conditions)) return image
       return { ...image, status: 304, bytes: undefined, length: undefined }
     }
@@ -453,13 +456,12 @@ export function createImmich (settings: Settings, log: Log) {
 type Failure = Error & { code?: string, errors?: Error[] }
 const CLOSED: Failure = Object.assign(new Error('closed without an answer'), { code: 'NotImmich' })
 
-/** What to try where a connection failed with this code. */
-export const adviceFor = (code: string): string => ADVICE.find(([pattern]) => pattern.test(code))![1]
+/** What to try where a connection failed with this code and these words. */
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
   [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
-  [/WRONG_VERSION/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
+  [/WRONG_VERSION|wrong version/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
   [/NotImmich|HPE_/, 'what answers there is not Immich: check IMMICH_URL'],
   [/./, 'check IMMICH_URL']
@@ -477,9 +479,8 @@ function makeList (items: Item[], months: List['months'] = new Map()): List {
 }
 
 /** RFC 9110 section 13.1.2 and 13.1.3: whether the visitor has this very thing already. */
-export function unchanged (
-  { etag, modified }: { etag?: string, modified?: string }, { ifNoneMatch, ifModifiedSince }: Conditions
-): boolean {
+export function unchanged ({ etag, modified }: Partial<Media>, conditions: Conditions): boolean {
+  const { ifNoneMatch, ifModifiedSince } = conditions
   const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
   if (ifNoneMatch?.trim() === '*') return true
   if (ifNoneMatch) return ifNoneMatch.split(',').some(tag => etag && opaque(tag) === opaque(etag))

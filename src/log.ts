@@ -20,8 +20,7 @@ export function createLog (level: LogLevel): Log {
       const plain = typeof value === 'string' ? value : JSON.stringify(value)
       // JSON leaves U+007F to U+009F and the line separators alone, some terminals do not
       const safe = JSON.stringify(plain).replace(/[\x7f-\x9f\u2028\u2029]/g, '?')
-      const quoted = /^[\w.:/@+-]+$/.test(plain) ? plain : safe
-      return ` ${name}=${quoted}`
+      return ` ${name}=${/^[\w.:/@+-]+$/.test(plain) ? plain : safe}`
     })
     process.stdout.write(`${new Date().toISOString()} ${own} ${event}${pairs.join('')}\n`)
   }

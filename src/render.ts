@@ -4,7 +4,7 @@
  * there is not; `{{>file}}`, another template. There is no way to put a value in unescaped.
  */
 import { readFileSync } from 'node:fs'
-import type { Link, List } from './immich.ts'
+import { Refusal, type Link, type List } from './immich.ts'
 import type { Settings } from './settings.ts'
 import type { Details, Item, LinkRef, Visitor } from './validate.ts'
 
@@ -82,8 +82,7 @@ export const linkPath = (link: LinkRef, rest = ''): string =>
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
 /** The two yeses to a zip. */
-export const mayZip = ({ allowDownloadAll }: Settings, { allowDownload }: Link): boolean =>
-  allowDownloadAll !== 0 && allowDownload
+export const mayZip = (config: Settings, link: Link) => config.allowDownloadAll !== 0 && link.allowDownload
 
 /** The pages. `assets` is the path below which the static files of this version are. */
 export function createRenderer (settings: Settings, root: URL, assets: string) {
@@ -91,8 +90,8 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     .replace(/\{\{>(\w+)\}\}\n?/g, (_, name) => read(name))
   const [galleryPage, photoPage, pageHead] = [read('gallery'), read('photo'), read('head')]
   const plainPages = { home: read('home'), password: read('password'), notice: read('notice') }
-  const words = readFileSync(new URL('static/strings.json', root), 'utf8')
-  const strings: Record<string, Words> = JSON.parse(words)
+  const strings: Record<string, Words> =
+    JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8'))
   const months = settings.groupByDate === 'month'
   const dated = (link: Link) => link.showMetadata && settings.groupByDate !== false
   /** The metadata fields that the operator tells, by Immich's names for them. */
@@ -124,9 +123,8 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
 
   function heading (group: number, lang: string): { day: string, weekday: string } {
     const at = months ? Date.UTC(Math.floor(group / 12), group % 12) : group * DAY
-    if (months) return { day: date(lang, { year: 'numeric', month: 'long' }).format(at), weekday: '' }
-    const weekday = date(lang, { weekday: 'long' }).format(at)
-    return { day: date(lang, { dateStyle: 'long' }).format(at), weekday }
+    const day = date(lang, months ? { year: 'numeric', month: 'long' } : { dateStyle: 'long' }).format(at)
+    return { day, weekday: months ? '' : date(lang, { weekday: 'long' }).format(at) }
   }
 
   function summary (link: Link, items: Item[], words: Words, lang: string): string {
@@ -139,7 +137,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     return texts.join(' · ')
   }
 
-  /** What gallery.html and photo.html share: texts, addresses, tags, and the skeleton for the script. */
+  /** What gallery.html and photo.html share: texts, addresses, og: tags, and the skeleton for the script. */
   function common (at: Place, list: List, picture?: Item, caption = '') {
     const { visitor, ref, link } = at
     const { t, lang } = wording(visitor)
@@ -148,19 +146,18 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     const name = (settings.showGalleryTitle && link.title) || t.sharedPhotos!
     const title = caption || name
     const about = settings.showGalleryDescription ? link.description : ''
+    const film = picture?.video ? picture.id : undefined
     const cover = picture?.id ?? link.album?.cover ?? items[0]?.id
-    const image = cover && `${visitor.base}/share/photo/${key}/${cover}/preview`
-    const tags = [
-      ['og:type', picture?.video ? 'video.other' : 'website'], ['og:title', title], ['og:description', about],
-      ['og:url', visitor.base + linkPath(ref, picture ? `/${picture.id}` : '')], ['og:image', image],
-      ['og:video', picture?.video && `${visitor.base}/share/video/${key}/${picture.id}`],
-      ['twitter:card', 'summary_large_image'], ['twitter:title', title], ['twitter:image', image]
-    ].filter(([, value]) => value && visitor.base && !link.protected)
-    const zip = mayZip(settings, link)
-    let skeleton = ''
-    for (const { ratio, video } of items) {
-      skeleton += String.fromCharCode(0x100 + step(ratio) + (video ? STEPS : 0))
+    // addresses that are shown elsewhere are absolute; of what has a password nothing is shown anywhere
+    const og = visitor.base !== '' && !link.protected && {
+      type: film ? 'video.other' : 'website',
+      url: visitor.base + linkPath(ref, picture ? `/${picture.id}` : ''),
+      cover: cover && `${visitor.base}/share/photo/${key}/${cover}/preview`,
+      film: film && `${visitor.base}/share/video/${key}/${film}`
     }
+    const zip = mayZip(settings, link)
+    const skeleton = items.map(({ ratio, video }) =>
+      String.fromCharCode(0x100 + step(ratio) + (video ? STEPS : 0))).join('')
     const ends = settings.showExpiryDate && expiresAt && date(lang, { dateStyle: 'long' }).format(expiresAt)
     const options = {
       zip, download, key, lang, version, t, home: linkPath(ref), stretch: STRETCH, runs: runs(link, items),
@@ -169,8 +166,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       autoOpen: items.length === 1 && settings.singleItemAutoOpen, lightGallery: settings.lightGallery
     }
     return {
-      t, lang, assets, script: true, title, name, about, skeleton, options: JSON.stringify(options),
-      tags: tags.map(([property, content]) => ({ property, content })),
+      t, lang, assets, script: true, title, name, about, og, skeleton, options: JSON.stringify(options),
       home: linkPath(ref), summary: summary(link, items, t, lang),
       expiry: ends && t.expires!.replace('{date}', ends),
       zip: zip && items.length > 0 && linkPath(ref, '/download')
@@ -186,13 +182,13 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
       const words = wording(visitor)
       return fill(plainPages[kind], [{ ...words, ...values(words.t) }])
     },
-    /** The gallery, or page `page` of it for those without script; undefined beyond the last page. */
-    gallery (at: Place, list: List, page: number): string | undefined {
+    /** The gallery, or page `page` of it for those without script. Throws a Refusal beyond the last page. */
+    gallery (at: Place, list: List, page: number): string {
       const { ref, link } = at
       const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES
       const to = FIRST_TILES + (page - 1) * MORE_TILES
       const items = list.items.slice(from, to)
-      if (items.length === 0 && page > 1) return undefined
+      if (items.length === 0 && page > 1) throw new Refusal('missing')
       const values = common(at, list)
       const { t, lang } = values
       const tiles = items.map(({ id, ratio, video, duration, motion }, k) => ({
@@ -228,11 +224,15 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
         original: link.allowDownload && `${photo}/original`
       }])
     },
-    /** One stretch of the list as columns; times only where the operator and the owner both tell them. */
-    items (link: Link, { items: all, version }: List, stretch: number): string | undefined {
+    /**
+     * One stretch of the list as columns; times only where the operator and the owner both tell them. Throws
+     * a Refusal beyond the last.
+     */
+    items (link: Link, { items: all, version }: List, stretch: number): string {
       const items = all.slice(stretch * STRETCH, (stretch + 1) * STRETCH)
       const timed = link.showMetadata && told.includes('dateTimeOriginal')
-      return items.length === 0 ? undefined : JSON.stringify({
+      if (items.length === 0) throw new Refusal('missing')
+      return JSON.stringify({
         version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
         duration: items.map(({ duration }) => duration > 0 ? length(duration) : ''),
         motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),

@@ -3,20 +3,18 @@
  * `immich`, rendered by `render`, and written by `answer`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  asText, begin, between, HTML, loadFiles, pump, send, sendEarly, sendText, through, type Answer,
-  type Headers, type Text
+  asText, begin, between, HTML, loadFiles, pump, send, sendEarly, type Answer, type Headers, type Text
 } from './answer.ts'
+import { check } from './check.ts'
 import { disposition, downloadName, safeName } from './filename.ts'
 import {
-  createImmich, isRefusal, Refusal, type Caller, type Link, type List, type Media, type MediaKind
+  createImmich, isRefusal, Refusal, through, type Caller, type Link, type Media, type MediaKind
 } from './immich.ts'
 import { createLog, linkName, type Log } from './log.ts'
 import { createRenderer, linkPath, mayZip } from './render.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
-import { strippedOriginal } from './strip.ts'
 import { cookieName, createGuessLimit, createSeal, UNLOCK_SECONDS } from './unlock.ts'
 import {
   parseAssetIds, parseForm, parseLinkRef, parsePassword, parseRoute, parseVisitor, resolveRange, type AssetId,
@@ -24,6 +22,7 @@ import {
 } from './validate.ts'
 import { makeZip, planZip } from './zip.ts'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
 const ROOT = new URL('../', import.meta.url)
 /** ms to wait for the list of an album before its page begins without it. */
 const EARLY = 50
@@ -32,11 +31,9 @@ const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp
 
 const METHODS: Record<string, string[]> = { unlock: ['POST'], zip: ['GET', 'HEAD', 'POST'] }
 
-/** One request and all that belongs to it; `caller.signal` ends with the visitor's patience. */
-type Exchange = {
-  request: IncomingMessage, response: ServerResponse, head: boolean
-  visitor: Visitor, caller: Required<Caller>
-}
+/** One request and all that belongs to it; its `signal` ends with the visitor's patience. */
+type Exchange = Caller & { request: IncomingMessage, response: ServerResponse, visitor: Visitor }
+type Found = { link: Link, item: Item }
 /** The fields of a form of at most `limit` bytes; none where it is longer. */
 async function readForm ({ request }: Exchange, limit: number): Promise<Map<string, string>> {
   const chunks: Buffer[] = []
@@ -57,33 +54,28 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   const seal = createSeal(settings.secret)
   const byVisitor = createGuessLimit(limits.guessesPerVisitor, 60_000)
   const byLink = createGuessLimit(limits.guessesPerLink, 6_000)
-  const pages = new WeakMap<Link, { list: List, texts: Map<string, Text> }>()
+  const pages = new WeakMap<Link, Map<string, Text>>()
   let closing = false
   let [zips, running, connections] = [0, 0, 0]
 
-  const answer = ({ response }: Exchange, what: Answer, body?: string) => send(response, what, settings, body)
-  const text = ({ response, visitor }: Exchange, answer: Answer, text: Text) =>
-    sendText(response, visitor, answer, text, settings)
+  const answer = (exchange: Exchange, what: Answer, text?: Text) => send(exchange, what, settings, text)
   const page = (exchange: Exchange, status: number, html: string, headers: Headers = {}, link?: Link) =>
-    text(exchange, { status, kind: 'page', headers, link }, asText(HTML, html))
-  const json = (exchange: Exchange, link: Link, body: string) =>
-    text(exchange, { status: 200, kind: 'data', link }, asText('application/json; charset=utf-8', body))
+    answer(exchange, { status, kind: 'page', headers, link }, asText(HTML, html))
+  const data = (exchange: Exchange, link: Link | undefined, type: string, text: string) =>
+    answer(exchange, { status: 200, kind: 'data', link }, asText(type, text))
 
-  function notice (
-    exchange: Exchange, status: number, name: 'notFound' | 'unavailable' | 'busy', headers: Headers = {}
-  ) {
-    if (!exchange.visitor.wantsHtml) return answer(exchange, { status, kind: 'page', headers })
-    return page(exchange, status, renderer.plain('notice', exchange.visitor, words =>
-      ({ title: words[`${name}Title`], text: words[`${name}Text`] })), headers)
-  }
+  const notice = (exchange: Exchange, status: number, name: string, headers: Headers = {}) =>
+    !exchange.visitor.wantsHtml ? answer(exchange, { status, kind: 'page', headers })
+      : page(exchange, status, renderer.plain('notice', exchange.visitor, words =>
+        ({ title: words[`${name}Title`], text: words[`${name}Text`] })), headers)
 
   /** What everybody gets who asks for what is not there for them, whatever the reason. */
   function invalid (exchange: Exchange): void | Promise<void> {
     const custom = settings.customInvalidResponse
-    if (custom === null) exchange.response.destroy()
-    else if (custom === false) return notice(exchange, 404, 'notFound')
-    else if (typeof custom === 'number') answer(exchange, { status: custom, kind: 'page' })
-    else answer(exchange, { status: 302, kind: 'page', headers: { location: custom } })
+    if (custom === null) { exchange.response.destroy(); return }
+    if (custom === false) return notice(exchange, 404, 'notFound')
+    if (typeof custom === 'number') return answer(exchange, { status: custom, kind: 'page' })
+    return answer(exchange, { status: 302, kind: 'page', headers: { location: custom } })
   }
 
   function refuse (exchange: Exchange, { reason, message }: Refusal, route?: Route): void | Promise<void> {
@@ -98,7 +90,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   /** The link, opened with the visitor's unlock where there is one. Throws a Refusal. */
-  async function open (ref: LinkRef, visitor: Visitor): Promise<Link> {
+  async function open ({ visitor }: Exchange, ref: LinkRef): Promise<Link> {
     if ('slug' in ref && !settings.allowSlugLinks) throw new Refusal('missing')
     return immich.open(ref, seal.open(ref, visitor.cookies))
   }
@@ -106,8 +98,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
    * The item of a link that an address names: no item is used that did not come from here or from the list
    * itself. The video part of a motion photo is there to be played (`film`), and has no picture.
    */
-  async function find (ref: LinkRef, id: AssetId, visitor: Visitor, film = false) {
-    const link = await open(ref, visitor)
+  async function find (exchange: Exchange, ref: LinkRef, id: AssetId, film = false) {
+    const link = await open(exchange, ref)
     const list = await immich.list(link)
     const item = list.byId.get(id)
     if (!item || (item.motion === id && !film)) throw new Refusal('missing')
@@ -116,53 +108,46 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
 
   // --------------------------------------------------------------------------------------- images and videos
 
-  async function sendMedia ({ response, head }: Exchange, link: Link, media: Media, name?: string) {
+  /** `name` is that of a download; `link` undefined for what is not kept anywhere. */
+  async function sendMedia ({ response }: Exchange, media: Media, link?: Link, name?: string) {
     const { body, bytes, status, type, length, contentRange, etag, modified } = media
-    if (response.destroyed) { body?.destroy(); return }
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
-    const headers = {
-      'content-length': status === 416 ? 0 : status === 304 ? undefined : length,
-      'content-range': contentRange, 'accept-ranges': 'bytes', etag, 'last-modified': modified,
-      'content-type': bodiless ? undefined : type,
-      'content-disposition': attached && !bodiless ? disposition(attached) : undefined
+    const headers: Headers = {
+      'content-length': status === 416 ? 0 : status === 304 ? undefined : length, etag,
+      'accept-ranges': length === undefined ? undefined : 'bytes', 'content-range': contentRange,
+      'last-modified': modified,
+      ...!bodiless && { 'content-type': type, 'content-disposition': attached && disposition(attached) }
     }
+    if (response.destroyed) { body?.destroy(); return }
     begin(response, { status, kind: 'media', link, headers }, settings)
-    if (body && !bodiless && !head) return pump(response, body)
-    body?.destroy()
-    response.end(bodiless || head ? undefined : bytes)
+    if (body) return pump(response, body)
+    response.end(bytes)
   }
 
   /**
-   * Full resolution where a browser shows it and both say yes, else Immich's own full size, else the preview.
+   * `fullsize` is full resolution where a browser shows it and both say yes, else Immich's own full size,
+   * else the preview.
    */
-  async function image (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
-    const { visitor, caller, head } = exchange
-    const get = async (kind: MediaKind): Promise<Media> => kind === 'original' && settings.stripMetadata
-      ? strippedOriginal(immich, link, item, caller, head)
-      : immich.media(kind, link, item, visitor, caller, head)
+  async function sendItem (exchange: Exchange, { link, item }: Found, size: MediaKind): Promise<void> {
+    const get = (kind: MediaKind) => immich.media(kind, link, item, exchange)
     const originals = link.allowDownload && settings.downloadOriginalPhoto
+    if (size === 'playback' && !item.video) throw new Refusal('missing')
     if (size === 'original') {
       if (!link.allowDownload) throw new Refusal('missing')
       const media = await get(originals ? 'original' : 'preview')
       const name = link.showMetadata ? media.name : ''
-      return sendMedia(exchange, link, media, downloadName(settings, item.id, name, media.type))
+      return sendMedia(exchange, media, link, downloadName(settings, item.id, name, media.type))
     }
-    if (size !== 'fullsize') return sendMedia(exchange, link, await get(size))
-    if (!originals || item.video) return sendMedia(exchange, link, await get('preview'))
-    const { type } = await immich.details(link, item, caller)
-    const media = await get(DISPLAYABLE.has(type) ? 'original' : 'fullsize').catch(error => {
+    let kind: MediaKind = size === 'fullsize' && (item.video || !originals) ? 'preview' : size
+    const details = kind === 'fullsize' ? await immich.details(link, item, exchange) : undefined
+    if (details && DISPLAYABLE.has(details.type)) kind = 'original'
+    const media = await get(kind).catch(error => {
       // a full size that Immich does not have is a redirect to the preview, which is a refusal here
-      if (isRefusal(error, 'missing')) return get('preview')
+      if (size === 'fullsize' && isRefusal(error, 'missing')) return get('preview')
       throw error
     })
-    return sendMedia(exchange, link, media)
-  }
-
-  async function video (exchange: Exchange, link: Link, item: Item): Promise<void> {
-    if (!item.video) throw new Refusal('missing')
-    const { visitor, caller, head } = exchange
-    await sendMedia(exchange, link, await immich.media('playback', link, item, visitor, caller, head))
+    await sendMedia(exchange, media, link)
   }
 
   // --------------------------------------------------------------------------------------------------- pages
@@ -174,81 +159,70 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     })), { 'retry-after': seconds || undefined })
 
   async function gallery (exchange: Exchange, ref: LinkRef, number: number): Promise<void> {
-    const { visitor, response, head } = exchange
-    const link = await open(ref, visitor)
+    const { visitor, head } = exchange
+    const link = await open(exchange, ref)
     const listing = immich.list(link)
     const plainly = number > 1 || head || visitor.ifNoneMatch || !link.album || link.album.count < 2
     // while Immich's months are read, the browser can fetch styles and script
     if (!plainly && await Promise.race([listing.then(() => false), sleep(EARLY, true)])) {
       const first = renderer.beginning(visitor)
-      const finish = sendEarly(response, visitor, { status: 200, kind: 'page', link }, first, settings)
-      const html = renderer.gallery({ visitor, ref, link }, await listing, 1)!
+      const finish = sendEarly(exchange, { status: 200, kind: 'page', link }, settings, first)
+      const html = renderer.gallery({ visitor, ref, link }, await listing, 1)
       return finish(html.slice(first.length))
     }
     const list = await listing
     const only = list.items.length === 1 ? list.items[0] : undefined
-    if (only?.video && !settings.singleVideoGallery) return video(exchange, link, only)
-    if (only && !only.video && !settings.singleImageGallery) {
-      return image(exchange, link, only, only.duration > 0 ? 'fullsize' : 'preview')
+    if (only && !(only.video ? settings.singleVideoGallery : settings.singleImageGallery)) {
+      const size = only.video ? 'playback' : only.duration > 0 ? 'fullsize' : 'preview'
+      return sendItem(exchange, { link, item: only }, size)
     }
-    let known = pages.get(link)
     // rendered and compressed once for as long as link and list stay the same; bounded, for a host name can
     // be made up
-    if (known?.list !== list || known.texts.size > 50) pages.set(link, known = { list, texts: new Map() })
-    const name = JSON.stringify([ref, visitor.languages, visitor.base, number])
-    let made = known.texts.get(name)
-    if (!made) {
-      const html = renderer.gallery({ visitor, ref, link }, list, number)
-      if (html === undefined) throw new Refusal('missing')
-      known.texts.set(name, made = asText(HTML, html))
-    }
-    await text(exchange, { status: 200, kind: 'page', link }, made)
+    const texts = pages.get(link) ?? new Map<string, Text>()
+    pages.set(link, texts)
+    if (texts.size > 50) texts.clear()
+    const name = JSON.stringify([ref, visitor.languages, visitor.base, number, list.version])
+    let made = texts.get(name)
+    if (!made) texts.set(name, made = asText(HTML, renderer.gallery({ visitor, ref, link }, list, number)))
+    await answer(exchange, { status: 200, kind: 'page', link }, made)
   }
 
   // -------------------------------------------------------------------------------------------------- routes
 
-  const plain = (status: number, headers: Headers = {}): Answer =>
-    ({ status, kind: 'data', headers: { 'content-type': 'text/plain', ...headers } })
   type Handler<Name> = (exchange: Exchange, route: Extract<Route, { name: Name }>) => unknown
   const routes: { [Name in Route['name']]: Handler<Name> } = {
     home: exchange => !settings.showHomePage ? invalid(exchange)
       : page(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle }))),
     async health (exchange) {
-      const well = !closing && await immich.ping()
-      answer(exchange, well ? plain(200) : plain(503, { 'retry-after': 10 }), well ? 'ok' : 'unavailable')
+      if (closing || !await immich.ping()) throw new Refusal('unreachable')
+      await data(exchange, undefined, 'text/plain', 'ok')
     },
-    robots: exchange => answer(exchange, plain(200), 'User-agent: *\nDisallow: /\n'),
+    robots: exchange => data(exchange, undefined, 'text/plain', 'User-agent: *\nDisallow: /\n'),
     favicon: exchange => routes.static(exchange, { name: 'static', version, file: 'favicon.svg' }),
     static (exchange, { version: asked, file }) {
       const found = asked === version ? files.get(file) : undefined
-      return found ? text(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
+      return found ? answer(exchange, { status: 200, kind: 'static' }, found) : invalid(exchange)
     },
     page: (exchange, { link, page }) => gallery(exchange, link, page),
     async item (exchange, { link: ref, id }) {
-      const { visitor, caller } = exchange
-      const { link, list, item } = await find(ref, id, visitor)
+      const { visitor } = exchange
+      const { link, list, item } = await find(exchange, ref, id)
       const told = link.showMetadata && settings.showMetadata.description
-      const details = told ? await immich.details(link, item, caller) : undefined
+      const details = told ? await immich.details(link, item, exchange) : undefined
       await page(exchange, 200, renderer.photo({ visitor, ref, link }, list, item, details), {}, link)
     },
-    async image (exchange, { link: ref, id, size = 'preview' }) {
-      const { link, item } = await find(ref, id, exchange.visitor)
-      await image(exchange, link, item, size)
-    },
-    async video (exchange, { link: ref, id }) {
-      const { link, item } = await find(ref, id, exchange.visitor, true)
-      await video(exchange, link, item)
-    },
+    image: async (exchange, { link, id, size = 'preview' }) =>
+      sendItem(exchange, await find(exchange, link, id), size),
+    video: async (exchange, { link, id }) =>
+      sendItem(exchange, await find(exchange, link, id, true), 'playback'),
     async meta (exchange, { link: ref, id }) {
-      const { link, item } = await find(ref, id, exchange.visitor)
-      const details = link.showMetadata && await immich.details(link, item, exchange.caller)
-      await json(exchange, link, JSON.stringify(details ? renderer.meta(link, details) : {}))
+      const { link, item } = await find(exchange, ref, id)
+      const details = link.showMetadata && await immich.details(link, item, exchange)
+      await data(exchange, link, JSON_TYPE, JSON.stringify(details ? renderer.meta(link, details) : {}))
     },
     async items (exchange, { link: ref, stretch }) {
-      const link = await open(ref, exchange.visitor)
-      const body = renderer.items(link, await immich.list(link), stretch)
-      if (body === undefined) throw new Refusal('missing')
-      await json(exchange, link, body)
+      const link = await open(exchange, ref)
+      await data(exchange, link, JSON_TYPE, renderer.items(link, await immich.list(link), stretch))
     },
     async unlock (exchange) {
       const { visitor: { address, secure } } = exchange
@@ -266,28 +240,25 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       }
       // counted before it is asked, or many at once would all be free
       for (const [limit, name] of limited) limit.count(name, 1)
-      let wrong = false
-      try {
-        const { link: { key, slug }, token } = await immich.unlock(ref, given)
-        log.info('unlocked', { address, link })
-        // for the key that media addresses carry, and for the slug where the link has one
-        const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
-        const cookies = [{ key }, ...slug ? [{ slug }] : []]
-          .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
-        const headers = { location: linkPath(ref), 'set-cookie': cookies }
-        answer(exchange, { status: 303, kind: 'page', headers })
-      } catch (error) {
-        if (!isRefusal(error, 'wrong password')) throw error
-        wrong = true
+      const unlocked = await immich.unlock(ref, given).catch((error: Error) => error)
+      if (isRefusal(unlocked, 'locked')) {
         log.warn('unlock refused', { address, link, reason: 'wrong password' })
         return password(exchange, ref, 401, 'wrongPassword')
-      } finally {
-        if (!wrong) for (const [limit, name] of limited) limit.count(name, -1)
       }
+      for (const [limit, name] of limited) limit.count(name, -1)
+      if (unlocked instanceof Error) throw unlocked
+      const { link: { key, slug }, token } = unlocked
+      log.info('unlocked', { address, link })
+      // for the key that media addresses carry, and for the slug where the link has one
+      const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+      const cookies = [{ key }, ...slug ? [{ slug }] : []]
+        .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
+      const headers = { location: linkPath(ref), 'set-cookie': cookies }
+      await answer(exchange, { status: 303, kind: 'page', headers })
     },
     async zip (exchange, { link: ref }) {
-      const { request, response, visitor, caller, head } = exchange
-      const link = await open(ref, visitor)
+      const { request, response, visitor, head } = exchange
+      const link = await open(exchange, ref)
       if (!mayZip(settings, link)) throw new Refusal('missing')
       let { items } = await immich.list(link)
       const whole = request.method !== 'POST'
@@ -303,47 +274,36 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       if (zips >= limits.zips) throw new Refusal('busy')
       zips++
       response.on('close', () => zips--)
-      const plan = await planZip(immich, settings, link, items, whole, caller)
-      if (response.destroyed) return
+      const plan = await planZip(immich, settings, link, items, whole, exchange)
       const { length, etag } = plan
       const { ifRange = etag } = visitor
       const range = length !== undefined && ifRange === etag ? visitor.range : undefined
       const part = range && resolveRange(range, length!)
-      const status = part ? 206 : range ? 416 : 200
-      const title = safeName((settings.showGalleryTitle && link.title) || 'photos')
-      const headers = {
-        'content-type': 'application/zip', 'content-disposition': disposition(`${title}.zip`),
-        'content-length': part ? part.last - part.first + 1 : range ? 0 : length,
-        'content-range': range && (part ? `bytes ${part.first}-${part.last}/${length}` : `bytes */${length}`),
-        ...length !== undefined && { 'accept-ranges': 'bytes', etag }
+      const media: Media = {
+        status: part ? 206 : range ? 416 : 200, type: 'application/zip', name: '',
+        length: part ? part.last - part.first + 1 : length, etag: length === undefined ? undefined : etag,
+        contentRange: range && (part ? `bytes ${part.first}-${part.last}/${length}` : `bytes */${length}`)
       }
-      begin(response, { status, kind: 'data', headers }, settings)
-      if (head || status === 416) { response.end(); return }
-      const name = linkName(ref)
-      log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
-      const body = makeZip(immich, settings, link, plan, caller)
-      const bytes = part ? through(body, parts => between(parts, part.first, part.last)) : body
-      await pump(response, bytes).catch(error => {
-        log.warn('zip broken off', { link: name, reason: (error as Error).message })
-        response.destroy()
-      })
+      if (!head && media.status !== 416 && !response.destroyed) {
+        const name = linkName(ref)
+        log.info('zip', { link: name, files: plan.entries.length, bytes: length, from: part?.first })
+        const body = makeZip(immich, settings, link, plan, exchange)
+          .on('error', ({ message }) => log.warn('zip broken off', { link: name, reason: message }))
+        media.body = part ? through(body, parts => between(parts, part.first, part.last)) : body
+      }
+      // of no link, for no zip is kept anywhere
+      const title = safeName((settings.showGalleryTitle && link.title) || 'photos')
+      await sendMedia(exchange, media, undefined, `${title}.zip`)
     }
   }
 
   async function handle (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visitor = parseVisitor(request.headers, request.socket.remoteAddress ?? '', settings)
-    let gone: AbortController | undefined
-    response.on('close', () => { if (!response.writableFinished) gone?.abort() })
-    const caller = {
-      lane: visitor.address,
-      // made when it is needed: it costs a fifth of a small request
-      get signal () {
-        gone ??= new AbortController()
-        if (response.destroyed) gone.abort()
-        return gone.signal
-      }
+    const exchange: Exchange = {
+      request, response, visitor, head: request.method === 'HEAD', lane: visitor.address, conditions: visitor,
+      // made when it is asked for: it costs a fifth of a small request
+      get signal () { return request.signal }
     }
-    const exchange = { request, response, visitor, caller, head: request.method === 'HEAD' }
     const route = parseRoute(request.url ?? '')
     try {
       if (connections > limits.connections) { response.shouldKeepAlive = false; throw new Refusal('busy') }
@@ -367,7 +327,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     handle(request, response).catch(error => {
       log.error('unexpected', { error: (error as Error)?.stack ?? String(error) })
       if (response.headersSent) response.destroy()
-      else send(response, { status: 500, kind: 'page' }, settings)
+      else begin(response, { status: 500, kind: 'page' }, settings).end()
     })
   })
   server.on('connection', socket => {
@@ -385,23 +345,14 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       closing = true
       const until = performance.now() + seconds * 1000
       while (running > 0 && performance.now() < until) await sleep(20)
-      const closed = new Promise(resolve => server.close(resolve))
+      server.close()
       server.closeAllConnections()
-      await closed
     }
   }
 }
 
 async function start (): Promise<void> {
-  let settings: Settings
-  try {
-    settings = loadSettings(process.env, ROOT)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`The configuration is not valid:\n${error.message.replace(/^/gm, '  ')}\n`)
-    process.exitCode = 1
-    return
-  }
+  const settings = loadSettings(process.env, ROOT)
   // a log that nobody reads any more is no reason to end
   process.stdout.on('error', () => {})
   const log = createLog(settings.logLevel)
@@ -413,7 +364,7 @@ async function start (): Promise<void> {
     process.exitCode = 1
   })
   server.listen(settings.port, settings.host, async () => {
-    const { port } = server.address() as AddressInfo
+    const { port } = server.address() as { port: number }
     log.info('listening', { port, immich: settings.immichUrl, configuration: settings.changed })
     const version = await immich.version().catch(() => undefined)
     if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
@@ -431,6 +382,10 @@ async function start (): Promise<void> {
 process.env.TZ = 'UTC'
 if (import.meta.main) {
   const [command, address] = process.argv.slice(2)
-  if (command !== 'check') await start()
-  else process.exitCode = await (await import('./check.ts')).check(process.env, ROOT, address)
+  if (command === 'check') process.exitCode = await check(process.env, ROOT, address)
+  else await start().catch(error => {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`The configuration is not valid:\n${error.message.replace(/^/gm, '  ')}\n`)
+    process.exitCode = 1
+  })
 }

@@ -47,11 +47,11 @@ function fits (schema: Schema, value: unknown): boolean {
   if (typeof value === 'string' && !new RegExp(schema.pattern ?? '').test(value)) return false
   return (schema.enum?.includes(value) ?? true) && !(schema.not && schema.not.const === value)
 }
-const WORDS: Record<string, string> = { minimum: 'from', maximum: 'to', pattern: 'as' }
-const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string =>
-  values ? values.map(show).join(', ') : [type].flat().join(' or ') +
-    Object.entries({ minimum, maximum, pattern }).filter(([, bound]) => bound !== undefined)
-      .map(([name, bound]) => ` ${WORDS[name]} ${bound}`).join('')
+const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string => {
+  const bounds = Object.entries({ from: minimum, to: maximum, as: pattern })
+    .map(([word, bound]) => bound === undefined ? '' : ` ${word} ${bound}`)
+  return values?.map(show).join(', ') ?? [type].flat().join(' or ') + bounds.join('')
+}
 
 /** `value` as the schema wants it, with the schema's defaults below it. */
 function conform (schema: Schema, value: unknown, at: string, report: Report): unknown {
@@ -68,10 +68,9 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
   if (properties) {
     const given = object(value) ?? {}
     const path = (name: string) => at ? `${at}.${name}` : name
-    for (const name of Object.keys(given)) {
-      if (Object.hasOwn(properties, name)) continue
-      const known = nearest(name, Object.keys(properties))
-      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${known}?`)
+    const known = Object.keys(properties)
+    for (const name of Object.keys(given).filter(name => !known.includes(name))) {
+      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, known)}?`)
     }
     return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
       [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
@@ -113,9 +112,9 @@ function proxies (entries: string[], problems: string[]): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
     const [, net = '', bits] = /^([\da-f.:]+)(?:\/(\d+))?$/i.exec(entry) ?? []
-    const [family, width] = isIP(net) === 6 ? ['ipv6', 128] as const : ['ipv4', 32] as const
+    const long = isIP(net) === 6
     try {
-      trusted.addSubnet(net, Number(bits ?? width), family)
+      trusted.addSubnet(net, Number(bits ?? (long ? 128 : 32)), long ? 'ipv6' : 'ipv4')
     } catch { problems.push(`ipp.trustedProxies: got ${show(entry)}, takes a range such as 10.0.0.0/8`) }
   }
   return trusted
@@ -142,12 +141,11 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const ipp = object(object(given)?.ipp)
   if (ipp) rename(ipp, schema.properties!.ipp!.properties!, report)
   const config = conform(schema, given, '', report) as { ipp: Settings, lightGallery: Unknown } | undefined
-  type Parse<T> = (value: string) => T | undefined
-  const variable = <T>(name: string, otherwise: T, takes: string, parse: Parse<T>) => {
+  const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined) => {
     const value = env[name]
-    const parsed = value ? parse(value) : otherwise
+    const parsed = value ? parse(value) : unset
     if (parsed === undefined) problems.push(`${name}: got ${show(value)}, takes ${takes}`)
-    return (values[name] = parsed ?? otherwise) as T
+    return (values[name] = parsed ?? unset) as T
   }
   const address = 'an address such as http://immich-server:2283'
   if (!env.IMMICH_URL) problems.push(`IMMICH_URL: got nothing, takes ${address}`)

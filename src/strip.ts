@@ -1,14 +1,9 @@
 /**
- * Originals that do not tell where, when and with what they were taken (`stripMetadata`). A JPEG is blanked
- * in place: same length, same image bytes, but every segment that is not needed to show it holds zeros.
- * Nothing else is parsed: other images are given as Immich's preview, videos as its transcode.
+ * JPEGs that do not tell where, when and with what they were taken (`stripMetadata`): blanked in place, same
+ * length, same image bytes, but every segment that is not needed to show the picture holds zeros.
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
-import { through } from './answer.ts'
-import { Refusal, type Caller, type Immich, type Link, type Media } from './immich.ts'
-import type { Item } from './validate.ts'
-
 const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
 const begins = (bytes: Buffer, text: string): boolean => bytes.toString('latin1', 0, text.length) === text
 
@@ -86,28 +81,4 @@ export async function * blank (body: AsyncIterable<Buffer>): AsyncIterable<Buffe
   }
   yield Buffer.alloc(held.length)
   for (let chunk; (chunk = await read());) yield Buffer.alloc(chunk.length)
-}
-
-/**
- * The original without its metadata, whole and from its beginning: a blanked JPEG, else Immich's preview of
- * an image, else its transcode of a video. Throws a Refusal where there is none.
- */
-export async function strippedOriginal (
-  immich: Immich, link: Link, item: Item, caller: Caller, head = false
-): Promise<Media> {
-  if (item.video) {
-    const [original, playback] = await Promise.all((['original', 'playback'] as const)
-      .map(kind => immich.media(kind, link, item, {}, caller, true)))
-    if (original!.length === playback!.length && original!.modified === playback!.modified) {
-      throw new Refusal('missing', 'stripMetadata: Immich has no transcode of this video')
-    }
-    return { ...await immich.media('playback', link, item, {}, caller, head), name: original!.name }
-  }
-  const media = await immich.media('original', link, item, {}, caller, head)
-  const { body } = media
-  if (media.type === 'image/jpeg') {
-    return body ? { ...media, body: through(body, blank) } : media
-  }
-  body?.destroy()
-  return { ...await immich.media('preview', link, item, {}, caller, head), name: media.name }
 }

@@ -104,10 +104,8 @@ const ROUTES = Object.entries({
   '/share/:key/download': 'zip', '/s/:slug/download': 'zip',
   '/share/:key': 'page', '/s/:slug': 'page', '/share/:key/:id': 'item', '/s/:slug/:id': 'item'
 }).map(([path, name]) => ({ name, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`) }))
-const RESERVED = ['static', 'photo', 'video', 'meta', 'items']
 const SEGMENTS: Record<string, (segment: string) => unknown> = {
-  version: text, file: text, slug: parseSlug, id: parseAssetId,
-  key: segment => RESERVED.includes(segment) ? undefined : parseKey(segment),
+  version: text, file: text, key: parseKey, slug: parseSlug, id: parseAssetId,
   size: segment => SIZES.find(size => size === segment),
   stretch: segment => /^\d{1,6}$/.test(segment) ? Number(segment) : undefined
 }
@@ -205,8 +203,8 @@ const plain = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/
 function network (address: string): string {
   const [left = [], right] = address.split('::').map(half => half ? half.split(':') : [])
   const zeros = right ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0') : []
-  const groups = [...left, ...zeros, ...right ?? []].slice(0, 4)
-  return groups.map(group => parseInt(group, 16).toString(16)).join(':') + '::/64'
+  return [...left, ...zeros, ...right ?? []].slice(0, 4)
+    .map(group => parseInt(group, 16).toString(16)).join(':') + '::/64'
 }
 
 const isTrusted = ({ trustedProxies }: Trust, address: string): boolean =>
@@ -358,4 +356,5 @@ export const parseVersion = (value: unknown): [number, number, number] | undefin
   const { major, minor, patch } = (object(value) ?? {}) as Record<string, number>
   return [major, minor, patch].every(Number.isSafeInteger) ? [major!, minor!, patch!] : undefined
 }
+export const parsePing = (value: unknown): true | undefined => object(value)?.res === 'pong' || undefined
 export const parseMessage = (value: unknown): string => text(object(value)?.message)

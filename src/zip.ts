@@ -12,17 +12,16 @@ import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { downloadName } from './filename.ts'
 import { Refusal, type Caller, type Immich, type Link, type Media, type MediaKind } from './immich.ts'
-import { strippedOriginal } from './strip.ts'
 import type { Settings } from './settings.ts'
-import type { Item } from './validate.ts'
+import type { AssetId, Item } from './validate.ts'
 
 // yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time.
-// Node's own
-// gives the same numbers, and costs a tenth.
+// Node's own gives the same numbers, and costs a tenth.
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
 /** Bytes that an entry's name may take, which is also what its place in the zip is reckoned with. */
@@ -32,11 +31,10 @@ const NAME_BYTES = 255
  * length.
  */
 const MOTIONS_ASKED = 60
-const TRIES = 3
 /** What a zip can say of a time begins in 1980; an owner who does not show metadata does not show times. */
 const NO_TIME = Date.UTC(1980, 0, 1)
 
-type Entry = { item: Item, kind: MediaKind, time: Date, size?: number }
+type Entry = { item: Item, kind: MediaKind, time: Date, size: number | undefined }
 /** `length` in bytes, where every size is known. */
 export type Plan = { entries: Entry[], etag: string, length?: number }
 
@@ -46,26 +44,25 @@ const options = ({ time: mtime }: Entry, size: number, fileComment: string) =>
 
 /** What the zip of these items will be, before any of them is fetched. `whole` is all of the link. */
 export async function planZip (
-  immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, caller: Caller
+  immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, { lane, signal }: Caller
 ): Promise<Plan> {
   const { downloadOriginalPhoto: originals, downloadedFilename, stripMetadata } = settings
-  const part = (item: Item) => item.motion ? [{ ...item, id: item.motion, video: true }] : []
-  const entries = items.flatMap(item => [item, ...part(item)]).map((item): Entry => ({
-      item, kind: originals ? 'original' : item.video ? 'playback' : 'preview',
-      time: new Date(Math.min(Math.max(link.showMetadata ? item.time : 0, NO_TIME), Date.UTC(2107, 0, 1)))
-    }))
-  const motions = entries.filter(({ item }) => item.motion === item.id)
+  const all = items.flatMap(item =>
+    item.motion ? [item, { ...item, id: item.motion, video: true }] : [item])
+  const motions = all.filter(({ id, motion }) => id === motion)
+  let sizes = new Map<AssetId, number>()
   if (originals && !stripMetadata && motions.length <= MOTIONS_ASKED) {
-    const sizes = await immich.sizes(link, whole && link.album ? undefined : items.map(({ id }) => id))
-    await Promise.all(motions.map(async ({ item }) => {
-      const { length } = await immich.media('original', link, item, {}, caller, true)
+    sizes = await immich.sizes(link, whole && link.album ? undefined : items.map(({ id }) => id))
+    await Promise.all(motions.map(async item => {
+      const { length } = await immich.media('original', link, item, { lane, signal, head: true })
       if (length !== undefined) sizes.set(item.id, length)
     }))
-    for (const entry of entries) {
-      const size = sizes.get(entry.item.id)
-      if (size !== undefined && !immich.misjudged.has(entry.item.id)) entry.size = size
-    }
   }
+  const entries = all.map((item): Entry => ({
+    item, kind: originals ? 'original' : item.video ? 'playback' : 'preview',
+    time: new Date(Math.min(Math.max(link.showMetadata ? item.time : 0, NO_TIME), Date.UTC(2107, 0, 1))),
+    size: immich.misjudged.has(item.id) ? undefined : sizes.get(item.id)
+  }))
   const hash = createHash('sha256').update(`${downloadedFilename} ${stripMetadata} ${link.showMetadata}\n`)
   for (const { item, kind, size, time } of entries) hash.update(`${item.id} ${kind} ${size} ${+time}\n`)
   const length = entries.every(({ size }) => size !== undefined) ? await total(entries) : undefined
@@ -102,7 +99,7 @@ function createNames () {
 export function makeZip (
   immich: Immich, settings: Settings, link: Link, { entries, length }: Plan, caller: Caller
 ): Readable {
-  const { stripMetadata, limits, downloadedFilename } = settings
+  const { limits, downloadedFilename } = settings
   const zip = new yazl.ZipFile()
   const unique = createNames()
   const abort = new AbortController()
@@ -110,24 +107,22 @@ export function makeZip (
   const opened: Promise<Media>[] = []
   let current: Readable | undefined
 
-  const get = async ({ item, kind, size }: Entry): Promise<Media> => {
+  const get = async (entry: Entry, tries = 3): Promise<Media> => {
+    const { item, kind, size } = entry
     const own = { lane: `zip ${caller.lane}`, signal: abort.signal }
-    for (let n = 1; ; n++) {
-      try {
-        const media = kind === 'original' && stripMetadata
-          ? await strippedOriginal(immich, link, item, own).catch(error => missing(error, item))
-          : await immich.media(kind, link, item, {}, own)
-        if (media.length !== undefined && (size ?? media.length) === media.length) return media
-        media.body?.destroy()
-        if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
-        if (immich.misjudged.size > 10_000) immich.misjudged.clear()
-        immich.misjudged.add(item.id)
-        throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
-      } catch (error) {
-        const final = !(error instanceof Refusal) || error.reason === 'missing' || abort.signal.aborted
-        if (final || n === TRIES) throw error
-        await new Promise(resolve => setTimeout(resolve, 250 * n))
-      }
+    try {
+      const media = await immich.media(kind, link, item, own).catch(error => missing(error, item))
+      if (media.length !== undefined && (size ?? media.length) === media.length) return media
+      media.body?.destroy()
+      if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
+      if (immich.misjudged.size > 10_000) immich.misjudged.clear()
+      immich.misjudged.add(item.id)
+      throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
+    } catch (error) {
+      const final = !(error instanceof Refusal) || error.reason === 'missing' || abort.signal.aborted
+      if (final || tries === 1) throw error
+      await sleep(400)
+      return get(entry, tries - 1)
     }
   }
   const run = async () => {

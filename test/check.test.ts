@@ -55,7 +55,7 @@ test('what is wrong on the way to Immich, step by step', async () => {
   const other = createServer((_, response) => response.end('<h1>router</h1>')).listen(0, '127.0.0.1')
   await new Promise(resolve => other.on('listening', resolve))
   const stranger = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(other.address() as AddressInfo).port}` })
-  assert.match(stranger.text, /WRONG no Immich answers there\n {6}→ what answers there is not Immich/)
+  assert.match(stranger.text, /WRONG Immich cannot be reached: server\/version answered 200 with something else\n {6}→ what answers there is not Immich/)
   other.close()
 })
 

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { HTML, ask, start, until, type Running } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
@@ -124,6 +125,40 @@ test('Immich refuses, and comes back', async () => {
   await run.immich.listen()
   assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
   assert.ok(run.lines.some(line => line.includes('answers again')))
+})
+
+describe('what is no answer of HTTP', { concurrency: true }, () => {
+  const answers: Record<string, { say: string, drip?: string, advice: string }> = {
+    'another protocol': { say: 'SSH-2.0-OpenSSH_9.2\r\n', advice: 'is not Immich' },
+    'a change of protocols': { say: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', advice: 'is not Immich' },
+    'headers without end': { say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'is not Immich' },
+    'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no answer in time' }
+  }
+  for (const [name, { say, drip, advice }] of Object.entries(answers)) {
+    test(name, async () => {
+      const stranger = createServer(socket => {
+        socket.on('error', () => {}).write(say)
+        const dripping = drip && setInterval(() => socket.write(drip), 100)
+        if (dripping) socket.on('close', () => clearInterval(dripping))
+      })
+      await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
+      const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: 1, upstreamRequests: 2 } } })
+      for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)
+      assert.deepEqual(run.lines.filter(line => line.includes('cannot be reached')).map(line => line.includes(advice)), [true], 'said once, with what to try')
+      stranger.close()
+    })
+  }
+})
+
+test('what is not Immich is said once, not with every request', async () => {
+  const shared = library()
+  const run = await start({ library: shared.library })
+  run.immich.fault = () => ({ body: '<h1>router</h1>', headers: { 'content-type': 'text/html' } })
+  for (let n = 0; n < 3; n++) assert.equal((await run.get(`/share/${shared.key}`)).status, 503)
+  assert.equal(run.lines.filter(line => line.includes('cannot be reached')).length, 1)
+  run.immich.fault = () => undefined
+  assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
+  assert.equal(run.lines.filter(line => line.includes('answers again')).length, 1)
 })
 
 describe('visitors', { concurrency: true }, () => {

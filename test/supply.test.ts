@@ -23,15 +23,21 @@ test('the linter and its security rules', async () => {
   assert.ok(bad!.errorCount > 0)
 })
 
-test('one file calls fetch, and nothing opens a connection otherwise; check looks names up', () => {
+test('one function of one file opens connections, by node:http; check looks names up', () => {
   for (const path of sources) {
-    if (path !== 'src/immich.ts') assert.doesNotMatch(code(path), /\bfetch\s*\(/, path)
+    if (path !== 'src/immich.ts') {
+      assert.doesNotMatch(code(path), /node:https|\bconnect\b\s*\(|\brequest\s*\(/, path)
+      assert.doesNotMatch(code(path), /import (?!type).*\b(request|get|Agent|connect)\b.* from 'node:(http|net)'/, path)
+    }
     if (path !== 'src/check.ts') assert.doesNotMatch(code(path), /node:dns/, path)
-    assert.doesNotMatch(code(path), /node:(https|tls|dgram|http2)|\bconnect\b\s*\(|http\.(get|request)|WebSocket|XMLHttpRequest/, path)
+    assert.doesNotMatch(code(path), /node:(tls|dgram|http2)|\bfetch\s*\(|http\.(get|request)|WebSocket|XMLHttpRequest/, path)
     if (path !== 'src/strip-types.mjs') assert.doesNotMatch(code(path), /child_process/, path)
     assert.doesNotMatch(code(path), /node:(vm|worker_threads|cluster|inspector)|\beval\b|new Function|writeFile|createWriteStream|mkdir|appendFile/, path)
   }
-  assert.equal(code('src/immich.ts').match(/\bfetch\s*\(/g)!.length, 1)
+  // where it asks, and where the agent of that opens a connection
+  const door = code('src/immich.ts')
+  assert.deepEqual([door.match(/\brequest\s*\(/g)!.length, door.match(/\bconnect\s*\(/g)!.length], [1, 1])
+  assert.match(door, /async function ask [^]*\brequest\(\{\s*\.\.\.server,/)
   // the one process that is ever started: the preload itself, with an empty environment
   assert.deepEqual(code('src/strip-types.mjs').match(/\b(exec|spawn|fork)\w*\([^)]*\)/g), ['execFileSync(process.execPath, [import.meta.filename], options)'])
   assert.match(code('src/strip-types.mjs'), /const options = \{ env: \{\}, /)
