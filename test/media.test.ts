@@ -144,6 +144,42 @@ test('a slow visitor is waited for, and one who leaves frees Immich', async () =
   await until(() => run.immich.open === 0, 'Immich to be freed')
 })
 
+test('a visitor who pauses for longer than Immich may be silent loses nothing', async () => {
+  const library = emptyLibrary()
+  const bytes = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))
+  const film = video(1, { name: 'pause.mp4', original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } })
+  const { key } = addLink(library, 'pause', {}, [film])
+  const run = await start({ library, ipp: { limits: { upstreamTimeout: 1 } } })
+  const socket = run.socket()
+  const chunks: Buffer[] = []
+  socket.write(`GET /share/video/${key}/${film.id} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+  socket.on('data', chunk => chunks.push(chunk))
+  await until(() => chunks.length > 0, 'the first bytes')
+  socket.pause()
+  await new Promise(resolve => setTimeout(resolve, 2500))
+  socket.resume()
+  await new Promise(resolve => socket.on('close', resolve))
+  const got = Buffer.concat(chunks)
+  assert.ok(got.subarray(got.indexOf('\r\n\r\n') + 4).equals(bytes))
+})
+
+test('many at once, fast and slow, on connections that are used again: each gets its own bytes', async () => {
+  const library = emptyLibrary()
+  const films = Array.from({ length: 24 }, (_, n) => {
+    const bytes = Buffer.from(Array.from({ length: 400_000 + n * 7919 }, (_, at) => (at * (2 * n + 1) + (at >> 8)) & 0xff))
+    return { bytes, film: video(n, { name: `${n}.mp4`, original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } }) }
+  })
+  const { key } = addLink(library, 'own bytes', {}, films.map(({ film }) => film))
+  const run = await start({ library })
+  await Promise.all(Array.from({ length: 8 }, async (_, visitor) => {
+    for (const [n, { film, bytes }] of films.entries()) {
+      if (n % 8 === visitor) run.immich.fault = () => ({ drip: [30_000 + visitor * 5000, 1] })
+      const { body } = await run.get(`/share/video/${key}/${film.id}`)
+      assert.ok(body.equals(bytes), `film ${n} of visitor ${visitor}`)
+    }
+  }))
+})
+
 test('a visitor who leaves before Immich answers frees it too', async () => {
   const { library, path } = bigVideo()
   const run = await start({ library })

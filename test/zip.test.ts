@@ -256,6 +256,10 @@ test('previews where originals are not allowed; off where zips are off', async (
   const files = read((await proxy.get(`/share/${link.key}/download`)).body)
   assert.equal(Object.keys(files).filter(name => /_preview( \(\d+\))?\.jpe?g$/.test(name)).length, assets.length)
   assert.ok(!Object.values(files).includes(sha(assets[0]!.original.bytes!)))
+  // what is sent gives its memory back, what is kept does not: the previews in memory are as whole as before
+  assert.deepEqual(read((await proxy.get(`/share/${link.key}/download`)).body), files)
+  const preview = await proxy.get(`/share/photo/${link.key}/${assets[0]!.id}/preview`)
+  assert.equal(sha(preview.body), Object.values(files)[0])
 })
 
 test('more than 65,535 entries and more than 4 GiB', async () => {
