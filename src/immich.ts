@@ -8,11 +8,11 @@
  * once.
  */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import type { Log } from './log.ts'
 import type { Settings } from './settings.ts'
 import { blank } from './strip.ts'
@@ -203,9 +203,9 @@ async function readWhole (body: Readable, limit: number): Promise<Buffer> {
   let size = 0
   body.on('data', (chunk: Chunk) => {
     chunks.push(chunk)
-    if ((size += chunk.length) > limit) body.destroy()
+    if ((size += chunk.length) > limit) body.destroy(new Error('longer than it may be'))
   })
-  await finished(body).catch(error => { throw new Refusal('unreachable', error.message) })
+  await once(body, 'end').catch(error => { throw new Refusal('unreachable', error.message) })
   // a piece of a pool would keep all of the pool, beyond any bound of ours; a byte too many: see `release`
   const whole = Buffer.allocUnsafeSlow(size + 1)
   chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)

@@ -27,10 +27,10 @@ const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
 const [port] = await freePorts(1) as [number]
-// as `npm start` does
+// as the image does
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
 const child = spawn(process.execPath, scripts.start.split(' ').slice(1), {
-  cwd: ROOT, env: { ...process.env, MALLOC_ARENA_MAX: '1', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+  cwd: ROOT, env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
 })
 let output = ''
 child.stdout.on('data', text => { output += text; if (output.length > 1e6) output = output.slice(-1e5) })
@@ -121,7 +121,8 @@ await Promise.all([...Array.from({ length: 12 }, visitor), ...Array.from({ lengt
 clearInterval(watch)
 spared = true
 agent.destroy()
-await new Promise(resolve => setTimeout(resolve, 3000))
+// V8 gives memory back when there has been nothing to do for a while
+await new Promise(resolve => setTimeout(resolve, 30_000))
 const settled = died === undefined ? { rss: rss(), files: files(), open: immich.open } : undefined
 const quantile = (values: number[], part: number) => ([...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN).toFixed(1)
 const third = (n: number) => { const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3)); return Math.round(part.reduce((a, b) => a + b, 0) / part.length) }
