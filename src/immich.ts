@@ -256,7 +256,7 @@ export function createImmich (settings: Settings, log: Log) {
       cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`, ...given
     }
     for (const name in headers) if (headers[name] === undefined) delete headers[name]
-    const release = await gates[gate]({ lane, signal })
+    const leave = await gates[gate]({ lane, signal })
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         const asked = request({
@@ -268,7 +268,7 @@ export function createImmich (settings: Settings, log: Log) {
         const timer = setTimeout(late, silence)
         asked.on('error', reject)
         // after an answer or an error; where Immich changes protocols, which nobody asked for, after neither
-        asked.on('close', () => { clearTimeout(timer); release(); reject(CLOSED) })
+        asked.on('close', () => { clearTimeout(timer); leave(); reject(CLOSED) })
         asked.on('response', answer => {
           clearTimeout(timer)
           // where something is there to be read, it is the visitor who takes his time
@@ -278,7 +278,7 @@ export function createImmich (settings: Settings, log: Log) {
         asked.end(body && JSON.stringify(body))
       })
     } catch (error) {
-      release()
+      leave()
       signal?.throwIfAborted()
       report(error as Failure)
       throw new Refusal('unreachable')
@@ -390,7 +390,7 @@ export function createImmich (settings: Settings, log: Log) {
   }
 
   /** A small image with its bytes; one that is not small without, which who wants it then streams. */
-  async function loadImage (kind: MediaKind, link: Link, id: AssetId, lane: string, old?: Media) {
+  async function loadImage (kind: MediaKind, link: Link, { id }: Item, lane: string, old?: Media) {
     // nobody's signal: others may be waiting for it too
     const media = await stream(kind, link, id, { lane, conditions: { ifNoneMatch: old?.etag as EntityTag } })
     if (media.status === 304 && old) return old
@@ -440,12 +440,11 @@ export function createImmich (settings: Settings, log: Log) {
      * and no original with its metadata where the operator wants none.
      */
     async media (kind: MediaKind, link: Link, item: Item, caller: Caller): Promise<Media> {
-      const { id } = item
       const { lane, head, conditions = {} } = caller
       if (kind === 'original' && settings.stripMetadata) return stripped(link, item, caller)
       const small = (kind === 'thumbnail' || kind === 'preview') && !conditions.range && !head
-      const image = small && await images(`${kind} ${id}`, old => loadImage(kind, link, id, lane, old))
-      if (!image || !image.bytes) return stream(kind, link, id, caller)
+      const image = small && await images(`${kind} ${item.id}`, old => loadImage(kind, link, item, lane, old))
+      if (!image || !image.bytes) return stream(kind, link, item.id, caller)
       if (!unchanged(image, conditions)) return image
       return { ...image, status: 304, bytes: undefined, length: undefined }
     }
@@ -460,7 +459,7 @@ const CLOSED: Failure = Object.assign(new Error('closed without an answer'), { c
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
-  [/Timeout|ETIMEDOUT|UND_ERR_HEADERS/i, 'no answer in time: is Immich busy, or a firewall between?'],
+  [/Timeout|ETIMEDOUT/i, 'no answer in time: is Immich busy, or a firewall between?'],
   [/WRONG_VERSION|wrong version/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
   [/NotImmich|HPE_/, 'what answers there is not Immich: check IMMICH_URL'],

@@ -194,8 +194,9 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     home: exchange => !settings.showHomePage ? invalid(exchange)
       : page(exchange, 200, renderer.plain('home', exchange.visitor, words => ({ title: words.homeTitle }))),
     async health (exchange) {
-      if (closing || !await immich.ping()) throw new Refusal('unreachable')
-      await data(exchange, undefined, 'text/plain', 'ok')
+      if (!closing && await immich.ping()) return data(exchange, undefined, 'text/plain', 'ok')
+      const text = asText('text/plain', 'unavailable')
+      await answer(exchange, { status: 503, kind: 'data', headers: { 'retry-after': 10 } }, text)
     },
     robots: exchange => data(exchange, undefined, 'text/plain', 'User-agent: *\nDisallow: /\n'),
     favicon: exchange => routes.static(exchange, { name: 'static', version, file: 'favicon.svg' }),

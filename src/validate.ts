@@ -356,5 +356,5 @@ export const parseVersion = (value: unknown): [number, number, number] | undefin
   const { major, minor, patch } = (object(value) ?? {}) as Record<string, number>
   return [major, minor, patch].every(Number.isSafeInteger) ? [major!, minor!, patch!] : undefined
 }
-export const parsePing = (value: unknown): true | undefined => object(value)?.res === 'pong' || undefined
+export const parsePing = (value: unknown) => JSON.stringify(value) === '{"res":"pong"}' || undefined
 export const parseMessage = (value: unknown): string => text(object(value)?.message)

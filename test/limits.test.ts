@@ -160,7 +160,7 @@ test('a stop waits for what runs, says it is not healthy, and has an end', async
   const running = run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
   await until(() => open(run, /thumbnail$/) === 1)
   const closed = run.proxy.close()
-  assert.deepEqual(await run.get('/healthcheck').then(({ status, text }) => [status, text]), [503, ''])
+  assert.deepEqual(await run.get('/healthcheck').then(({ status, text }) => [status, text]), [503, 'unavailable'])
   release()
   assert.equal((await running).status, 200)
   await closed
