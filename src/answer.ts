@@ -83,7 +83,8 @@ export function asText (type: string, body: string | Buffer): Text {
 }
 const [brotli, deflate] = [promisify(brotliCompress), promisify(gzip)]
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
-const encodingFor = ({ encodings }: Visitor) => (['br', 'gzip'] as const).find(name => encodings.has(name))
+const encodingFor = ({ encodings }: Visitor, taken = encodings()) =>
+  (['br', 'gzip'] as const).find(name => taken.includes(name))
 
 type To = { response: ServerResponse, visitor: Visitor }
 const NOTHING = asText('', '')

@@ -8,7 +8,6 @@
  * once.
  */
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
@@ -47,17 +46,19 @@ export type Media = {
 }
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /**
- * Whose request it is, and how much of the answer is wanted: the gate serves the lanes in turn, `signal` ends
- * what nobody waits for, `head` is for what has no body, `conditions` go on to Immich as they are.
+ * Whose request it is, and how much of the answer is wanted: the gate serves the lanes in turn, `until` (a
+ * visitor's request, or a controller) says when nobody waits any longer, `head` is for what has no body,
+ * `conditions` go on to Immich as they are.
  */
-export type Caller = { lane: string, signal?: AbortSignal, head?: boolean, conditions?: Conditions }
+type Ending = { signal: AbortSignal }
+export type Caller = { lane: string, until?: Ending, head?: boolean, conditions?: Conditions }
 
 // -------------------------------------------------------------------------------------------------- the door
 
 /** A query, or headers; those that are undefined are not sent. */
 type Given = Record<string, string | undefined>
 type Call = {
-  method?: 'POST', path: string, query?: Given, token?: Token, body?: unknown, gate?: 'files' | 'months'
+  method?: 'POST', path: string, query?: Given, token?: Token, body?: string, gate?: 'files' | 'months'
 }
 const visit = ({ key, token }: Link, path: string, query: Given = {}): Call =>
   ({ path, query: { ...query, key }, token })
@@ -67,7 +68,7 @@ const CALLS = {
   version: (): Call => ({ path: 'server/version' }),
   link: (ref: LinkRef, token?: Token): Call => ({ path: 'shared-links/me', query: ref, token }),
   login: (ref: LinkRef, password: Password): Call =>
-    ({ method: 'POST', path: 'shared-links/login', query: ref, body: { password } }),
+    ({ method: 'POST', path: 'shared-links/login', query: ref, body: JSON.stringify({ password }) }),
   /** only where login is not there: Immich before 2.6 */
   loginByQuery: (ref: LinkRef, password: Password): Call =>
     ({ path: 'shared-links/me', query: { ...ref, password } }),
@@ -80,7 +81,7 @@ const CALLS = {
   original: (to: Link, id: AssetId): Call => ({ ...visit(to, `assets/${id}/original`), gate: 'files' }),
   playback: (to: Link, id: AssetId): Call => ({ ...visit(to, `assets/${id}/video/playback`), gate: 'files' }),
   sizes: (to: Link, of: { albumId: AlbumId } | { assetIds: AssetId[] }): Call =>
-    ({ ...visit(to, 'download/info'), method: 'POST', body: { ...of, archiveSize: 1 } })
+    ({ ...visit(to, 'download/info'), method: 'POST', body: JSON.stringify({ ...of, archiveSize: 1 }) })
 }
 
 // ------------------------------------------------------------------------------------- what bounds and keeps
@@ -99,7 +100,7 @@ function createGate (size: number, queue: number) {
     round = next.round
     next.start()
   }
-  return async ({ lane, signal }: Caller): Promise<() => void> => {
+  return async (lane: string, signal?: AbortSignal): Promise<() => void> => {
     signal?.throwIfAborted()
     if (open < size) open++
     else if (waiting.length >= queue) throw new Refusal('busy')
@@ -205,7 +206,8 @@ async function readWhole (body: Readable, limit: number): Promise<Buffer> {
     chunks.push(chunk)
     if ((size += chunk.length) > limit) body.destroy(new Error('longer than it may be'))
   })
-  await once(body, 'end').catch(error => { throw new Refusal('unreachable', error.message) })
+  const ended = new Promise((resolve, reject) => body.on('end', resolve).on('error', reject))
+  await ended.catch(error => { throw new Refusal('unreachable', error.message) })
   // a piece of a pool would keep all of the pool, beyond any bound of ours; a byte too many: see `release`
   const whole = Buffer.allocUnsafeSlow(size + 1)
   chunks.reduce((at, chunk) => at + chunk.copy(whole, at), 0)
@@ -218,7 +220,7 @@ export type Immich = ReturnType<typeof createImmich>
 export function createImmich (settings: Settings, log: Log) {
   const { limits, immichUrl } = settings
   const silence = limits.upstreamTimeout * 1000
-  const { protocol, hostname, port, pathname } = new URL(`${immichUrl}/api/`)
+  const { protocol, host, hostname, port, pathname } = new URL(`${immichUrl}/api/`)
   const agent = createAgent(protocol === 'https:')
   const server = { agent, protocol, host: hostname.replace(/^\[|\]$/g, ''), port }
   const gates = {
@@ -249,18 +251,17 @@ export function createImmich (settings: Settings, log: Log) {
    * be silent. The place at the gate is held until the body has ended or is destroyed. A redirect is an
    * answer, never followed.
    */
-  async function ask (call: Call, given: Given, { lane, signal, head }: Caller) {
+  async function ask (call: Call, given: Given, { lane, until, head }: Caller) {
     const { method = 'GET', path, query, token, body, gate = 'short' } = call
-    const headers: Given = {
-      'accept-encoding': 'identity', 'content-type': body ? 'application/json' : undefined,
-      cookie: token && `immich_shared_link_token=${encodeURIComponent(token)}`, ...given
-    }
-    for (const name in headers) if (headers[name] === undefined) delete headers[name]
-    const leave = await gates[gate]({ lane, signal })
+    const headers = ['host', host, 'accept-encoding', 'identity']
+    if (token) headers.push('cookie', `immich_shared_link_token=${encodeURIComponent(token)}`)
+    if (body) headers.push('content-type', 'application/json', 'content-length', `${Buffer.byteLength(body)}`)
+    for (const name in given) if (given[name] !== undefined) headers.push(name, given[name])
+    const leave = await gates[gate](lane, until?.signal)
     try {
       return await new Promise<IncomingMessage>((resolve, reject) => {
         const asked = request({
-          ...server, method: head ? 'HEAD' : method, headers, ...signal && { signal },
+          ...server, method: head ? 'HEAD' : method, headers, ...until && { signal: until.signal },
           path: `${pathname}${path}?${new URLSearchParams(query as Record<string, string>)}`
         })
         const late = () =>
@@ -275,11 +276,11 @@ export function createImmich (settings: Settings, log: Log) {
           answer.setTimeout(silence, () => answer.readableLength ? answer.socket.setTimeout(silence) : late())
           resolve(answer)
         })
-        asked.end(body && JSON.stringify(body))
+        asked.end(body)
       })
     } catch (error) {
       leave()
-      signal?.throwIfAborted()
+      until?.signal.throwIfAborted()
       report(error as Failure)
       throw new Refusal('unreachable')
     }
@@ -288,8 +289,8 @@ export function createImmich (settings: Settings, log: Log) {
   type Answer = Awaited<ReturnType<typeof askJson>>
   type Parse<T> = (value: unknown, headers: IncomingHttpHeaders) => T | undefined
   /** A call that answers JSON; the value is undefined where that is none. */
-  async function askJson (call: Call, given: Given = {}, { lane, signal }: Caller = { lane: '' }) {
-    const body = await ask(call, given, { lane, signal })
+  async function askJson (call: Call, given: Given = {}, { lane, until }: Caller = { lane: '' }) {
+    const body = await ask(call, given, { lane, until })
     const { statusCode: status = 0, headers } = body
     return { status, headers, value: parseJson(String(await readWhole(body, MAX_JSON))) }
   }
@@ -329,7 +330,7 @@ export function createImmich (settings: Settings, log: Log) {
       return items && { etag, items }
     }
     const stop = new AbortController()
-    const caller = { lane: link.key, signal: stop.signal }
+    const caller = { lane: link.key, until: stop }
     const answered = new Map(await Promise.all(months.map(async month => {
       const call = CALLS.month(link, album.id, album.order, month)
       return [month, await askFor(call, read, caller, old?.months.get(month))] as const
@@ -374,8 +375,8 @@ export function createImmich (settings: Settings, log: Log) {
    * The original of `stripMetadata`, whole and from its beginning: a blanked JPEG, else Immich's preview of
    * an image, else its transcode of a video. Throws a Refusal where there is none.
    */
-  async function stripped (link: Link, { id, video }: Item, { lane, signal, head }: Caller): Promise<Media> {
-    const get = (kind: MediaKind, head?: boolean) => stream(kind, link, id, { lane, signal, head })
+  async function stripped (link: Link, { id, video }: Item, { lane, until, head }: Caller): Promise<Media> {
+    const get = (kind: MediaKind, head?: boolean) => stream(kind, link, id, { lane, until, head })
     if (video) {
       const [original, playback] = await Promise.all([get('original', true), get('playback', true)])
       if (original.length === playback.length && original.modified === playback.modified) {

@@ -100,7 +100,7 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
   const told = flags.filter(([, yes]) => yes).map(([name]) => name)
 
   const wording = ({ languages }: Visitor) => {
-    const lang = pick(languages, strings)
+    const lang = pick(languages(), strings)
     return { t: strings[lang.split('-')[0]!]!, lang, assets }
   }
 
@@ -149,11 +149,12 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     const film = picture?.video ? picture.id : undefined
     const cover = picture?.id ?? link.album?.cover ?? items[0]?.id
     // addresses that are shown elsewhere are absolute; of what has a password nothing is shown anywhere
-    const og = visitor.base !== '' && !link.protected && {
+    const base = visitor.base()
+    const og = base !== '' && !link.protected && {
       type: film ? 'video.other' : 'website',
-      url: visitor.base + linkPath(ref, picture ? `/${picture.id}` : ''),
-      cover: cover && `${visitor.base}/share/photo/${key}/${cover}/preview`,
-      film: film && `${visitor.base}/share/video/${key}/${film}`
+      url: base + linkPath(ref, picture ? `/${picture.id}` : ''),
+      cover: cover && `${base}/share/photo/${key}/${cover}/preview`,
+      film: film && `${base}/share/video/${key}/${film}`
     }
     const zip = mayZip(settings, link)
     const skeleton = items.map(({ ratio, video }) =>

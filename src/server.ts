@@ -31,9 +31,8 @@ const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp
 
 const METHODS: Record<string, string[]> = { unlock: ['POST'], zip: ['GET', 'HEAD', 'POST'] }
 
-/** One request and all that belongs to it; its `signal` ends with the visitor's patience. */
+/** One request and all that belongs to it; it ends with the visitor's patience. */
 type Exchange = Caller & { request: IncomingMessage, response: ServerResponse, visitor: Visitor }
-type Found = { link: Link, item: Item }
 /** The fields of a form of at most `limit` bytes; none where it is longer. */
 async function readForm ({ request }: Exchange, limit: number): Promise<Map<string, string>> {
   const chunks: Buffer[] = []
@@ -129,7 +128,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
    * `fullsize` is full resolution where a browser shows it and both say yes, else Immich's own full size,
    * else the preview.
    */
-  async function sendItem (exchange: Exchange, { link, item }: Found, size: MediaKind): Promise<void> {
+  async function sendItem (exchange: Exchange, { link, item }: { link: Link, item: Item }, size: MediaKind) {
     const get = (kind: MediaKind) => immich.media(kind, link, item, exchange)
     const originals = link.allowDownload && settings.downloadOriginalPhoto
     if (size === 'playback' && !item.video) throw new Refusal('missing')
@@ -181,7 +180,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const texts = pages.get(link) ?? new Map<string, Text>()
     pages.set(link, texts)
     if (texts.size > 50) texts.clear()
-    const name = JSON.stringify([ref, visitor.languages, visitor.base, number, list.version])
+    const name = JSON.stringify([ref, visitor.languages(), visitor.base(), number, list.version])
     let made = texts.get(name)
     if (!made) texts.set(name, made = asText(HTML, renderer.gallery({ visitor, ref, link }, list, number)))
     await answer(exchange, { status: 200, kind: 'page', link }, made)
@@ -251,7 +250,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
       const { link: { key, slug }, token } = unlocked
       log.info('unlocked', { address, link })
       // for the key that media addresses carry, and for the slug where the link has one
-      const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+      const manner = `Path=/; Max-Age=${UNLOCK_SECONDS}; HttpOnly; SameSite=Lax${secure() ? '; Secure' : ''}`
       const cookies = [{ key }, ...slug ? [{ slug }] : []]
         .map(ref => `${cookieName(ref)}=${seal.seal(ref, token)}; ${manner}`)
       const headers = { location: linkPath(ref), 'set-cookie': cookies }
@@ -302,8 +301,8 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
     const visitor = parseVisitor(request.headers, request.socket.remoteAddress ?? '', settings)
     const exchange: Exchange = {
       request, response, visitor, head: request.method === 'HEAD', lane: visitor.address, conditions: visitor,
-      // made when it is asked for: it costs a fifth of a small request
-      get signal () { return request.signal }
+      // whose signal is made when it is asked for: it costs a fifth of a small request
+      until: request
     }
     const route = parseRoute(request.url ?? '')
     try {

@@ -96,11 +96,10 @@ export type Route =
 
 /** Every address there is; the first that matches counts. Segments with a colon are read by `SEGMENTS`. */
 const ROUTES = Object.entries({
+  '/share/photo/:key/:id/:size': 'image', '/share/photo/:key/:id': 'image', '/share/video/:key/:id': 'video',
   '/': 'home', '/share': 'home', '/healthcheck': 'health', '/share/healthcheck': 'health',
   '/robots.txt': 'robots', '/favicon.ico': 'favicon', '/share/static/:version/:file': 'static',
-  '/share/unlock': 'unlock',
-  '/share/photo/:key/:id': 'image', '/share/photo/:key/:id/:size': 'image', '/share/video/:key/:id': 'video',
-  '/share/meta/:key/:id': 'meta', '/share/items/:key/:stretch': 'items',
+  '/share/unlock': 'unlock', '/share/meta/:key/:id': 'meta', '/share/items/:key/:stretch': 'items',
   '/share/:key/download': 'zip', '/s/:slug/download': 'zip',
   '/share/:key': 'page', '/s/:slug': 'page', '/share/:key/:id': 'item', '/s/:slug/:id': 'item'
 }).map(([path, name]) => ({ name, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`) }))
@@ -120,10 +119,11 @@ export function parseRoute (target: string): Route | undefined {
   const page = Math.max(1, Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1))
   for (const { name, pattern } of ROUTES) {
     const found = pattern.exec(path)
-    const parts = Object.entries(found?.groups ?? {})
-      .map(([name, segment]) => [name, SEGMENTS[name]!(decode(segment) ?? '')] as const)
-    if (!found || parts.some(([, value]) => value === undefined)) continue
-    const { key, slug, ...rest } = Object.fromEntries(parts)
+    if (!found) continue
+    const parts: Unknown = {}
+    for (const name in found.groups) parts[name] = SEGMENTS[name]!(decode(found.groups[name]) ?? '')
+    if (Object.values(parts).includes(undefined)) continue
+    const { key, slug, ...rest } = parts
     return { name, page, link: key ? { key } : { slug }, ...rest } as Route
   }
   return undefined
@@ -135,8 +135,8 @@ export function parseRoute (target: string): Route | undefined {
  * `languages` best first.
  */
 export type Visitor = Conditions & {
-  address: string, secure: boolean, base: string, cookies: Map<string, string>
-  wantsHtml: boolean, languages: string[], encodings: Set<string>
+  address: string, cookies: Map<string, string>, wantsHtml: boolean
+  secure: () => boolean, base: () => string, languages: () => string[], encodings: () => string[]
 }
 export type Conditions = {
   range?: ByteRange, ifRange?: EntityTag | HttpDate
@@ -176,20 +176,19 @@ export function parseVisitor (headers: IncomingHttpHeaders, peer: string, trust:
     if (!isTrusted(trust, hop)) break
   }
   const scheme = (behindProxy && match(/^https?$/, first('x-forwarded-proto'))) || 'http'
+  const base = (): string => {
+    const host = (behindProxy && first('x-forwarded-host')) || headers.host
+    return (behindProxy && parseBase(first('publicbaseurl'))) || trust.publicBaseUrl ||
+      parseBase(`${scheme}://${host}`) || ''
+  }
   const cookies = headers.cookie?.slice(0, 8192).split(';').map(pair => pair.split(/=(.*)/s)) ?? []
   return {
     address: isIP(address) === 6 ? network(address) : address,
-    get secure () { return scheme === 'https' || this.base.startsWith('https:') },
-    get base () {
-      const host = (behindProxy && first('x-forwarded-host')) || headers.host
-      return (behindProxy && parseBase(first('publicbaseurl'))) || trust.publicBaseUrl ||
-        parseBase(`${scheme}://${host}`) || ''
-    },
+    base, secure: () => scheme === 'https' || base().startsWith('https:'),
     cookies: new Map(cookies.map(([name = '', value = '']) => [name.trim(), value.trim()])),
-    wantsHtml: text(headers.accept).includes('text/html'),
-    get languages () { return weighted(headers['accept-language']) },
-    get encodings () { return new Set(weighted(headers['accept-encoding'])) },
-    range: parseRange(headers.range),
+    wantsHtml: text(headers.accept).includes('text/html'), range: parseRange(headers.range),
+    languages: () => weighted(headers['accept-language']),
+    encodings: () => weighted(headers['accept-encoding']),
     ifRange: parseDate(headers['if-range']) ?? parseTag(headers['if-range']),
     ifNoneMatch: parseTag(headers['if-none-match']),
     ifModifiedSince: parseDate(headers['if-modified-since'])

@@ -44,7 +44,7 @@ const options = ({ time: mtime }: Entry, size: number, fileComment: string) =>
 
 /** What the zip of these items will be, before any of them is fetched. `whole` is all of the link. */
 export async function planZip (
-  immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, { lane, signal }: Caller
+  immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, { lane, until }: Caller
 ): Promise<Plan> {
   const { downloadOriginalPhoto: originals, downloadedFilename, stripMetadata } = settings
   const all = items.flatMap(item =>
@@ -54,7 +54,7 @@ export async function planZip (
   if (originals && !stripMetadata && motions.length <= MOTIONS_ASKED) {
     sizes = await immich.sizes(link, whole && link.album ? undefined : items.map(({ id }) => id))
     await Promise.all(motions.map(async item => {
-      const { length } = await immich.media('original', link, item, { lane, signal, head: true })
+      const { length } = await immich.media('original', link, item, { lane, until, head: true })
       if (length !== undefined) sizes.set(item.id, length)
     }))
   }
@@ -109,7 +109,7 @@ export function makeZip (
 
   const get = async (entry: Entry, tries = 3): Promise<Media> => {
     const { item, kind, size } = entry
-    const own = { lane: `zip ${caller.lane}`, signal: abort.signal }
+    const own = { lane: `zip ${caller.lane}`, until: abort }
     try {
       const media = await immich.media(kind, link, item, own).catch(error => missing(error, item))
       if (media.length !== undefined && (size ?? media.length) === media.length) return media

@@ -145,7 +145,10 @@ describe('fuzzing', () => {
       for (const [, parse] of parsers) (parse as (value: unknown) => unknown)(value)
       validate.parseRoute(text)
       validate.parseForm(text, text)
-      validate.parseVisitor({ cookie: text, 'x-forwarded-for': text, 'accept-language': text, range: text, host: text }, text, run.settings)
+      const names = ['cookie', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'publicbaseurl', 'accept-language', 'accept-encoding', 'range', 'host']
+      const { base, secure, languages, encodings } = validate.parseVisitor(Object.fromEntries(names.map(name => [name, text])), '127.0.0.1', run.settings)
+      for (const lazy of [base, secure, languages, encodings]) lazy()
+      validate.parseVisitor({ 'x-forwarded-for': text }, text, run.settings)
     }))
   })
   test('a template cannot be left by a value', () => {

@@ -8,6 +8,8 @@ import { VERSIONS } from './standin.ts'
 
 const ALLOWED = new RegExp('^(GET|HEAD) /api/(server/ping|server/version|shared-links/me|timeline/buckets?|' +
   'assets/[0-9a-f-]{36}(/(thumbnail|original|video/playback))?)$|^POST /api/(shared-links/login|download/info)$')
+/** The headers that Immich ever sees. Bodies say their length, for not every reverse proxy before Immich takes them without. */
+const HEADERS = ['accept-encoding', 'connection', 'content-length', 'content-type', 'cookie', 'host', 'if-modified-since', 'if-none-match', 'if-range', 'range']
 
 /** Every address that a link has. */
 const addresses = (key: string, id: string, motion: string) => [
@@ -30,7 +32,12 @@ for (const version of VERSIONS) {
       await run.unlock({ key: links.password.key, password: PASSWORD })
       await run.get('/share/healthcheck')
       assert.ok(immich.asked.length > 50)
-      for (const { method, path } of immich.asked) assert.match(`${method} ${path}`, ALLOWED)
+      for (const { method, path, headers, body } of immich.asked) {
+        assert.match(`${method} ${path}`, ALLOWED)
+        assert.deepEqual(Object.keys(headers).filter(name => !HEADERS.includes(name)), [], path)
+        assert.equal(headers.host, new URL(immich.url).host)
+        assert.equal(headers['content-length'], body ? `${Buffer.byteLength(body)}` : undefined)
+      }
     })
 
     test('2: nothing of a protected link leaves without its unlock', async () => {
