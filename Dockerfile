@@ -33,4 +33,4 @@ ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072
 USER 65532:65532
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["node", "-e", "fetch(`http://localhost:${process.env.IPP_PORT || 3000}/healthcheck`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=1", "--heap-growing-percent=40", "--import", "./src/strip-types.mjs", "src/server.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--heap-growing-percent=60", "--import", "./src/strip-types.mjs", "src/server.ts"]

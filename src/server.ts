@@ -89,7 +89,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   }
 
   /** The link, opened with the visitor's unlock where there is one. Throws a Refusal. */
-  async function open ({ visitor }: Exchange, ref: LinkRef): Promise<Link> {
+  function open ({ visitor }: Exchange, ref: LinkRef): Promise<Link> {
     if ('slug' in ref && !settings.allowSlugLinks) throw new Refusal('missing')
     return immich.open(ref, seal.open(ref, visitor.cookies))
   }
@@ -108,7 +108,7 @@ export function createProxy (settings: Settings, log: Log = createLog(settings.l
   // --------------------------------------------------------------------------------------- images and videos
 
   /** `name` is that of a download; `link` undefined for what is not kept anywhere. */
-  async function sendMedia ({ response }: Exchange, media: Media, link?: Link, name?: string) {
+  function sendMedia ({ response }: Exchange, media: Media, link?: Link, name?: string) {
     const { body, bytes, status, type, length, contentRange, etag, modified } = media
     const attached = name ?? (type === 'application/octet-stream' ? 'file.bin' : undefined)
     const bodiless = status === 304 || status === 416
