@@ -45,12 +45,12 @@ export type Media = {
   length?: number, contentRange?: string, etag?: string, modified?: string
 }
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
+type Ending = { signal: AbortSignal }
 /**
  * Whose request it is, and how much of the answer is wanted: the gate serves the lanes in turn, `until` (a
  * visitor's request, or a controller) says when nobody waits any longer, `head` is for what has no body,
  * `conditions` go on to Immich as they are.
  */
-type Ending = { signal: AbortSignal }
 export type Caller = { lane: string, until?: Ending, head?: boolean, conditions?: Conditions }
 
 // -------------------------------------------------------------------------------------------------- the door

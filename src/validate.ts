@@ -162,7 +162,7 @@ export function parseBase (value: unknown): string | undefined {
 
 /**
  * The visitor behind a connection from `peer`. Throws nothing: what is not understood is not there. What only
- * pages ask for is only read then.
+ * pages ask for are functions, so that it is only read then.
  */
 export function parseVisitor (headers: IncomingHttpHeaders, peer: string, trust: Trust): Visitor {
   const first = (name: string) => text(headers[name]).split(',')[0]!.trim()

@@ -124,7 +124,8 @@ agent.destroy()
 // V8 collects what is left when that has been due for 100 s; only the image's health check goes on
 for (let n = 0; n < 4; n++) {
   await new Promise(resolve => setTimeout(resolve, 30_000))
-  await get('/healthcheck', { alone: true })
+  const { status } = await get('/healthcheck', { alone: true })
+  if (status !== 200) wrong.push(`health check: ${status}`)
 }
 const settled = died === undefined ? { rss: rss(), files: files(), open: immich.open } : undefined
 const quantile = (values: number[], part: number) => ([...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN).toFixed(1)
