@@ -4,10 +4,13 @@
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { createImmich, type Immich, type Link, type Refusal } from './immich.ts'
+import { Immich } from './immich.ts'
+import { createKeys } from './unlock.ts'
+import { Links, type Link } from './links.ts'
 import { createLog, type Log } from './log.ts'
+import type { Refusal } from './refusal.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
-import { parseRoute } from './validate.ts'
+import { parseLinkAddress } from './validate.ts'
 
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
 
@@ -43,16 +46,15 @@ function tell (link: Link, settings: Settings, say: Say): void {
 }
 
 async function inspect (address: string, settings: Settings, immich: Immich, say: Say): Promise<void> {
-  const route = parseRoute(URL.parse(address)?.pathname ?? address)
-  if (!route || !('link' in route)) {
-    return say('WRONG', `${address} is no address of a link`, 'copy it from Immich as it is')
-  }
-  if ('slug' in route.link && !settings.allowSlugLinks) {
+  const ref = parseLinkAddress(address)
+  if (!ref) return say('WRONG', `${address} is no address of a link`, 'copy it from Immich as it is')
+  if ('slug' in ref && !settings.allowSlugLinks) {
     say('WRONG', 'addresses with /s/ are switched off', 'set ipp.allowSlugLinks to true')
   }
   try {
-    const link = await immich.open(route.link)
-    const { items } = await immich.list(link)
+    const links = new Links(immich, settings)
+    const link = await links.open(ref, '')
+    const { items } = await links.list(link, '')
     const videos = items.filter(({ video }) => video).length
     const kind = link.album ? 'an album' : 'a selection'
     say('ok', `it is ${kind} of ${items.length - videos} photos and ${videos} videos`)
@@ -85,7 +87,7 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
     const error: Log['error'] = (event, { failed, advice } = {}) =>
       say('WRONG', `${event}: ${failed}`.trim(), `${advice}`)
-    const immich = createImmich(settings, { ...createLog('error'), error })
+    const immich = new Immich(settings, { ...createLog({ logLevel: 'error' }, createKeys('')), error })
     const version = await reach(settings, immich, say)
     if (version) say('ok', `connected to ${settings.immichUrl}, which is Immich ${version}`)
     if (version && address) await inspect(address, settings, immich, say)

@@ -1,119 +1,78 @@
-/**
- * HTML and JSON for the visitor. Templates know three things: `{{name}}`, always escaped;
- * `{{#name}}…{{/name}}`, once for each of a list or where there is something, `{{^name}}…{{/name}}` where
- * there is not; `{{>file}}`, another template. There is no way to put a value in unescaped.
- */
-import { readFileSync } from 'node:fs'
-import { Refusal, type Link, type List } from './immich.ts'
+/** HTML and JSON for the visitor: what is told of a link and of its photos, and what is not. */
+import type { Details, Item } from './immich-json.ts'
+import type { Link, List } from './links.ts'
+import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
-import type { Details, Item, LinkRef, Visitor } from './validate.ts'
-
-// ------------------------------------------------------------------------------------------------- templates
-
-type Values = { [name: string]: unknown }
-
-const escape = (value: unknown): string =>
-  String(value ?? '').replace(/[&<>"'`]/g, char => `&#${char.charCodeAt(0)};`)
-
-function look (scopes: Values[], name: string): unknown {
-  const [first = '', ...rest] = name.split('.')
-  const scope = scopes.findLast(scope => Object.hasOwn(scope, first))
-  return rest.reduce<unknown>((value, field) => (value as Values | undefined)?.[field], scope?.[first])
-}
-
-/**
- * Fills in a template; of `scopes` the last that has a name counts. A section may not hold another of its
- * own name. Throws at braces that are none of the above.
- */
-export function fill (template: string, scopes: Values[]): string {
-  // eslint-disable-next-line regexp/no-super-linear-move -- our own templates
-  const tags = /\{\{(?:([#^])([\w.]+)\}\}(.*?)\{\{\/\2|([\w.]+)|[^}]*)\}\}/gs
-  return template.replace(tags, (tag, kind?: string, section = '', inner = '', name?: string) => {
-    if (name) return escape(look(scopes, name))
-    if (!kind) throw new Error(`template: ${tag}`)
-    const value = look(scopes, section)
-    const values = Array.isArray(value) ? value : value ? [value] : []
-    if (kind === '^') return values.length ? '' : fill(inner, scopes)
-    return values.map(value => fill(inner, [...scopes, value instanceof Object ? value : { value }])).join('')
-  })
-}
-
-// ------------------------------------------------------------------------------------- words, dates, lengths
-
-type Words = Record<string, string>
-
-/** The first of the visitor's languages that there are words for, with its region, which dates depend on. */
-const pick = (languages: string[], all: Record<string, Words>): string => Intl.getCanonicalLocales(
-  languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
-    .find(language => Object.hasOwn(all, language.split('-')[0]!)))[0] ?? 'en'
-
-/** The form of `name` for `n` in a language, with the number in it. */
-function counted (words: Words, lang: string, name: string, n: number): string {
-  const form = words[`${name}_${new Intl.PluralRules(lang).select(n)}`] ?? words[`${name}_other`] ?? ''
-  return form.replace('{n}', n.toLocaleString(lang))
-}
-
-const DAY = 86_400_000
-const date = (lang: string, options: Intl.DateTimeFormatOptions) =>
-  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
-const length = (ms: number): string => {
-  const seconds = Math.round(ms / 1000)
-  const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60]
-  return parts.map(part => String(Math.floor(part)).padStart(2, '0')).join(':').replace(/^(00:)?0?/, '')
-}
-
-// ---------------------------------------------------------------------------------------- the list as a page
-
-/** How many steps the aspect ratio is rounded to for the grid: 3 % each, from 0.2 to 5. */
-const STEPS = 100
-const step = (ratio: number): number => Math.round(Math.log(ratio / 0.2) / Math.log(25) * (STEPS - 1))
-/** The stylesheet's part of that: a class for each step. */
-export const ratioRules = (): string => Array.from({ length: STEPS }, (_, n) =>
-  `.r${n}{--r:${(0.2 * 25 ** (n / (STEPS - 1))).toFixed(3)}}`).join('')
+import { skeletonOf, stepOf, versionOf } from './skeleton.ts'
+import { fill, readTemplate, type Values } from './template.ts'
+import type { AssetId, Key, LinkRef, Visitor } from './validate.ts'
+import { clock, counted, dateFormat, DAY, loadStrings, pickLanguage, type Words } from './words.ts'
 
 /** Items of one stretch of the list, which the page's script fetches at a time. */
 const STRETCH = 500
-const [FIRST_TILES, MORE_TILES] = [60, 120]
+/** Tiles on the first page for those without script, and on each that follows; those that load at once. */
+const FIRST_TILES = 60
+const MORE_TILES = 120
+const EAGER_TILES = 20
 
 /** The address of a link as the visitor came to it, or of something below it. */
 export const linkPath = (link: LinkRef, rest = ''): string =>
   ('key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`) + rest
+/** With the version of the picture, so that a browser may keep it for long. */
+const imagePath = (key: Key, { id, thumbhash }: Item, size: string): string =>
+  `/share/photo/${key}/${id}/${size}?v=${versionOf(thumbhash)}`
+const videoPath = (key: Key, { thumbhash }: Item, id: AssetId): string =>
+  `/share/video/${key}/${id}?v=${versionOf(thumbhash)}`
 
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
 /** The two yeses to a zip. */
-export const mayZip = (config: Settings, link: Link) => config.allowDownloadAll !== 0 && link.allowDownload
+export const mayZip = (settings: Settings, link: Link): boolean =>
+  settings.allowDownloadAll !== 0 && link.allowDownload
+type Plain = 'home' | 'password' | 'notice'
 
-/** The pages. `assets` is the path below which the static files of this version are. */
-export function createRenderer (settings: Settings, root: URL, assets: string) {
-  const read = (name: string): string => readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
-    .replace(/\{\{>(\w+)\}\}\n?/g, (_, name) => read(name))
-  const [galleryPage, photoPage, pageHead] = [read('gallery'), read('photo'), read('head')]
-  const plainPages = { home: read('home'), password: read('password'), notice: read('notice') }
-  const strings: Record<string, Words> =
-    JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8'))
-  const months = settings.groupByDate === 'month'
-  const dated = (link: Link) => link.showMetadata && settings.groupByDate !== false
-  /** The metadata fields that the operator tells, by Immich's names for them. */
-  const { description, exif, location } = settings.showMetadata
-  const flags = Object.entries({ description, ...exif, ...location })
-  const told = flags.filter(([, yes]) => yes).map(([name]) => name)
+export class Renderer {
+  #settings: Settings
+  /** the path below which the static files of this version are */
+  #assets: string
+  #templates: Record<Plain | 'gallery' | 'photo', string>
+  #strings: Record<string, Words>
+  /** the metadata fields that the operator tells, by Immich's names for them */
+  #told: string[]
 
-  const wording = ({ languages }: Visitor) => {
-    const lang = pick(languages(), strings)
-    return { t: strings[lang.split('-')[0]!]!, lang, assets }
+  constructor (settings: Settings, root: URL, assets: string) {
+    const read = (name: string) => readTemplate(root, name)
+    const { description, exif, location } = settings.showMetadata
+    const flags = Object.entries({ description, ...exif, ...location })
+    this.#settings = settings
+    this.#assets = assets
+    this.#templates = {
+      home: read('home'), password: read('password'), notice: read('notice'),
+      gallery: read('gallery'), photo: read('photo')
+    }
+    this.#strings = loadStrings(root)
+    this.#told = flags.flatMap(([name, yes]) => yes ? [name] : [])
   }
 
-  /**
-   * The days or months of items one after another: each by a number (since 1970; year × 12 + month), and how
-   * many.
-   */
-  function runs (link: Link, items: Item[]): [group: number, count: number][] {
+  #wording (visitor: Visitor): { t: Words, lang: string, assets: string } {
+    const lang = pickLanguage(visitor.languages(), this.#strings)
+    return { t: this.#strings[lang.split('-')[0] ?? ''] ?? {}, lang, assets: this.#assets }
+  }
+
+  #isDated = (link: Link): boolean => link.showMetadata && this.#settings.groupByDate !== false
+
+  /** The number of an item's day since 1970, or of its month (year × 12 + month). */
+  #groupOf ({ time }: Item): number {
+    const taken = new Date(time)
+    const isByMonth = this.#settings.groupByDate === 'month'
+    return isByMonth ? taken.getUTCFullYear() * 12 + taken.getUTCMonth() : Math.floor(time / DAY)
+  }
+
+  /** The days or months of items one after another, and how many of the items are of each. */
+  #runsOf (link: Link, items: Item[]): [group: number, count: number][] {
     const runs: [number, number][] = []
-    for (const { time } of items) {
-      const taken = new Date(time)
-      const month = taken.getUTCFullYear() * 12 + taken.getUTCMonth()
-      const group = !dated(link) ? 0 : months ? month : Math.floor(time / DAY)
+    for (const item of items) {
+      const group = this.#isDated(link) ? this.#groupOf(item) : 0
       const last = runs.at(-1)
       if (last?.[0] === group) last[1]++
       else runs.push([group, 1])
@@ -121,130 +80,150 @@ export function createRenderer (settings: Settings, root: URL, assets: string) {
     return runs
   }
 
-  function heading (group: number, lang: string): { day: string, weekday: string } {
-    const at = months ? Date.UTC(Math.floor(group / 12), group % 12) : group * DAY
-    const day = date(lang, months ? { year: 'numeric', month: 'long' } : { dateStyle: 'long' }).format(at)
-    return { day, weekday: months ? '' : date(lang, { weekday: 'long' }).format(at) }
+  #heading (group: number, lang: string): { day: string, weekday: string } {
+    if (this.#settings.groupByDate === 'month') {
+      const first = Date.UTC(Math.floor(group / 12), group % 12)
+      return { day: dateFormat(lang, { year: 'numeric', month: 'long' }).format(first), weekday: '' }
+    }
+    const day = dateFormat(lang, { dateStyle: 'long' }).format(group * DAY)
+    return { day, weekday: dateFormat(lang, { weekday: 'long' }).format(group * DAY) }
   }
 
-  function summary (link: Link, items: Item[], words: Words, lang: string): string {
+  /** How many photos and videos, and from when to when. */
+  #summary (link: Link, items: Item[], t: Words, lang: string): string {
     const videos = items.filter(item => item.video).length
     const kind = videos === 0 ? 'photos' : videos === items.length ? 'videos' : 'items'
-    const texts = [counted(words, lang, kind, items.length)]
+    const count = counted(t, lang, kind, items.length)
     // the ends of the list are its ends in time; an album may be sorted either way
     const [from = 0, to = 0] = [items[0]?.time ?? 0, items.at(-1)?.time ?? 0].sort((a, b) => a - b)
-    if (dated(link) && to) texts.push(date(lang, { year: 'numeric', month: 'short' }).formatRange(from, to))
-    return texts.join(' · ')
+    if (!this.#isDated(link) || to === 0) return count
+    return `${count} · ${dateFormat(lang, { year: 'numeric', month: 'short' }).formatRange(from, to)}`
   }
 
-  /** What gallery.html and photo.html share: texts, addresses, og: tags, and the skeleton for the script. */
-  function common (at: Place, list: List, picture?: Item, caption = '') {
-    const { visitor, ref, link } = at
-    const { t, lang } = wording(visitor)
-    const { key, expiresAt, allowDownload: download } = link
-    const { items, version } = list
-    const name = (settings.showGalleryTitle && link.title) || t.sharedPhotos!
-    const title = caption || name
-    const about = settings.showGalleryDescription ? link.description : ''
-    const film = picture?.video ? picture.id : undefined
-    const cover = picture?.id ?? link.album?.cover ?? items[0]?.id
-    // addresses that are shown elsewhere are absolute; of what has a password nothing is shown anywhere
+  /**
+   * Absolute addresses for those who show a link elsewhere; of what has a password nothing is shown anywhere.
+   */
+  #openGraph ({ visitor, ref, link }: Place, { items, byId }: List, picture?: Item): Values | false {
     const base = visitor.base()
-    const og = base !== '' && !link.protected && {
-      type: film ? 'video.other' : 'website',
-      url: base + linkPath(ref, picture ? `/${picture.id}` : ''),
-      cover: cover && `${base}/share/photo/${key}/${cover}/preview`,
-      film: film && `${base}/share/video/${key}/${film}`
-    }
-    const zip = mayZip(settings, link)
-    const skeleton = items.map(({ ratio, video }) =>
-      String.fromCharCode(0x100 + step(ratio) + (video ? STEPS : 0))).join('')
-    const ends = settings.showExpiryDate && expiresAt && date(lang, { dateStyle: 'long' }).format(expiresAt)
-    const options = {
-      zip, download, key, lang, version, t, home: linkPath(ref), stretch: STRETCH, runs: runs(link, items),
-      group: dated(link) && settings.groupByDate, info: link.showMetadata && told.length > 0,
-      zoom: settings.maxZoomQuality === 'fullsize' && download && settings.downloadOriginalPhoto,
-      autoOpen: items.length === 1 && settings.singleItemAutoOpen, lightGallery: settings.lightGallery
-    }
+    if (base === '' || link.protected) return false
+    const chosen = link.album?.cover && byId.get(link.album.cover)
+    const cover = picture ?? (chosen || items[0])
     return {
-      t, lang, assets, script: true, title, name, about, og, skeleton, options: JSON.stringify(options),
-      home: linkPath(ref), summary: summary(link, items, t, lang),
-      expiry: ends && t.expires!.replace('{date}', ends),
-      zip: zip && items.length > 0 && linkPath(ref, '/download')
+      type: picture?.video ? 'video.other' : 'website',
+      url: base + linkPath(ref, picture ? `/${picture.id}` : ''),
+      cover: cover && base + imagePath(link.key, cover, 'preview'),
+      film: picture?.video && base + videoPath(link.key, picture, picture.id)
     }
   }
 
-  return {
-    /** How `gallery` begins, whatever is in the album. */
-    beginning: (visitor: Visitor): string =>
-      fill(pageHead, [{ ...wording(visitor), script: true }]).split('<title>')[0]!,
-    /** A page without a link. `values` are its texts by name. */
-    plain (kind: 'home' | 'password' | 'notice', visitor: Visitor, values: (words: Words) => Values): string {
-      const words = wording(visitor)
-      return fill(plainPages[kind], [{ ...words, ...values(words.t) }])
-    },
-    /** The gallery, or page `page` of it for those without script. Throws a Refusal beyond the last page. */
-    gallery (at: Place, list: List, page: number): string {
-      const { ref, link } = at
-      const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES
-      const to = FIRST_TILES + (page - 1) * MORE_TILES
-      const items = list.items.slice(from, to)
-      if (items.length === 0 && page > 1) throw new Refusal('missing')
-      const values = common(at, list)
-      const { t, lang } = values
-      const tiles = items.map(({ id, ratio, video, duration, motion }, k) => ({
-        n: from + k, step: step(ratio), lazy: k >= 20, href: linkPath(ref, `/${id}`),
-        src: `/share/photo/${link.key}/${id}/thumbnail`, motion: motion && !video,
-        length: video && length(duration), alt: `${video ? t.video : t.photo} ${from + k + 1}`
-      }))
-      const sections = runs(link, items).map(([group, count]) =>
-        ({ dated: dated(link), ...dated(link) && heading(group, lang), tiles: tiles.splice(0, count) }))
-      return fill(galleryPage, [{
-        ...values, sections, empty: list.items.length === 0,
-        previous: page > 1 && linkPath(ref, page > 2 ? `?page=${page - 1}` : ''),
-        next: to < list.items.length && linkPath(ref, `?page=${page + 1}`)
-      }])
-    },
-    /** The page of one photo or video. `details` where its description may be told. */
-    photo (at: Place, list: List, item: Item, details?: Details): string {
-      const { ref, link } = at
-      const n = list.items.indexOf(item)
-      const { id, video, motion } = item
-      const caption = details?.description ?? ''
-      const values = common(at, list, item, caption)
-      const { t, lang } = values
-      const beside = (other?: Item) => other && linkPath(ref, `/${other.id}`)
-      const [photo, film] = [`/share/photo/${link.key}/${id}`, `/share/video/${link.key}`]
-      const [place = '', total = ''] = [n + 1, list.items.length].map(number => number.toLocaleString(lang))
-      return fill(photoPage, [{
-        ...values, caption, at: n, position: t.position!.replace('{n}', place).replace('{total}', total),
-        previous: beside(list.items[n - 1]), next: beside(list.items[n + 1]),
-        image: !video && `${photo}/${item.duration > 0 ? 'fullsize' : 'preview'}`, poster: `${photo}/preview`,
-        motion: !video && motion && `${film}/${motion}`, video: video && `${film}/${id}`,
-        alt: caption || `${video ? t.video : t.photo} ${n + 1}`,
-        original: link.allowDownload && `${photo}/original`
-      }])
-    },
-    /**
-     * One stretch of the list as columns; times only where the operator and the owner both tell them. Throws
-     * a Refusal beyond the last.
-     */
-    items (link: Link, { items: all, version }: List, stretch: number): string {
-      const items = all.slice(stretch * STRETCH, (stretch + 1) * STRETCH)
-      const timed = link.showMetadata && told.includes('dateTimeOriginal')
-      if (items.length === 0) throw new Refusal('missing')
-      return JSON.stringify({
-        version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
-        duration: items.map(({ duration }) => duration > 0 ? length(duration) : ''),
-        motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),
-        ...timed && { time: items.map(({ time }) => Math.round(time / 1000)) }
-      })
-    },
-    /** What the info panel may show of one item: the two yeses of promise 5, field by field. */
-    meta (link: Link, { exif, name, time }: Details): Record<string, unknown> {
-      const known: Values = { ...exif, originalFileName: name, dateTimeOriginal: time }
-      return Object.fromEntries((link.showMetadata ? told : []).map(field => [field, known[field]])
-        .filter(([, value]) => (typeof value === 'string' && value !== '') || typeof value === 'number'))
+  /** What the page's script is told. */
+  #options ({ visitor, ref, link }: Place, { items, version }: List): Values {
+    const { t, lang } = this.#wording(visitor)
+    const { key, allowDownload: download } = link
+    const { groupByDate, maxZoomQuality, singleItemAutoOpen, lightGallery } = this.#settings
+    return {
+      key, lang, version, t, download, lightGallery, home: linkPath(ref), stretch: STRETCH,
+      zip: mayZip(this.#settings, link), runs: this.#runsOf(link, items),
+      group: this.#isDated(link) && groupByDate, info: link.showMetadata && this.#told.length > 0,
+      zoom: maxZoomQuality === 'fullsize' && download && this.#settings.downloadOriginalPhoto,
+      autoOpen: items.length === 1 && singleItemAutoOpen
     }
+  }
+
+  /** What gallery.html and photo.html share: texts, addresses, og: tags, and what is for the script. */
+  #common (at: Place, list: List, picture?: Item, caption = '') {
+    const { visitor, ref, link } = at
+    const { showGalleryTitle, showGalleryDescription, showExpiryDate } = this.#settings
+    const { t, lang, assets } = this.#wording(visitor)
+    const { items } = list
+    const name = (showGalleryTitle && link.title) || t.sharedPhotos || ''
+    const ends = showExpiryDate && link.expiresAt
+    return {
+      t, lang, assets, name, script: true, title: caption || name, home: linkPath(ref),
+      about: showGalleryDescription ? link.description : '', summary: this.#summary(link, items, t, lang),
+      og: this.#openGraph(at, list, picture), skeleton: skeletonOf(items),
+      options: JSON.stringify(this.#options(at, list)),
+      expiry: ends && t.expires?.replace('{date}', dateFormat(lang, { dateStyle: 'long' }).format(ends)),
+      zip: mayZip(this.#settings, link) && items.length > 0 && linkPath(ref, '/download')
+    }
+  }
+
+  /**
+   * The tiles of `items`, of which the first is number `from` of the list, under the headings of their days.
+   */
+  #sections ({ visitor, ref, link }: Place, items: Item[], from: number): Values[] {
+    const { t, lang } = this.#wording(visitor)
+    const tiles = items.map((item, n) => ({
+      n: from + n, step: stepOf(item.ratio), lazy: n >= EAGER_TILES, href: linkPath(ref, `/${item.id}`),
+      src: imagePath(link.key, item, 'thumbnail'), length: item.video && clock(item.duration),
+      motion: item.motion && !item.video, alt: `${item.video ? t.video : t.photo} ${from + n + 1}`
+    }))
+    const dated = this.#isDated(link)
+    return this.#runsOf(link, items).map(([group, count]) =>
+      ({ dated, ...dated && this.#heading(group, lang), tiles: tiles.splice(0, count) }))
+  }
+
+  /** A page without a link. `values` are its texts by name. */
+  plain (kind: Plain, visitor: Visitor, values: (words: Words) => Values): string {
+    const words = this.#wording(visitor)
+    return fill(this.#templates[kind], [{ ...words, ...values(words.t) }])
+  }
+
+  /** The gallery, or page `page` of it for those without script. Throws a Refusal beyond the last page. */
+  gallery (at: Place, list: List, page: number): string {
+    const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES
+    const to = FIRST_TILES + (page - 1) * MORE_TILES
+    const items = list.items.slice(from, to)
+    if (items.length === 0 && page > 1) throw new Refusal('missing')
+    return fill(this.#templates.gallery, [{
+      ...this.#common(at, list), sections: this.#sections(at, items, from), empty: list.items.length === 0,
+      previous: page > 1 && linkPath(at.ref, page > 2 ? `?page=${page - 1}` : ''),
+      next: to < list.items.length && linkPath(at.ref, `?page=${page + 1}`)
+    }])
+  }
+
+  /** The page of one photo or video. `details` where its description may be told. */
+  photo (at: Place, list: List, item: Item, details?: Details): string {
+    const { ref, link: { key, allowDownload } } = at
+    const { id, video, motion, duration } = item
+    const n = list.items.indexOf(item)
+    const caption = details?.description ?? ''
+    const values = this.#common(at, list, item, caption)
+    const { t, lang } = values
+    const beside = (other?: Item) => other && linkPath(ref, `/${other.id}`)
+    const total = list.items.length.toLocaleString(lang)
+    return fill(this.#templates.photo, [{
+      ...values, caption, at: n, alt: caption || `${video ? t.video : t.photo} ${n + 1}`,
+      position: t.position?.replace('{n}', (n + 1).toLocaleString(lang)).replace('{total}', total),
+      previous: beside(list.items[n - 1]), next: beside(list.items[n + 1]),
+      image: !video && imagePath(key, item, duration > 0 ? 'fullsize' : 'preview'),
+      poster: imagePath(key, item, 'preview'), video: video && videoPath(key, item, id),
+      motion: !video && motion && videoPath(key, item, motion),
+      original: allowDownload && imagePath(key, item, 'original')
+    }])
+  }
+
+  /**
+   * One stretch of the list as columns; times only where the operator and the owner both tell them. Throws a
+   * Refusal beyond the last.
+   */
+  items (link: Link, { items: all, version }: List, stretch: number): string {
+    const items = all.slice(stretch * STRETCH, (stretch + 1) * STRETCH)
+    if (items.length === 0) throw new Refusal('missing')
+    const isTimed = link.showMetadata && this.#told.includes('dateTimeOriginal')
+    return JSON.stringify({
+      version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
+      duration: items.map(({ duration }) => duration > 0 ? clock(duration) : ''),
+      motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),
+      ...isTimed && { time: items.map(({ time }) => Math.round(time / 1000)) }
+    })
+  }
+
+  /** What the info panel may show of one item: the two yeses of promise 5, field by field. */
+  meta (link: Link, { exif, name, time }: Details): Values {
+    const known: Values = { ...exif, originalFileName: name, dateTimeOriginal: time }
+    const fields = link.showMetadata ? this.#told.map(field => [field, known[field]] as const) : []
+    const isTold = (value: unknown) => value !== '' && ['string', 'number'].includes(typeof value)
+    return Object.fromEntries(fields.filter(([, value]) => isTold(value)))
   }
 }

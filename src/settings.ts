@@ -135,8 +135,11 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     // for editors
     delete object(given)?.$schema
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && !env.IPP_CONFIG
-    if (!missing) problems.push(`${source}: ${(error as Error).message}, takes JSON`)
+    const { code, message } = error as NodeJS.ErrnoException
+    const places = `a path below its folder or /config, or NODE_OPTIONS=--allow-fs-read=${env.IPP_CONFIG}`
+    const isDenied = code === 'ERR_ACCESS_DENIED'
+    if (isDenied) problems.push(`${source}: this process may not read it, takes ${places}`)
+    else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
   }
   const ipp = object(object(given)?.ipp)
   if (ipp) rename(ipp, schema.properties!.ipp!.properties!, report)

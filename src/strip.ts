@@ -4,81 +4,119 @@
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
-const [SOI, EOI, SOS, APP0, APP1, APP2, APP14] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xe2, 0xee]
-const begins = (bytes: Buffer, text: string): boolean => bytes.toString('latin1', 0, text.length) === text
+import type { Parts } from './body.ts'
+
+/** Second bytes of markers; the first is always 0xff. */
+const MARKER = { SOI: 0xd8, EOI: 0xd9, SOS: 0xda, APP0: 0xe0, APP1: 0xe1, APP2: 0xe2, APP14: 0xee }
+/** The tag of the orientation in Exif, and how many tags are looked through for it. */
+const ORIENTATION = 0x0112
+const MOST_TAGS = 200
 
 /** The Orientation of an Exif segment's payload, 1 to 8; 1 where it says none. */
-function orientation (payload: Buffer): number {
-  const little = payload.toString('latin1', 6, 8) === 'II'
-  const at = (offset: number, size: 2 | 4): number => {
+function orientationOf (payload: Buffer): number {
+  const isLittle = payload.toString('latin1', 6, 8) === 'II'
+  const read = (offset: number, size: 2 | 4): number => {
     if (offset < 6 || offset + size > payload.length) return 0
-    return little ? payload.readUIntLE(offset, size) : payload.readUIntBE(offset, size)
+    return isLittle ? payload.readUIntLE(offset, size) : payload.readUIntBE(offset, size)
   }
-  const ifd = 6 + at(10, 4)
-  for (let n = 0; n < Math.min(at(ifd, 2), 200); n++) {
-    const [tag, value] = [at(ifd + 2 + n * 12, 2), at(ifd + 10 + n * 12, 2)]
-    if (tag === 0x0112 && value <= 8) return value || 1
+  const directory = 6 + read(10, 4)
+  for (let n = 0; n < Math.min(read(directory, 2), MOST_TAGS); n++) {
+    const entry = directory + 2 + n * 12
+    const value = read(entry + 8, 2)
+    if (read(entry, 2) === ORIENTATION && value <= 8) return value || 1
   }
   return 1
 }
 
-/** What may stay of a segment's payload, and zeros for the rest. */
-function cleaned (marker: number, payload: Buffer): Buffer {
-  const keep = (bytes: Buffer) => Buffer.concat([bytes], payload.length)
+/** What may stay of a segment's payload, at its beginning. */
+function keptOf (marker: number, payload: Buffer): Buffer {
+  const begins = (text: string): boolean => payload.toString('latin1', 0, text.length) === text
   // the picture's density stays, a thumbnail in it does not
-  if (marker === APP0 && begins(payload, 'JFIF\0')) return keep(payload.subarray(0, 12))
-  const value = marker === APP1 && begins(payload, 'Exif\0\0') ? orientation(payload) : 1
-  const entry = `0112000300000001000${value}`.padEnd(32, '0')
+  if (marker === MARKER.APP0 && begins('JFIF\0')) return payload.subarray(0, 12)
+  const orientation = marker === MARKER.APP1 && begins('Exif\0\0') ? orientationOf(payload) : 1
+  // Exif that says nothing but the orientation: one directory with one entry, a SHORT
+  const entry = `0112000300000001000${orientation}`.padEnd(32, '0')
   const exif = Buffer.from(`4578696600004d4d002a000000080001${entry}`, 'hex')
-  if (value > 1 && payload.length >= exif.length) return keep(exif)
-  const colours = (marker === APP2 && begins(payload, 'ICC_PROFILE\0')) ||
-    (marker === APP14 && begins(payload, 'Adobe'))
+  if (orientation > 1 && payload.length >= exif.length) return exif
+  const isColours = (marker === MARKER.APP2 && begins('ICC_PROFILE\0')) ||
+    (marker === MARKER.APP14 && begins('Adobe'))
   // tables, frames, restart intervals; anything else says something about the picture that is not the picture
-  const needed = (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
-  return keep(payload.subarray(0, colours || needed ? payload.length : 0))
+  const isNeeded = (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
+  return payload.subarray(0, isColours || isNeeded ? payload.length : 0)
+}
+
+/** Reads a body by as many bytes as are wanted. */
+class Reader {
+  held: Buffer = Buffer.alloc(0)
+  parts: AsyncIterator<Uint8Array>
+  constructor (parts: Parts) { this.parts = parts[Symbol.asyncIterator]() }
+
+  /** The next part as it comes; undefined at the end. */
+  async next (): Promise<Buffer | undefined> {
+    const { value, done } = await this.parts.next()
+    return done ? undefined : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  }
+
+  /** Holds at least so many bytes. Throws where there are no more. */
+  async hold (bytes: number): Promise<void> {
+    while (this.held.length < bytes) {
+      const part = await this.next()
+      if (!part) throw new Error('a JPEG that ends in the middle')
+      this.held = this.held.length > 0 ? Buffer.concat([this.held, part]) : part
+    }
+  }
+
+  take (bytes: number): Buffer {
+    const taken = this.held.subarray(0, bytes)
+    this.held = this.held.subarray(bytes)
+    return taken
+  }
+}
+
+/**
+ * Where the scan that is held ends: at a marker, or half of one, that is none of its own; -1 where it does
+ * not.
+ */
+function endOfScan (held: Buffer): number {
+  // a stuffed zero and the restart markers belong to the picture
+  const isWithin = (second = -1): boolean => second === 0 || (second >= 0xd0 && second <= 0xd7)
+  let at = held.indexOf(0xff)
+  while (at >= 0 && isWithin(held[at + 1])) at = held.indexOf(0xff, at + 2)
+  return at
 }
 
 /** The bytes of a JPEG, blanked; holds one segment at a time. Throws at what it cannot parse. */
-export async function * blank (body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  const parts = body[Symbol.asyncIterator]()
-  const read = async (): Promise<Buffer | undefined> => (await parts.next()).value
-  let held: Buffer = Buffer.alloc(0)
-  const hold = async (bytes: number): Promise<void> => {
-    for (let chunk; held.length < bytes; held = held.length ? Buffer.concat([held, chunk]) : chunk) {
-      chunk = await read()
-      if (!chunk) throw new Error('a JPEG that ends in the middle')
+export async function * blank (parts: Parts): Parts {
+  const reader = new Reader(parts)
+  await reader.hold(2)
+  if (reader.held.readUInt16BE() !== 0xff00 + MARKER.SOI) throw new Error('not a JPEG')
+  yield reader.take(2)
+  for (let marker = MARKER.SOI; marker !== MARKER.EOI;) {
+    await reader.hold(2)
+    const end = marker === MARKER.SOS ? endOfScan(reader.held) : 0
+    if (end !== 0) {
+      yield reader.take(end < 0 ? reader.held.length : end)
+      continue
     }
+    marker = reader.held.readUInt8(1)
+    const isMarker = reader.held[0] === 0xff && marker >= 0xc0 && (marker < 0xd0 || marker > MARKER.SOI)
+    if (!isMarker) throw new Error('no marker')
+    if (marker === MARKER.EOI) yield reader.take(2)
+    // a fill byte before a marker
+    else if (marker === 0xff) yield reader.take(1)
+    else yield * segment(reader, marker)
   }
-  const take = (bytes: number): Buffer => {
-    const taken = held.subarray(0, bytes)
-    held = held.subarray(bytes)
-    return taken
-  }
-  // a stuffed zero and the restart markers belong to the picture
-  const within = (next = -1): boolean => next === 0 || (next & 0xf8) === 0xd0
-  await hold(2)
-  if (held.readUInt16BE() !== 0xff00 + SOI) throw new Error('not a JPEG')
-  yield take(2)
-  for (let marker = SOI; marker !== EOI;) {
-    // up to the marker that ends a scan
-    for (let at = marker === SOS ? -1 : 0; at !== 0;) {
-      await hold(2)
-      at = held.indexOf(0xff)
-      while (at >= 0 && within(held[at + 1])) at = held.indexOf(0xff, at + 2)
-      if (at !== 0) yield take(at < 0 ? held.length : at)
-    }
-    await hold(2)
-    marker = held[1]!
-    if (held[0] !== 0xff || marker < 0xc0 || (marker >= 0xd0 && marker <= SOI)) throw new Error('no marker')
-    // one fill byte before a marker, or the end
-    if (marker === 0xff || marker === EOI) { yield take(marker === EOI ? 2 : 1); continue }
-    await hold(4)
-    const length = held.readUInt16BE(2)
-    if (length < 2) throw new Error('a segment of no length')
-    await hold(2 + length)
-    yield take(4)
-    yield cleaned(marker, take(length - 2))
-  }
-  yield Buffer.alloc(held.length)
-  for (let chunk; (chunk = await read());) yield Buffer.alloc(chunk.length)
+  // what comes after the picture is none of it
+  yield Buffer.alloc(reader.held.length)
+  for (let rest = await reader.next(); rest; rest = await reader.next()) yield Buffer.alloc(rest.length)
+}
+
+/** A segment with its marker and length, its payload blanked to the same length. */
+async function * segment (reader: Reader, marker: number): Parts {
+  await reader.hold(4)
+  const length = reader.held.readUInt16BE(2)
+  if (length < 2) throw new Error('a segment of no length')
+  await reader.hold(2 + length)
+  yield reader.take(4)
+  yield Buffer.concat([keptOf(marker, reader.take(length - 2))], length - 2)
 }

@@ -1,170 +1,269 @@
 /**
- * A zip of a link, straight from Immich to the visitor, whose bytes are a function of the list: entries in
- * its order, stored, with names and times that only depend on it. So its length is known before it is made,
- * and a download that broke off goes on by making the same zip again and dropping what was sent.
- *
- * The one thing not known in advance is what an album's files are called: Immich says so only when each is
- * fetched. Each entry therefore has room for the longest name, and what its name does not use of that is a
- * comment of spaces beside it in the central directory, which no program minds and which keeps the total as
- * announced.
+ * Makes the zip that was planned, straight from Immich to the visitor, by yazl: stored, nothing on disk. One
+ * that goes on in the middle is made anew from its beginning, but files that were sent before are not asked
+ * for again: where nobody sees them stand blanks, and their names and CRC-32s are remembered.
  */
-import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
+import type { Body } from './body.ts'
 import { downloadName } from './filename.ts'
-import { Refusal, type Caller, type Immich, type Link, type Media, type MediaKind } from './immich.ts'
+import type { Caller } from './immich.ts'
+import type { Item } from './immich-json.ts'
+import type { Link, List } from './links.ts'
+import type { Log } from './log.ts'
+import type { Media, MediaRoom } from './media.ts'
+import { createQueue } from './bounds.ts'
+import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
-import type { AssetId, Item } from './validate.ts'
+import type { Key } from './validate.ts'
+import { END, entryOptions, NAME_BYTES, planZip, type Entry, type Plan } from './zip-plan.ts'
 
 // yazl takes the CRC-32 of every byte by buffer-crc32, which is plain JavaScript: half of a zip's CPU time.
 // Node's own gives the same numbers, and costs a tenth.
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
-/** Bytes that an entry's name may take, which is also what its place in the zip is reckoned with. */
-const NAME_BYTES = 255
+/** A file that Immich cannot give now is asked for so often, after ms that double each time. */
+const TRIES = 4
+const FIRST_WAIT = 300
+/** Small files are asked for further ahead than others: up to so many, and so many bytes. */
+const MOST_AHEAD = 8
+const BYTES_AHEAD = 1024 * 1024
+/** Files that are remembered as sent, and links of which a size was wrong. */
+const REMEMBERED = 50_000
+
+/** A file of the zip: from Immich, or a few words in its place. */
+type File = Pick<Media, 'name' | 'type' | 'body' | 'bytes'> & { size: number }
+/** What is remembered of a file that was sent whole. */
+type Sent = { name: string, type: string, size: number, crc: number }
+/** What decides whether a file is the same as one that was sent before. */
+const versionOf = ({ item, kind, size }: Entry): string => `${kind} ${item.id} ${item.thumbhash} ${size}`
+
+const BLANKS = Buffer.alloc(BYTES_AHEAD, '\n')
+function * blanks (size: number): Generator<Buffer> {
+  for (let left = size; left > 0; left -= BLANKS.length) yield BLANKS.subarray(0, left)
+}
+
 /**
- * Up to so many motion photos, the sizes of their videos are asked for one by one; beyond, the zip has no
- * length.
+ * What stands in the place of a file that is not given: a few words, so that nobody takes the zip for
+ * complete, and blanks up to the size that the zip's length was reckoned with, where it was.
  */
-const MOTIONS_ASKED = 60
-/** What a zip can say of a time begins in 1980; an owner who does not show metadata does not show times. */
-const NO_TIME = Date.UTC(1980, 0, 1)
-
-type Entry = { item: Item, kind: MediaKind, time: Date, size: number | undefined }
-/** `length` in bytes, where every size is known. */
-export type Plan = { entries: Entry[], etag: string, length?: number }
-
-const END = { forceZip64Format: true, comment: '' }
-const options = ({ time: mtime }: Entry, size: number, fileComment: string) =>
-  ({ compress: false, size, mtime, mode: 0o100644, forceDosTimestamp: true, fileComment })
-
-/** What the zip of these items will be, before any of them is fetched. `whole` is all of the link. */
-export async function planZip (
-  immich: Immich, settings: Settings, link: Link, items: Item[], whole: boolean, { lane, until }: Caller
-): Promise<Plan> {
-  const { downloadOriginalPhoto: originals, downloadedFilename, stripMetadata } = settings
-  const all = items.flatMap(item =>
-    item.motion ? [item, { ...item, id: item.motion, video: true }] : [item])
-  const motions = all.filter(({ id, motion }) => id === motion)
-  let sizes = new Map<AssetId, number>()
-  if (originals && !stripMetadata && motions.length <= MOTIONS_ASKED) {
-    sizes = await immich.sizes(link, whole && link.album ? undefined : items.map(({ id }) => id))
-    await Promise.all(motions.map(async item => {
-      const { length } = await immich.media('original', link, item, { lane, until, head: true })
-      if (length !== undefined) sizes.set(item.id, length)
-    }))
+function noteOf ({ item, size }: Entry, isWithheld: boolean): File {
+  const why = isWithheld ? 'would tell where and when it was taken' : 'is missing on the server'
+  const words = Buffer.from(`This ${item.video ? 'video' : 'photo'} is not included, because it ${why}.\n`)
+  const whole = size ?? words.length
+  async function * parts () {
+    yield words.subarray(0, whole)
+    yield * blanks(whole - words.length)
   }
-  const entries = all.map((item): Entry => ({
-    item, kind: originals ? 'original' : item.video ? 'playback' : 'preview',
-    time: new Date(Math.min(Math.max(link.showMetadata ? item.time : 0, NO_TIME), Date.UTC(2107, 0, 1))),
-    size: immich.misjudged.has(item.id) ? undefined : sizes.get(item.id)
-  }))
-  const hash = createHash('sha256').update(`${downloadedFilename} ${stripMetadata} ${link.showMetadata}\n`)
-  for (const { item, kind, size, time } of entries) hash.update(`${item.id} ${kind} ${size} ${+time}\n`)
-  const length = entries.every(({ size }) => size !== undefined) ? await total(entries) : undefined
-  const etag = `"${hash.digest('base64url').slice(0, 27)}"`
-  return { entries, etag, ...length !== undefined && { length } }
+  const body = { parts: parts(), cancel () {} }
+  return { name: `not included ${item.id}.txt`, type: 'text/plain', size: whole, body }
 }
 
-/** The length by yazl's own reckoning, of entries that all have the longest name. */
-function total (entries: Entry[]): Promise<number> {
-  const zip = new yazl.ZipFile()
-  for (const [n, entry] of entries.entries()) {
-    zip.addReadStreamLazy(String(n).padStart(NAME_BYTES, '0'), options(entry, entry.size!, ''), () => {})
-  }
-  return new Promise(resolve => zip.end(END, resolve as () => void))
-}
+/**
+ * Bytes of an entry before the next one: local header, name, file, data descriptor (APPNOTE.TXT 4.3.7,
+ * 4.3.9).
+ */
+const entryLength = (nameBytes: number, size: number, offset: number): number =>
+  30 + nameBytes + size + (Math.max(size, offset) > 0xfffffffe ? 24 : 16)
 
 /** Makes names unique without regard to case, and short enough, in the order in which they come. */
 function createNames () {
   const taken = new Set<string>()
   return (name: string): string => {
-    const [, stem = '', extension = ''] = /^(.*?)((?:_preview)?\.[^.]{1,10})?$/s.exec(name)!
+    const [, stem = '', extension = ''] = /^(.*?)((?:_preview)?\.[^.]{1,10})?$/s.exec(name) ?? []
     for (let n = 1; ; n++) {
-      const suffix = (n > 1 ? ` (${n})` : '') + extension
-      let short = stem
-      while (Buffer.byteLength(short + suffix) > NAME_BYTES) short = Array.from(short).slice(0, -1).join('')
-      if (taken.has((short + suffix).toLowerCase())) continue
-      taken.add((short + suffix).toLowerCase())
-      return short + suffix
+      const rest = (n > 1 ? ` (${n})` : '') + extension
+      let own = stem
+      while (Buffer.byteLength(own + rest) > NAME_BYTES) own = Array.from(own).slice(0, -1).join('')
+      own += rest
+      if (!taken.has(own.toLowerCase())) { taken.add(own.toLowerCase()); return own }
     }
   }
 }
 
-/** The bytes of the zip. Whatever fails in it fails the whole, and the transfer must visibly break. */
-export function makeZip (
-  immich: Immich, settings: Settings, link: Link, { entries, length }: Plan, caller: Caller
-): Readable {
-  const { limits, downloadedFilename } = settings
-  const zip = new yazl.ZipFile()
-  const unique = createNames()
-  const abort = new AbortController()
-  /** The files from the present one on that are already asked for. */
-  const opened: Promise<Media>[] = []
-  let current: Readable | undefined
+export type Zips = ReturnType<typeof createZips>
+export function createZips (media: MediaRoom, settings: Settings, log: Log) {
+  /** of whole links, for as long as their lists are remembered */
+  let plans = new WeakMap<List, Promise<Plan>>()
+  /** links of which a file had another size than Immich had said */
+  const misjudged = new Set<Key>()
+  const sent = new Map<string, Sent>()
+  return {
+    media, settings, log, sent,
+    /** A place for one more zip of a visitor. Throws a Refusal (busy). */
+    enter: createQueue(settings.limits.zips, 0),
 
-  const get = async (entry: Entry, tries = 3): Promise<Media> => {
-    const { item, kind, size } = entry
-    const own = { lane: `zip ${caller.lane}`, until: abort }
+    /** What the zip will be: of all of the link, or of `items`. Throws a Refusal. */
+    plan (link: Link, list: List, caller: Caller, items?: Item[]): Promise<Plan> {
+      const make = (chosen: Item[]) =>
+        planZip({ media, settings, isSized: !misjudged.has(link.key) }, link, chosen, !items, caller)
+      if (items) return make(items)
+      const plan = plans.get(list) ?? make(list.items)
+      plans.set(list, plan)
+      plan.catch(() => plans.delete(list))
+      return plan
+    },
+
+    /** A size was wrong: the zips of this link have no length from now on. */
+    misjudge (link: Link): void {
+      if (misjudged.size > REMEMBERED) misjudged.clear()
+      misjudged.add(link.key)
+      plans = new WeakMap()
+    },
+
+    /** Takes note of a file that was sent whole. */
+    remember (entry: Entry, file: Sent): void {
+      const [oldest = ''] = sent.keys()
+      if (sent.size >= REMEMBERED) sent.delete(oldest)
+      sent.set(versionOf(entry), file)
+    }
+  }
+}
+
+/**
+ * The bytes of a zip, of which the visitor wants those from byte `first` on. Whatever fails in it fails the
+ * whole, and the transfer must visibly break.
+ */
+export class Zip implements Body {
+  parts: Readable
+  #zips: Zips
+  #link: Link
+  #plan: Plan
+  #lane: string
+  #abort = new AbortController()
+  #zip = new yazl.ZipFile()
+  #unique = createNames()
+  /** by the number of their entry: files that are asked for and not yet in the zip */
+  #ahead = new Map<number, Promise<File>>()
+  #current: Readable | undefined
+
+  constructor (zips: Zips, link: Link, plan: Plan, { lane }: Caller, first: number) {
+    this.#zips = zips
+    this.#link = link
+    this.#plan = plan
+    this.#lane = lane
+    this.parts = this.#zip.outputStream as Readable
+    this.#zip.on('error', this.cancel)
+    this.#run(first).catch(this.cancel)
+  }
+
+  cancel = (error?: Error): void => {
+    this.#abort.abort()
+    this.#current?.destroy()
+    for (const file of this.#ahead.values()) file.then(({ body }) => body?.cancel(), () => {})
+    this.parts.destroy(error)
+  }
+
+  async #run (first: number): Promise<void> {
+    const { entries } = this.#plan
+    const skipped = first > 0 ? await this.#addSent(first) : []
+    // not in yazl's manual: what it writes into the directory at the end
+    const { entries: written } = this.#zip as unknown as { entries: { crc32: number }[] }
+    let rememberLast = () => {}
+    for (let n = skipped.length; n < entries.length; n++) {
+      const { name, type, size, body, bytes } = await this.#open(n)
+      const stream = Readable.from(body?.parts ?? [bytes], { objectMode: false })
+      if (body) stream.on('close', body.cancel)
+      await this.#add(n, this.#nameOf(n, name, type), size, stream, rememberLast)
+      rememberLast = () => this.#zips.remember(entries[n]!, { name, type, size, crc: written[n]!.crc32 })
+    }
+    skipped.forEach(({ crc }, n) => { written[n]!.crc32 = crc })
+    this.#zip.end(END)
+    await finished(this.parts)
+    rememberLast()
+  }
+
+  /**
+   * Adds what was sent before and ends before byte `first`: which files. Never all, or yazl would not be
+   * done.
+   */
+  async #addSent (first: number): Promise<Sent[]> {
+    const added: Sent[] = []
+    let offset = 0
+    for (const [n, entry] of this.#plan.entries.slice(0, -1).entries()) {
+      const file = this.#zips.sent.get(versionOf(entry))
+      if (!file || offset + entryLength(NAME_BYTES, file.size, offset) > first) break
+      const name = this.#nameOf(n, file.name, file.type)
+      offset += entryLength(Buffer.byteLength(name), file.size, offset)
+      await this.#add(n, name, file.size, Readable.from(blanks(file.size), { objectMode: false }), () => {})
+      added.push(file)
+    }
+    return added
+  }
+
+  /**
+   * Adds entry `n`, whose bytes are taken when this resolves; `before` is called when all before it are done.
+   */
+  async #add (n: number, name: string, size: number, stream: Readable, before: () => void): Promise<void> {
+    const { entries, length } = this.#plan
+    const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
+    const ended = finished(stream)
+    this.#current = stream
+    const options = entryOptions(entries[n]!.time, size, ' '.repeat(room))
+    this.#zip.addReadStreamLazy(name, options, give => { before(); give(null, stream) })
+    await ended
+  }
+
+  /** The file of entry `n`; those after it are asked for too: some, or more where they are small. */
+  #open (n: number): Promise<File> {
+    let bytes = 0
+    for (const [after, entry] of this.#plan.entries.slice(n, n + MOST_AHEAD).entries()) {
+      bytes += entry.size ?? BYTES_AHEAD
+      if (after >= this.#zips.settings.limits.zipRequests && bytes > BYTES_AHEAD) break
+      const file = this.#ahead.get(n + after) ?? this.#ask(entry)
+      // that one failed is known when its turn comes
+      file.catch(() => {})
+      this.#ahead.set(n + after, file)
+    }
+    const file = this.#ahead.get(n)!
+    this.#ahead.delete(n)
+    return file
+  }
+
+  /**
+   * The file of an entry, asked for again where Immich has no time; a note where it has none. Throws
+   * otherwise.
+   */
+  async #ask (entry: Entry, tries = 1): Promise<File> {
     try {
-      const media = await immich.media(kind, link, item, own).catch(error => missing(error, item))
-      if (media.length !== undefined && (size ?? media.length) === media.length) return media
-      media.body?.destroy()
-      if (media.length === undefined) throw new Refusal('unreachable', 'a file without a length')
-      if (immich.misjudged.size > 10_000) immich.misjudged.clear()
-      immich.misjudged.add(item.id)
-      throw new Error(`a file of ${media.length} bytes was announced with ${size}`)
+      return await this.#askOnce(entry)
     } catch (error) {
-      const final = !(error instanceof Refusal) || error.reason === 'missing' || abort.signal.aborted
-      if (final || tries === 1) throw error
-      await sleep(400)
-      return get(entry, tries - 1)
-    }
-  }
-  const run = async () => {
-    for (const [n, entry] of entries.entries()) {
-      for (const next of entries.slice(n + opened.length, n + limits.zipRequests)) {
-        opened.push(get(next))
-        // that one failed is known when its turn comes
-        opened.at(-1)!.catch(() => {})
+      if (!(error instanceof Refusal) || this.#abort.signal.aborted) throw error
+      const { reason, message } = error
+      if (reason === 'missing' || reason === 'withheld') {
+        this.#zips.log.warn('not in a zip', { asset: entry.item.id, reason: message || reason })
+        return noteOf(entry, reason === 'withheld')
       }
-      const media = await opened[0]!
-      const { name: known, type, length: size } = media
-      opened.shift()
-      // "current time" would be another name each time: a number is not
-      const own = downloadedFilename === 0 ? String(n + 1).padStart(5, '0') : link.showMetadata ? known : ''
-      const naming = { ...settings, downloadedFilename: downloadedFilename === 2 ? 2 : 1 }
-      const name = unique(downloadName(naming, entry.item.id, own, type, entry.kind === 'preview'))
-      const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
-      const file = current = media.body ?? Readable.from([media.bytes!], { objectMode: false })
-      const ended = finished(file)
-      // yazl keeps what it is given until the end: it is given the way to the stream, not the stream
-      zip.addReadStreamLazy(name, options(entry, size!, ' '.repeat(room)), give => give(null, current!))
-      await ended
-      current = undefined
+      if (tries === TRIES) throw error
+      await sleep(FIRST_WAIT * 2 ** (tries - 1))
+      return this.#ask(entry, tries + 1)
     }
-    zip.end(END)
   }
-  const output = zip.outputStream as Readable
-  const stop = (error?: Error) => {
-    output.destroy(error)
-    abort.abort()
-    current?.destroy()
-    for (const media of opened) media.then(({ body }) => body?.destroy(), () => {})
-  }
-  zip.on('error', stop)
-  output.on('close', stop)
-  run().catch(stop)
-  return output
-}
 
-/** In place of a video that may not leave: a few words, so that nobody takes the zip for complete. */
-function missing (error: unknown, { id }: Item): Media {
-  if (!(error instanceof Refusal) || !error.message.startsWith('stripMetadata')) throw error
-  const bytes = Buffer.from('A video is not included, because it would tell where and when it was taken.\n')
-  return { status: 200, type: 'text/plain', name: `not included ${id}.txt`, bytes, length: bytes.length }
+  async #askOnce ({ item, kind, size }: Entry): Promise<File> {
+    const caller = { lane: this.#lane, until: this.#abort, zip: true }
+    const media = await this.#zips.media.get(kind, this.#link, item, caller)
+    const { length = media.bytes?.length } = media
+    if (length !== undefined && length === (size ?? length)) return { ...media, size: length }
+    media.body?.cancel()
+    if (length === undefined) throw new Refusal('unreachable', 'a file without a length')
+    this.#zips.misjudge(this.#link)
+    throw new Error(`a file of ${length} bytes was announced with ${size}`)
+  }
+
+  /** The name in the zip of entry `n`, whose file has this name and type. */
+  #nameOf (n: number, known: string, type: string): string {
+    if (type === 'text/plain') return this.#unique(known)
+    const { settings } = this.#zips
+    const { item, kind } = this.#plan.entries[n]!
+    // "current time" would be another name each time: a number is not
+    const isNumbered = settings.downloadedFilename === 0
+    const own = isNumbered ? String(n + 1).padStart(5, '0') : this.#link.showMetadata ? known : ''
+    const naming = { ...settings, downloadedFilename: settings.downloadedFilename === 2 ? 2 : 1 }
+    return this.#unique(downloadName(naming, item.id, own, type, kind === 'preview'))
+  }
 }

@@ -1,25 +1,34 @@
 // @ts-check
 /** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
-import { actions, home, hooks, ICONS, iconButton, item, lang, load, make, say, t } from './gallery.js'
+import { ICONS, iconButton, make, say } from './dom.js'
+import { listeners } from './grid.js'
+import { item, load } from './items.js'
+import { grid, home, lang, t } from './link.js'
 
 /** @type {Set<number>} */
 const picked = new Set()
-let anchor = -1
+/** Where a range begins that is picked with shift. @type {number | undefined} */
+let anchor
+/** The click that ends the long press which began the selection is none of its own. */
+let isPressEnding = false
 const rules = new Intl.PluralRules(lang)
 
+const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count', role: 'status' })
 const download = iconButton(t.download, ICONS.download, send)
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
   iconButton(t.cancel, ICONS.close, stop), count, download)
 actions.before(strip)
+listeners.tile.push(dress)
 
 /** @param {HTMLAnchorElement} tile @param {number} n */
 function dress (tile, n) {
-  const selecting = !strip.hidden
-  tile.classList.toggle('picked', selecting && picked.has(n))
-  tile.role = selecting ? 'checkbox' : null
-  tile.ariaChecked = selecting ? String(picked.has(n)) : null
+  const isSelecting = !strip.hidden
+  tile.classList.toggle('picked', isSelecting && picked.has(n))
+  tile.role = isSelecting ? 'checkbox' : null
+  tile.ariaChecked = isSelecting ? String(picked.has(n)) : null
 }
+
 function dressAll () {
   const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
   for (const tile of tiles) dress(tile, Number(tile.dataset.n))
@@ -28,23 +37,28 @@ function dressAll () {
   download.toggleAttribute('disabled', picked.size === 0)
 }
 
-/** @param {number} from @param {number} to @param {boolean} on */
-function pick (from, to, on) {
-  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) picked[on ? 'add' : 'delete'](n)
+/** @param {number} from @param {number} to @param {boolean} isPicked */
+function pick (from, to, isPicked) {
+  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) {
+    if (isPicked) picked.add(n)
+    else picked.delete(n)
+  }
   dressAll()
 }
 
-hooks.tile = dress
-hooks.click = (n, event) => {
-  if (strip.hidden) return false
-  if (suppressed) { suppressed = false; return true }
-  if (event.shiftKey && anchor >= 0) pick(anchor, n, true)
+// before the page's own, which opens the lightbox
+grid.addEventListener('click', event => {
+  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  if (strip.hidden || !tile) return
+  event.preventDefault()
+  const wasPressEnding = isPressEnding
+  isPressEnding = false
+  if (wasPressEnding) return
+  const n = Number(tile.dataset.n)
+  if (event.shiftKey && anchor !== undefined) pick(anchor, n, true)
   else pick(n, n, !picked.has(n))
   anchor = n
-  return true
-}
-/** The click that ends the long press which began the selection. */
-let suppressed = false
+}, { capture: true })
 
 /** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
 export function start (event) {
@@ -57,22 +71,23 @@ export function start (event) {
     document.body.classList.add('selecting')
     if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
   }
-  if (day) {
-    const [first, count] = [Number(day.dataset.first), Number(day.dataset.count)]
-    const all = Array.from({ length: count }, (_, n) => picked.has(first + n)).every(Boolean)
-    return pick(first, first + count - 1, !all)
-  }
-  if (tile && event.type === 'pointerdown') {
-    suppressed = true
+  if (day) pickDay(Number(day.dataset.first), Number(day.dataset.count))
+  else if (tile && event.type === 'pointerdown') {
+    isPressEnding = true
     anchor = Number(tile.dataset.n)
-    return pick(anchor, anchor, true)
-  }
-  dressAll()
+    pick(anchor, anchor, true)
+  } else dressAll()
+}
+
+/** All of a day; none, where all are picked already. @param {number} first @param {number} length */
+function pickDay (first, length) {
+  const isAll = Array.from({ length }, (_, n) => picked.has(first + n)).every(Boolean)
+  pick(first, first + length - 1, !isAll)
 }
 
 function stop () {
   picked.clear()
-  anchor = -1
+  anchor = undefined
   strip.hidden = true
   actions.hidden = false
   document.body.classList.remove('selecting')

@@ -2,8 +2,9 @@
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
+import { createKeys } from '../src/unlock.ts'
+import { createLinkNames, type Log } from '../src/log.ts'
 import { createProxy } from '../src/server.ts'
-import type { Log } from '../src/log.ts'
 import { loadSettings } from '../src/settings.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich, type Library, type Version } from './standin.ts'
@@ -55,11 +56,12 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
   const immich = await startImmich(library ?? sample.library, { version })
   const lines: string[] = []
   const write = (level: string) => (event: string, fields?: unknown) => { lines.push(`${level} ${event} ${JSON.stringify(fields ?? {})}`) }
-  const log: Log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') }
   const settings = loadSettings({
     IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp, ...lightGallery && { lightGallery } }), ...env
   }, ROOT)
-  const proxy = createProxy(settings, log)
+  const keys = createKeys(settings.secret)
+  const log: Log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug'), nameOf: createLinkNames(keys) }
+  const proxy = createProxy(settings, keys, log)
   await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
   const stop = async () => { await proxy.close(0); await immich.close().catch(() => {}) }

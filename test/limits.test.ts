@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { HTML, ROOT, start, until, type Running } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
@@ -29,45 +30,98 @@ test('every limit of the configuration is named in this file or another test', (
   for (const name of Object.keys(limits)) assert.match(tests, new RegExp(`\\b${name}\\b: [\\d.]`), name)
 })
 
-test('connections: one more is told so, far more are dropped', async () => {
-  const { library: given, key } = library()
+test('connections: those that wait longest go first; one more is told so where none waits, far more are dropped', async () => {
+  const { library: given, key, ids } = library()
   const run = await start({ library: given, ipp: { limits: { connections: 3 } } })
-  const sockets = Array.from({ length: 3 }, () => run.socket())
-  await Promise.all(sockets.map(socket => once(socket, 'connect')))
-  const say = (socket = run.socket()) => new Promise<string>(resolve => {
+  const say = (socket = run.socket(), path = `/share/items/${key}/0`) => new Promise<string>(resolve => {
     let text = ''
     socket.on('data', chunk => { text += chunk; if (text.includes('\r\n\r\n')) resolve(text) }).on('close', () => resolve(text)).on('error', () => {})
-    socket.write(`GET /share/items/${key}/0 HTTP/1.1\r\nHost: x\r\n\r\n`)
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
   })
-  assert.match(await say(sockets[0]), /^HTTP\/1\.1 200/)
+  // silent ones do not keep a visitor out
+  const silent: Socket[] = []
+  for (let n = 0; n < 3; n++) { const socket = run.socket(); silent.push(socket); await once(socket, 'connect') }
+  const ended = once(silent[0]!, 'close')
+  const visitor = run.socket()
+  assert.match(await say(visitor), /^HTTP\/1\.1 200/)
+  await ended
+  for (const socket of [...silent, visitor]) socket.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
+  // three that are being answered
+  const release = hold(run, /thumbnail$/)
+  const busy = [0, 1, 2].map(n => {
+    const socket = run.socket().on('error', () => {}).on('data', () => {})
+    socket.write(`GET /share/photo/${key}/${ids[n]}/thumbnail HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    return socket
+  })
+  await until(() => open(run, /thumbnail$/) === 3)
   const beyond = run.socket()
   const answer = await say(beyond)
   assert.match(answer, /^HTTP\/1\.1 503[^]*Connection: close/i)
   assert.match(answer, /retry-after: 5/i)
-  await until(() => beyond.destroyed || beyond.readableEnded || (beyond.end(), true))
-  const more = Array.from({ length: 3 }, () => run.socket())
-  await Promise.all(more.map(socket => new Promise<void>(resolve => { socket.on('close', () => resolve()).on('error', () => {}).on('data', () => {}); setTimeout(resolve, 300) })))
-  for (const socket of [...sockets, ...more, beyond]) socket.destroy()
+  beyond.destroy()
+  const more = Array.from({ length: 6 }, () => run.socket())
+  const dropped = await Promise.all(more.map(socket => new Promise<boolean>(resolve => { socket.on('close', () => resolve(true)).on('error', () => {}).on('data', () => {}); setTimeout(resolve, 300, false) })))
+  assert.ok(dropped.filter(Boolean).length >= 3, 'far more')
+  release()
+  for (const socket of [...busy, ...more]) socket.destroy()
   await until(() => (run.proxy.server as any)._connections === 0)
   assert.match(await say(), /^HTTP\/1\.1 200/)
 })
 
-test('requests to Immich: so many open, so many waiting, 503 for the next', async () => {
+test('connections: one address holds a quarter, unless it is a proxy that is trusted', async () => {
+  const { library: given } = library()
+  for (const [trustedProxies, left] of [[[], 2], [['127.0.0.0/8'], 6]] as const) {
+    const run = await start({ library: given, ipp: { trustedProxies, limits: { connections: 8 } } })
+    const sockets: Socket[] = []
+    for (let n = 0; n < 6; n++) { const socket = run.socket().on('error', () => {}); sockets.push(socket); await once(socket, 'connect') }
+    await until(() => (run.proxy.server as any)._connections === left, `${left} of six`)
+    for (const socket of sockets) socket.destroy()
+  }
+})
+
+test('requests to Immich: so many open, so many waiting, 503 for the next, a quarter of both for one visitor', async () => {
   const { library: given, key, ids } = library()
-  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 3, upstreamQueue: 4 } } })
+  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 8, upstreamQueue: 12 } } })
   await run.get(`/share/items/${key}/0`)
   const release = hold(run, /thumbnail$/)
-  const image = (n: number) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`)
-  const first = Array.from({ length: 7 }, (_, n) => image(n))
-  await until(() => open(run, /thumbnail$/) === 3)
-  // the seven are placed in the order in which they came; wait until the last of them was read
-  let beyond = await image(20)
-  for (let n = 21; beyond.status !== 503 && n < 30; n++) beyond = await image(n)
+  const image = (n: number, visitor: number) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, { headers: { 'x-forwarded-for': `203.0.113.${visitor}` } })
+  // two open and three waiting are what one visitor may have
+  const first = [0, 1, 2, 3, 4].map(n => image(n, 1))
+  await until(() => open(run, /thumbnail$/) === 2)
+  let beyond = await image(20, 1)
+  for (let n = 21; beyond.status !== 503 && n < 30; n++) beyond = await image(n, 1)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
-  assert.equal(open(run, /thumbnail$/), 3)
+  // what another asks for goes on, up to the limit of all
+  const others = [2, 3, 4].flatMap(visitor => [0, 1, 2, 3, 4].map(n => image(visitor * 5 + n - 5, visitor)))
+  await until(() => open(run, /thumbnail$/) === 8)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  assert.equal((await image(30, 5)).status, 503, 'eight open and twelve waiting are all')
+  assert.equal(open(run, /thumbnail$/), 8)
+  // the health check has a place of its own
+  assert.equal((await run.get('/healthcheck')).text, 'ok')
   release()
-  assert.deepEqual((await Promise.all(first)).map(({ status }) => status), Array(7).fill(200))
-  assert.equal((await image(20)).status, 200)
+  assert.ok((await Promise.all([...first, ...others])).every(({ status }) => status === 200))
+  assert.equal((await image(31, 1)).status, 200)
+})
+
+test('who reads slowly holds a place of the streams, never of the short calls', async () => {
+  const { library: given, key, ids } = library()
+  const large = { size: 30_000_000, type: 'image/jpeg' }
+  for (const id of ids.slice(0, 12)) Object.assign(given.assets.get(id)!, { mime: 'image/heic', fullsize: large, preview: large })
+  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 4 } } })
+  await run.get(`/share/items/${key}/0`)
+  const slow = ids.slice(0, 12).map((id, n) => {
+    const socket = run.socket().on('error', () => {})
+    socket.pause()
+    socket.write(`GET /share/photo/${key}/${id}/${n % 2 ? 'fullsize' : 'preview'} HTTP/1.1\r\nHost: x\r\n${n % 2 ? '' : 'Range: bytes=5-\r\n'}X-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    return socket
+  })
+  await until(() => run.immich.open === 12, 'twelve slow readers')
+  assert.equal((await run.get(`/share/photo/${key}/${ids[20]}/thumbnail`)).status, 200)
+  assert.equal((await run.get('/share/healthcheck')).text, 'ok')
+  for (const socket of slow) socket.destroy()
+  await until(() => run.immich.open === 0)
 })
 
 test('a fair queue: one visitor\'s many requests do not keep another waiting', async () => {
@@ -90,8 +144,8 @@ test('zips take few places, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = library()
   const run = await start({ library: given, ipp: { limits: { zips: 3, zipRequests: 2, upstreamStreams: 50 } } })
   const release = hold(run, /original$/)
-  const zips = Array.from({ length: 3 }, () => { const socket = run.socket(); socket.on('error', () => {}); socket.write(`GET /share/${key}/download HTTP/1.1\r\nHost: x\r\n\r\n`); return socket })
-  await until(() => open(run, /original$/) === 6)
+  const zips = Array.from({ length: 3 }, (_, n) => { const socket = run.socket(); socket.on('error', () => {}); socket.write(`GET /share/${key}/download HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`); return socket })
+  await until(() => open(run, /original$/) >= 6)
   assert.equal((await run.get(`/share/${key}/download`)).status, 503)
   assert.equal((await run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)).status, 200)
   release()
@@ -103,8 +157,9 @@ test('originals and videos: so many at once, 503 for the next, and places come b
   const { library: given, key, ids } = library()
   const run = await start({ library: given, ipp: { limits: { upstreamStreams: 2 } } })
   const path = `/share/video/${key}/${ids.at(-1)}`
-  const slow = Array.from({ length: 2 }, () => { const socket = run.socket(); socket.pause(); socket.on('error', () => {}); socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`); return socket })
+  const slow = Array.from({ length: 2 }, (_, n) => { const socket = run.socket(); socket.pause(); socket.on('error', () => {}); socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`); return socket })
   await until(() => run.immich.open === 2)
+  assert.equal((await run.get(path, { headers: { 'x-forwarded-for': '203.0.113.0' } })).status, 503, 'a second of one visitor')
   const beyond = await run.get(path)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
   for (const socket of slow) socket.destroy()

@@ -4,13 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createSeal, cookieName } from '../src/unlock.ts'
+import { createKeys } from '../src/unlock.ts'
+import { cookieName, createSeal } from '../src/unlock.ts'
 import { parseLinkRef, type LinkRef } from '../src/validate.ts'
 import { HTML, start } from './helpers.ts'
 import { PASSWORD, addLink, photo, video, sampleLibrary } from './library.ts'
 import { newKey, VERSIONS, type ShareLink } from './standin.ts'
 
 const SECRET = 'a secret of sixteen'
+const KEY = createKeys(SECRET)('unlock cookie')
 const UNLOCKS = ['none', 'right', 'garbage', 'tampered', 'expired', 'of the future', 'of another link', 'of another process', 'the bare token'] as const
 type Unlock = typeof UNLOCKS[number]
 type Kind = { link: ShareLink, ref: LinkRef, gone?: boolean, empty?: boolean, foreign: string, photo: string, film: string }
@@ -55,7 +57,7 @@ for (const version of VERSIONS) {
       bare('unknown', { ...links.album, key: newKey() }, { gone: true })
     ])
     const run = await start({ version, library, env: { IPP_SECRET: SECRET } })
-    const seal = createSeal(SECRET)
+    const seal = createSeal(KEY)
     const cookiesOf = new Map<string, string>()
     for (const [name, { link, ref, gone }] of kinds) {
       if (link.password === null || gone) continue
@@ -73,9 +75,9 @@ for (const version of VERSIONS) {
       const other = cookiesOf.get(name === 'locked' ? 'locked by slug' : 'locked')!.split('; ').map(pair => pair.split('=')[1]!)
       return {
         none: '', right: own, garbage: all(() => 'AAAA'.repeat(30)), tampered: all(ref => seal.seal(ref, token).replace(/^./, first => first === 'x' ? 'y' : 'x')),
-        expired: all(ref => createSeal(SECRET, () => Date.now() - 3_601_000).seal(ref, token)),
-        'of the future': all(ref => createSeal(SECRET, () => Date.now() + 3_600_000).seal(ref, token)),
-        'of another link': all(() => other[0]!), 'of another process': all(ref => createSeal('').seal(ref, token)), 'the bare token': all(() => token)
+        expired: all(ref => createSeal(KEY, () => Date.now() - 3_601_000).seal(ref, token)),
+        'of the future': all(ref => createSeal(KEY, () => Date.now() + 3_600_000).seal(ref, token)),
+        'of another link': all(() => other[0]!), 'of another process': all(ref => createSeal(createKeys('')('unlock cookie')).seal(ref, token)), 'the bare token': all(() => token)
       }[unlock]
     }
     const request = (route: Route, { ref, link, photo, film, foreign }: Kind): [string, string?] => {

@@ -8,7 +8,8 @@ import { VERSIONS } from './standin.ts'
 
 for (const version of VERSIONS) {
   describe(`Immich ${version}`, async () => {
-    const run = await start({ version })
+    // who may be told when a photo was taken is told by Last-Modified too
+    const run = await start({ version, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
     const { links, library, immich } = run
     const film = library.assets.get(links.video.assets![0]!)!
     const bytes = readFileSync(film.original.path!)
@@ -56,6 +57,27 @@ for (const version of VERSIONS) {
         }
         assert.equal((await run.get(target, { headers: { 'if-none-match': '"other"' } })).status, 200)
       }
+    })
+
+    test('a date goes out with two yeses only, and no validator of Immich\'s ever', async () => {
+      const thumbnail = `/share/photo/${links.noMetadata.key}/${library.albums.get(links.album.album!)!.assets[0]}/thumbnail`
+      const silent = await start({ version, library })
+      for (const [proxy, target, told] of [[run, path, true], [run, thumbnail, false], [silent, path, false], [silent, thumbnail, false]] as const) {
+        const { headers } = await proxy.get(target)
+        assert.equal(headers['last-modified'] !== undefined, told, target)
+        assert.match(headers.etag!, /^"[\w-]{22}"$/)
+        assert.equal((await proxy.get(target, { headers: { 'if-none-match': headers.etag! } })).status, 304)
+        if (!told) assert.equal((await proxy.get(target, { headers: { 'if-modified-since': new Date().toUTCString() } })).status, 200)
+        assert.equal((await proxy.get(target, { headers: { range: 'bytes=0-9', 'if-range': headers.etag! } })).status, 206)
+      }
+      const stripping = await start({ version, library, ipp: { stripMetadata: true, showMetadata: { exif: { dateTimeOriginal: true } } } })
+      const original = `/share/photo/${links.photo.key}/${links.photo.assets![0]}/original`
+      const [plain, blanked] = [await run.get(original), await stripping.get(original)]
+      assert.equal(blanked.headers['last-modified'], undefined)
+      assert.notEqual(plain.headers.etag, blanked.headers.etag)
+      // the same file under another secret: a tag tells nothing
+      assert.notEqual((await run.get(path)).headers.etag, (await silent.get(path)).headers.etag)
+      for (const { headers } of immich.asked) assert.ok(!headers['if-modified-since'] && !headers['if-range'])
     })
 
     test('HEAD has the headers of GET, and no body is fetched for it', async () => {

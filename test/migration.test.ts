@@ -28,7 +28,9 @@ test('1.x: ipp beside lightGallery, flat names', async () => {
   const [id] = run.links.photo.assets!
   const picture = await run.get(`/share/photo/${run.links.photo.key}/${id}/original`)
   assert.match(String(picture.headers['content-disposition']), /_preview|\.jpe?g/)
-  assert.equal((await run.get(`/share/photo/${run.links.photo.key}/${id}`)).headers['cache-control'], 'public, max-age=86400')
+  const address = /"(\/share\/photo\/[^"]*\/thumbnail\?v=[^"]*)"/.exec(album.text)![1]!
+  assert.equal((await run.get(address)).headers['cache-control'], 'public, max-age=86400')
+  assert.equal((await run.get(`/share/photo/${run.links.photo.key}/${id}`)).headers['cache-control'], 'public, max-age=300')
 })
 
 test('2.x: groups of options, download quality by name', async () => {

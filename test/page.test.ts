@@ -103,19 +103,19 @@ describe('the page', { skip: !CHROMIUM }, async () => {
     await page.goto(`/share/${links.mixed.key}/${big}`)
     await shown(page)
     await page.waitForFunction(() => document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.naturalWidth > 100)
-    assert.ok(!asked.some(line => line.endsWith(`${big}/fullsize`)))
+    assert.ok(!asked.some(line => line.includes(`${big}/fullsize`)))
     await page.dblclick('.lg-current img.lg-object')
-    await page.waitForFunction(() => document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.src.endsWith('/fullsize'))
+    await page.waitForFunction(() => document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.src.includes('/fullsize?v='))
     const n = Object.keys(ids.motion)[0]!
     await page.goto(`/share/${links.mixed.key}/${ids.id[Number(n)]}`)
     await shown(page)
     assert.ok(!asked.some(line => line.includes(ids.motion[n])))
     await page.click('.ipp-motion')
-    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('video.ipp-playing')!.readyState > 1)
+    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('video.ipp-film')!.readyState > 1)
     const gif = ids.id.find((id: string) => library.assets.get(id)!.mime === 'image/gif')
     await page.goto(`/share/${links.mixed.key}/${gif}`)
     await shown(page)
-    assert.match((await page.getAttribute('.lg-current img.lg-object', 'src'))!, /fullsize$/)
+    assert.match((await page.getAttribute('.lg-current img.lg-object', 'src'))!, /fullsize\?v=/)
     assert.deepEqual(complaints, [])
   })
 
@@ -264,7 +264,7 @@ describe('the page', { skip: !CHROMIUM }, async () => {
   test('a bad network: tiles say so, and come when it is back', async () => {
     const { page } = await view()
     let broken = true
-    await page.route('**/thumbnail', route => broken ? route.abort() : route.continue())
+    await page.route('**/thumbnail?*', route => broken ? route.abort() : route.continue())
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile.failed')
     broken = false

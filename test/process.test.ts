@@ -1,8 +1,11 @@
 /** The program as it is started: what it says, what it refuses, and how it ends. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { sampleLibrary } from './library.ts'
 import { ask, HTML, ROOT, start, until } from './helpers.ts'
 import { startImmich } from './standin.ts'
@@ -25,16 +28,6 @@ test('a wrong configuration stops the start, with the key, the value and what is
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
   assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
-})
-
-test('npm start has its types stripped by a process of its own, or strips them itself', async () => {
-  const start = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).scripts.start.split(' ').slice(1) as string[]
-  const bad = (...args: string[]) => spawnSync(process.execPath, args, { cwd: ROOT, env: { IMMICH_URL: 'x' }, encoding: 'utf8' })
-  // where Node may not do it, the preload has
-  assert.match(bad('--no-strip-types', ...start).stderr, /^The configuration is not valid:\n {2}IMMICH_URL: got "x"/)
-  assert.match(bad('--no-strip-types', 'src/server.ts').stderr, /Unknown file extension/)
-  // where no process may be started, Node does
-  assert.match(bad('--permission', '--allow-fs-read=*', ...start).stderr, /The configuration is not valid/)
 })
 
 test('the log: start, versions, unreachable once, refused unlocks, no key and no control character', async () => {
@@ -115,7 +108,7 @@ test('SIGTERM ends it, and waits for what runs', async () => {
 test('a taken port is said, and is no crash', async () => {
   const run = await start()
   const { port } = new URL(run.base)
-  const second = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}' } })
+  const second = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}' } })
   let text = ''
   second.stdout.on('data', chunk => { text += chunk })
   assert.equal(await new Promise(resolve => second.on('exit', resolve)), 1)
@@ -125,18 +118,19 @@ test('a taken port is said, and is no crash', async () => {
 test('whatever is thrown ends its request alone, and is logged', async () => {
   const run = await start()
   const broken = new Error('thrown on purpose')
-  const { open } = run.proxy.immich
-  run.proxy.immich.open = () => { throw broken }
+  const { links } = run.proxy.app
+  const { open } = links
+  links.open = () => { throw broken }
   const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
   assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, '', 'no-store'])
   assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
-  run.proxy.immich.open = open
+  links.open = open
   assert.equal((await run.get(`/share/${run.links.album.key}`, { headers: HTML })).status, 200)
 })
 
 test('a log that nobody reads ends nothing', async () => {
   const run = await start()
-  const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}', LOG_LEVEL: 'debug' }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}', LOG_LEVEL: 'debug' }, stdio: ['ignore', 'pipe', 'ignore'] })
   const port = await new Promise<string>(resolve => child.stdout.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(found[1]!) }))
   child.stdout.destroy()
   const { key } = run.links.password
@@ -146,4 +140,36 @@ test('a log that nobody reads ends nothing', async () => {
   }
   assert.equal(child.exitCode, null)
   child.kill('SIGKILL')
+})
+
+test('once it listens, the process can read no file, start none, and nothing else that it need not', async () => {
+  const immich = await startImmich(sampleLibrary().library)
+  after(() => immich.close())
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
+  const bin = dirname(process.execPath)
+  for (const IPP_CONFIG of ['', join(tmpdir(), `ipp config ${process.pid}.json`)]) {
+    if (IPP_CONFIG) writeFileSync(IPP_CONFIG, '{"ipp":{"showHomePage":false}}')
+    const child = spawn('sh', ['-c', `exec ${scripts.start}`], {
+      cwd: ROOT, env: { PATH: `${bin}:${process.env.PATH}`, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', IPP_CONFIG, NODE_OPTIONS: '--import=./test/probe.mjs' }, stdio: ['ignore', 'pipe', 'inherit']
+    })
+    let out = ''
+    child.stdout.on('data', chunk => { out += chunk })
+    after(() => { child.kill('SIGKILL') })
+    await until(() => out.includes('probe {'), `the probe: ${out}`)
+    const told = JSON.parse(/probe (\{.*\})/.exec(out)![1]!)
+    const denied = Object.fromEntries(['file', 'configuration', 'directory', 'write', 'child', 'worker', 'addon', 'wasi', 'inspector'].map(name => [name, told[name]]))
+    for (const [name, code] of Object.entries(denied)) assert.match(String(code), /^(ERR_ACCESS_DENIED|ERR_DLOPEN_DISABLED)$/, name)
+    assert.deepEqual([told.fetch, told.brotli, told.names, told.dates], [200, true, true, '1. Januar 1970'])
+    assert.equal(out.includes('ipp.showHomePage'), IPP_CONFIG !== '', 'the configuration that IPP_CONFIG names was read')
+    const port = / listening port=(\d+)/.exec(out)![1]
+    assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).text, 'ok')
+    child.kill('SIGKILL')
+  }
+})
+
+test('a configuration that the process may not read is said, with what to do', async () => {
+  const { spawnSync } = await import('node:child_process')
+  const { status, stderr } = spawnSync(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.match(stderr, /IPP_CONFIG \/elsewhere\/config\.json: this process may not read it, takes a path below its folder or \/config, or NODE_OPTIONS=--allow-fs-read=\/elsewhere\/config\.json/)
 })

@@ -1,6 +1,7 @@
 /** Passwords: the form, the sealed cookie, and the limit on guesses. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createKeys } from '../src/unlock.ts'
 import { cookieName, createGuessLimit, createSeal } from '../src/unlock.ts'
 import { parseKey, parseToken, type Key, type Token } from '../src/validate.ts'
 import { PASSWORD } from './library.ts'
@@ -143,7 +144,7 @@ test('the cookie is Secure where the visitor came by https', async () => {
 
 test('an unlock ends after an hour, whichever way a clock jumps', () => {
   let now = 1_000_000_000_000
-  const seal = createSeal('a secret of sixteen or more', () => now)
+  const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'), () => now)
   const link = { key: parseKey(newKey()) as Key }
   const token = parseToken('abc=') as Token
   const cookies = new Map([[cookieName(link), seal.seal(link, token)]])

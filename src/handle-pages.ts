@@ -1,0 +1,119 @@
+/** Pages and what belongs to them: the gallery, a photo's page, its details, the list, notices. */
+import { asText, HTML, type Headers, type Text } from './answer.ts'
+import { callerOf, findItem, openLink, sendJson, sendPage, sendText } from './exchange.ts'
+import type { Exchange, ItemAddress } from './exchange.ts'
+import { sendItem } from './handle-media.ts'
+import type { Link } from './links.ts'
+import { Refusal } from './refusal.ts'
+import type { LinkRef } from './validate.ts'
+
+/** The pages of a link as they were made and compressed, for as long as the link is remembered. */
+const made = new WeakMap<Link, Map<string, Text>>()
+/** Of one link; more than a few are not asked for but by someone who makes up host names. */
+const MOST_MADE = 50
+
+export async function showGallery (exchange: Exchange, ref: LinkRef): Promise<void> {
+  const { app: { settings, renderer }, visitor, target: { page } } = exchange
+  const { link, list } = await openLink(exchange, ref)
+  const only = list.items.length === 1 ? list.items[0] : undefined
+  if (only && !(only.video ? settings.singleVideoGallery : settings.singleImageGallery)) {
+    const size = only.video ? 'playback' : only.duration > 0 ? 'fullsize' : 'preview'
+    return sendItem(exchange, link, only, size)
+  }
+  const pages = made.get(link) ?? new Map<string, Text>()
+  made.set(link, pages)
+  if (pages.size > MOST_MADE) pages.clear()
+  const name = JSON.stringify([ref, visitor.languages(), visitor.base(), page, list.version])
+  const text = pages.get(name) ?? asText(HTML, renderer.gallery({ visitor, ref, link }, list, page))
+  pages.set(name, text)
+  await sendText(exchange, { status: 200, kind: 'page', link }, text)
+}
+
+export async function showPhoto (exchange: Exchange, address: ItemAddress): Promise<void> {
+  const { app: { settings, renderer, media }, visitor } = exchange
+  const { link, list, item } = await findItem(exchange, address)
+  const isCaptioned = link.showMetadata && settings.showMetadata.description
+  const details = isCaptioned ? await media.details(link, item, callerOf(exchange)) : undefined
+  const html = renderer.photo({ visitor, ref: address, link }, list, item, details)
+  await sendPage(exchange, 200, html, { link })
+}
+
+/** A stretch of the list, for the script. */
+export async function sendItems (exchange: Exchange, address: LinkRef & { stretch: number }): Promise<void> {
+  const { link, list } = await openLink(exchange, address)
+  await sendJson(exchange, link, exchange.app.renderer.items(link, list, address.stretch))
+}
+
+/** What the info panel shows, for the script. */
+export async function sendDetails (exchange: Exchange, address: ItemAddress): Promise<void> {
+  const { media, renderer } = exchange.app
+  const { link, item } = await findItem(exchange, address)
+  const details = link.showMetadata ? await media.details(link, item, callerOf(exchange)) : undefined
+  await sendJson(exchange, link, JSON.stringify(details ? renderer.meta(link, details) : {}))
+}
+
+// -------------------------------------------------------------------------------------------- without a link
+
+export function showHome (exchange: Exchange): Promise<void> {
+  const { app: { settings, renderer }, visitor } = exchange
+  if (!settings.showHomePage) throw new Refusal('missing')
+  return sendPage(exchange, 200, renderer.plain('home', visitor, words => ({ title: words.homeTitle })))
+}
+
+export const sendRobots = (exchange: Exchange): Promise<void> =>
+  sendText(exchange, { status: 200, kind: 'data' }, asText('text/plain', 'User-agent: *\nDisallow: /\n'))
+
+export async function sendHealth (exchange: Exchange): Promise<void> {
+  const isWell = !exchange.app.isClosing() && await exchange.app.immich.ping()
+  const answer = isWell ? { status: 200 } : { status: 503, headers: { 'retry-after': 10 } }
+  await sendText(exchange, { ...answer, kind: 'data' }, asText('text/plain', isWell ? 'ok' : 'unavailable'))
+}
+
+export const sendFavicon = (exchange: Exchange): Promise<void> =>
+  sendStatic(exchange, { version: exchange.app.statics.version, file: 'favicon.svg' })
+
+type StaticAddress = { version: string, file: string }
+export function sendStatic (exchange: Exchange, { version, file }: StaticAddress): Promise<void> {
+  const { statics } = exchange.app
+  const text = version === statics.version ? statics.files.get(file) : undefined
+  if (!text) throw new Refusal('missing')
+  return sendText(exchange, { status: 200, kind: 'static' }, text)
+}
+
+// -------------------------------------------------------------------------------------------------- refusals
+
+/** The form for a link's password. `problem` is the name of a text, `seconds` how long to wait. */
+export function showPasswordForm (
+  exchange: Exchange, ref: LinkRef, status: number, problem = '', seconds = 0
+): Promise<void> {
+  const minutes = String(Math.ceil(seconds / 60))
+  const html = exchange.app.renderer.plain('password', exchange.visitor, words =>
+    ({ ...ref, title: words.passwordTitle, problem: words[problem]?.replace('{n}', minutes) }))
+  return sendPage(exchange, status, html, seconds > 0 ? { headers: { 'retry-after': seconds } } : {})
+}
+
+/** A page that says what is the matter, to those who read pages; to others the status says it. */
+function showNotice (exchange: Exchange, status: number, name: string, headers: Headers = {}): Promise<void> {
+  const { app: { renderer }, visitor } = exchange
+  if (!visitor.wantsHtml) return sendText(exchange, { status, kind: 'page', headers })
+  const html = renderer.plain('notice', visitor, words =>
+    ({ title: words[`${name}Title`], text: words[`${name}Text`] }))
+  return sendPage(exchange, status, html, { headers })
+}
+
+/**
+ * What a Refusal leads to. `page` is the link whose page was asked for, and which may ask for its password.
+ */
+export function answerRefusal (exchange: Exchange, { reason, message }: Refusal, page?: LinkRef): unknown {
+  const { app: { log, settings: { customInvalidResponse: custom } }, response } = exchange
+  if (response.headersSent) return response.destroy()
+  if (message) log[reason === 'withheld' ? 'warn' : 'debug']('refused', { reason: message })
+  if (reason === 'locked' && page) return showPasswordForm(exchange, page, 200)
+  if (reason === 'unreachable') return showNotice(exchange, 503, 'unavailable', { 'retry-after': 10 })
+  if (reason === 'busy') return showNotice(exchange, 503, 'busy', { 'retry-after': 5 })
+  // what everybody gets who asks for what is not there for them, whatever the reason
+  if (custom === null) return response.destroy()
+  if (custom === false) return showNotice(exchange, 404, 'notFound')
+  if (typeof custom === 'number') return sendText(exchange, { status: custom, kind: 'page' })
+  return sendText(exchange, { status: 302, kind: 'page', headers: { location: custom } })
+}

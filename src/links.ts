@@ -1,0 +1,100 @@
+/**
+ * Links, and what they list: who may open one, and what is in it. Immich checks a link's password in one
+ * endpoint only, so this is the gate: `#load` gives no link that has a password without the token of an
+ * unlock.
+ */
+import { createHash } from 'node:crypto'
+import { CALLS, type Caller, type Immich } from './immich.ts'
+import {
+  parseLink, parseLoginCookie, parseMessage, parseMonth, parseMonths, type Item, type LinkInfo
+} from './immich-json.ts'
+import { createMemory, type Memory } from './bounds.ts'
+import { Refusal } from './refusal.ts'
+import type { Settings } from './settings.ts'
+import type { AssetId, LinkRef, Month, Password, Token } from './validate.ts'
+
+/** What a visitor is shown, in the link's order. `byId` has the video parts of motion photos too. */
+export type List = { items: Item[], byId: Map<AssetId, Item>, version: string }
+/**
+ * An opened link: what a visitor who holds `token`, or needs none, may use. `list` of one without an album.
+ */
+export type Link = LinkInfo & { token?: Token, list?: List }
+type MonthItems = { etag: string, items: Item[] }
+/** `months` are to be asked for again only whether they have changed. */
+type AlbumList = List & { months: Map<Month, MonthItems> }
+
+const MINUTE = 60_000
+
+export function makeList (items: Item[]): List {
+  const byId = new Map(items.map(item => [item.id, item]))
+  const hash = createHash('sha256')
+  for (const item of items) {
+    const { id, motion, time, thumbhash } = item
+    hash.update(`${id} ${motion} ${time} ${thumbhash}\n`)
+    // the video part of a motion photo: an item of its own that can be played, and nothing else
+    if (motion) byId.set(motion, { ...item, id: motion, video: true })
+  }
+  return { items, byId, version: hash.digest('base64url').slice(0, 16) }
+}
+
+export class Links {
+  #immich: Immich
+  #links: Memory<Link>
+  #albums: Memory<AlbumList>
+  constructor (immich: Immich, { limits }: Settings) {
+    this.#immich = immich
+    this.#links = createMemory<Link>(MINUTE, limits.links, () => 1)
+    this.#albums = createMemory<AlbumList>(MINUTE, limits.listItems, ({ items }) => Math.max(1, items.length))
+  }
+
+  /** The link as it was within the last minute. Throws a Refusal: missing, locked, unreachable, busy. */
+  async open (ref: LinkRef, lane: string, token?: Token): Promise<Link> {
+    const name = 'key' in ref ? `key ${ref.key} ${token}` : `slug ${ref.slug} ${token}`
+    const link = await this.#links(name, () => this.#load(ref, lane, token))
+    if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
+    return link
+  }
+
+  async #load (ref: LinkRef, lane: string, token?: Token): Promise<Link> {
+    const link = await this.#immich.read(CALLS.link(ref, token), parseLink, { lane })
+    // Whatever Immich thinks: without the token of an unlock, a link that has a password stays shut.
+    if (link.protected && !token) throw new Refusal('locked')
+    return { ...link, ...link.items && { list: makeList(link.items) }, ...token && { token } }
+  }
+
+  /** Proves a password: the link and Immich's token for it. Throws a Refusal: locked where it is wrong. */
+  async unlock (ref: LinkRef, password: Password, lane: string): Promise<{ link: LinkInfo, token: Token }> {
+    const login = CALLS.login(ref, password)
+    const first = await this.#immich.askJson(login, {}, { lane })
+    const answer = first.status !== 404 ? first
+      : await this.#immich.askJson(CALLS.loginByQuery(ref, password), {}, { lane })
+    // a password was given, and Immich did not see it
+    if (parseMessage(answer.value) === 'Password required') throw new Refusal('missing', 'not heard')
+    return this.#immich.accept(login.path, answer, (value, headers) => {
+      const link = parseLink(value)
+      const token = parseLoginCookie(headers.getSetCookie())
+      if (link && !token) throw new Refusal('missing', 'a link without a password')
+      return link && token && { link, token }
+    })
+  }
+
+  /** What the link lists, as it was within the last minute, in the order of its album. Throws a Refusal. */
+  async list (link: Link, lane: string): Promise<List> {
+    const { album, list } = link
+    if (list) return list
+    // a link has an album or a list, as `parseLink` makes it
+    if (!album) return makeList([])
+    return this.#albums(link.key, old => this.#loadAlbum(link, album, { lane }, old))
+  }
+
+  async #loadAlbum (link: Link, { id, order }: NonNullable<Link['album']>, caller: Caller, old?: AlbumList) {
+    const names = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
+    const readMonth = (name: Month): Promise<MonthItems> =>
+      this.#immich.read(CALLS.month(link, id, order, name), (value, headers) => {
+        const items = parseMonth(value)
+        return items && { items, etag: headers.get('etag') ?? '' }
+      }, caller, old?.months.get(name))
+    const read = await Promise.all(names.map(async name => [name, await readMonth(name)] as const))
+    return { ...makeList(read.flatMap(([, { items }]) => items)), months: new Map(read) }
+  }
+}

@@ -1,0 +1,146 @@
+/** Images and videos of a link: which of Immich's files is given for what is asked for. */
+import { createHmac, type KeyObject } from 'node:crypto'
+import type { Body } from './body.ts'
+import { CALLS, isDenied, type Caller, type Immich, type Wanted } from './immich.ts'
+import { mediaType, parseDetails, parseDisposition, parseSizes } from './immich-json.ts'
+import type { Details, Item } from './immich-json.ts'
+import type { Link } from './links.ts'
+import { createMemory, type Memory } from './bounds.ts'
+import { Refusal } from './refusal.ts'
+import type { Settings } from './settings.ts'
+import { blank } from './strip.ts'
+import { resolveRange, type AssetId, type ByteRange } from './validate.ts'
+
+export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
+/**
+ * An image or a video: named fields, nothing of Immich's answer passed on whole. `name` is the file's own;
+ * what it holds is in `body`, still to be read or cancelled, or in `bytes`. `etag` is of our own making, for
+ * Immich's tells when the file was made; `modified` is only for who may be told that.
+ */
+export type Media = {
+  status: 200 | 206 | 416, type: string, name: string, body?: Body, bytes?: Uint8Array
+  length?: number, contentRange?: string, etag: string, modified?: string
+}
+/** A small image as it is remembered; `immichTag` is Immich's own ETag, to ask whether it has changed. */
+type Image = Media & { immichTag: string }
+
+const MINUTE = 60_000
+const MIB = 1024 * 1024
+/** Above this an image is streamed and not kept. */
+const SMALL = 2 * MIB
+/** What an image that is kept takes beside its bytes: 16,000 of 1 kB were measured as 51 MB. */
+const BESIDE = 2000
+
+const callFor = (kind: MediaKind, link: Link, id: AssetId) =>
+  kind === 'original' || kind === 'playback' ? CALLS[kind](link, id) : CALLS.image(link, id, kind)
+const refused = (kind: MediaKind, status: number): Refusal =>
+  new Refusal(isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
+
+export class MediaRoom {
+  #immich: Immich
+  #isStripped: boolean
+  #key: KeyObject
+  #images: Memory<Image>
+
+  /** `key` is for the ETags, so that they tell nothing of what they are made from. */
+  constructor (immich: Immich, { limits, stripMetadata }: Settings, key: KeyObject) {
+    this.#immich = immich
+    this.#isStripped = stripMetadata
+    this.#key = key
+    const weigh = ({ bytes }: Image) => BESIDE + (bytes?.length ?? 0)
+    this.#images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, weigh)
+  }
+
+  /** What Immich says of an item; only for whom both yeses of promise 5 are given. Throws a Refusal. */
+  details (link: Link, { id }: Item, caller: Caller): Promise<Details> {
+    return this.#immich.read(CALLS.details(link, id), parseDetails, caller)
+  }
+
+  /**
+   * The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still
+   * part, of edited photos the unedited size. Throws a Refusal.
+   */
+  sizes (link: Link, caller: Caller, assetIds?: AssetId[]): Promise<Map<AssetId, number>> {
+    const { album } = link
+    const of = album && !assetIds ? { albumId: album.id } : { assetIds: assetIds ?? [] }
+    return this.#immich.read(CALLS.sizes(link, of), parseSizes, caller)
+  }
+
+  /**
+   * An image or a video of the link: thumbnails and previews from memory where they are there, all else as a
+   * stream, and no original with its metadata where the operator wants none. Throws a Refusal.
+   */
+  async get (kind: MediaKind, link: Link, item: Item, caller: Caller, wanted: Wanted = {}): Promise<Media> {
+    const { range, head = false } = wanted
+    if (kind === 'original' && this.#isStripped) return this.#stripped(link, item, caller, head)
+    const isSmall = kind === 'thumbnail' || kind === 'preview'
+    if (isSmall && !range && !head) {
+      const name = `${kind} ${item.id} ${item.thumbhash}`
+      const image = await this.#images(name, old => this.#loadImage(kind, link, item, caller, old))
+      if (image.bytes) return image
+    }
+    return this.#stream(kind, link, item.id, caller, wanted)
+  }
+
+  /** The fields of an answer that go on. */
+  #describe (kind: MediaKind, id: AssetId, headers: Headers) {
+    const immichTag = headers.get('etag') ?? ''
+    const own = createHmac('sha256', this.#key).update(`${kind} ${id} ${immichTag} ${this.#isStripped}`)
+    const contentRange = headers.get('content-range')
+    const modified = headers.get('last-modified')
+    const length = headers.get('content-length')
+    return {
+      type: mediaType(headers.get('content-type')),
+      name: parseDisposition(headers.get('content-disposition')),
+      etag: `"${own.digest('base64url').slice(0, 22)}"`, immichTag,
+      ...contentRange && { contentRange }, ...modified && { modified },
+      ...length && { length: Number(length) }
+    }
+  }
+
+  async #stream (kind: MediaKind, link: Link, id: AssetId, caller: Caller, wanted: Wanted): Promise<Media> {
+    const { status, headers, body } = await this.#immich.stream(callFor(kind, link, id), caller, wanted)
+    const media = this.#describe(kind, id, headers)
+    const isGiven = status === 200 || status === 206
+    if (isGiven && !wanted.head) return { ...media, status, body }
+    body.cancel()
+    if (isGiven) return { ...media, status }
+    const size = Number(/^bytes \*\/(\d+)$/.exec(media.contentRange ?? '')?.[1] ?? NaN)
+    if (!wanted.range || !(size >= 0) || ![404, 416, 500].includes(status)) throw refused(kind, status)
+    if (!resolveRange(wanted.range, size)) return { ...media, status: 416, length: 0 }
+    // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
+    return this.#stream(kind, link, id, caller, { ...wanted, range: 'bytes=0-' as ByteRange })
+  }
+
+  /**
+   * The original of `stripMetadata`, whole and from its beginning: a blanked JPEG, else Immich's preview of
+   * an image, else its transcode of a video. Throws a Refusal (withheld) where there is none.
+   */
+  async #stripped (link: Link, { id, video }: Item, caller: Caller, head: boolean): Promise<Media> {
+    const get = (kind: MediaKind, only: Wanted = { head }) => this.#stream(kind, link, id, caller, only)
+    if (video) {
+      const original = await get('original', { head: true })
+      const playback = await get('playback', { head: true })
+      const isSame = original.length === playback.length && original.modified === playback.modified
+      if (isSame) throw new Refusal('withheld', 'stripMetadata: Immich has no transcode of this video')
+      return { ...await get('playback'), name: original.name }
+    }
+    const { body, ...media } = await get('original')
+    const isJpeg = media.type === 'image/jpeg'
+    if (isJpeg) return body ? { ...media, body: { ...body, parts: blank(body.parts) } } : media
+    body?.cancel()
+    return { ...await get('preview'), name: media.name }
+  }
+
+  /** A small image with its bytes; one that is too large to keep without, which who wants it then streams. */
+  async #loadImage (kind: MediaKind, link: Link, { id }: Item, { lane }: Caller, old?: Image) {
+    // ended by nobody's leaving: others may be waiting for it too
+    const known = old ? { etag: old.immichTag } : {}
+    const call = callFor(kind, link, id)
+    const { status, headers, bytes } = await this.#immich.small(call, { lane }, SMALL, known)
+    if (status === 304 && old) return old
+    if (status !== 200) throw refused(kind, status)
+    const image: Image = { ...this.#describe(kind, id, headers), status }
+    return bytes ? { ...image, bytes, length: bytes.length } : image
+  }
+}

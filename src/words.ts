@@ -1,0 +1,33 @@
+/** The visitor's language: texts from `static/strings.json`, dates and numbers by Intl. */
+import { readFileSync } from 'node:fs'
+
+export type Words = Record<string, string>
+export const DAY = 86_400_000
+
+export const loadStrings = (root: URL): Record<string, Words> =>
+  JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Record<string, Words>
+
+/** The first of the visitor's languages that there are words for, with its region, which dates depend on. */
+export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
+  const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+  const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
+  return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
+}
+
+/** The form of the text `name` for `n` in a language, with the number in it. */
+export function counted (words: Words, lang: string, name: string, n: number): string {
+  const form = words[`${name}_${new Intl.PluralRules(lang).select(n)}`] ?? words[`${name}_other`] ?? ''
+  return form.replace('{n}', n.toLocaleString(lang))
+}
+
+/** Dates as the photos' own clocks showed them: their times are kept as if they were UTC. */
+export const dateFormat = (lang: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
+
+/** 83,000 ms as 1:23, and an hour as 1:00:00. */
+export function clock (ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60]
+  const padded = parts.map(part => String(Math.floor(part)).padStart(2, '0')).join(':')
+  return padded.replace(/^(00:)?0?/, '')
+}

@@ -1,0 +1,68 @@
+// @ts-check
+/** Small helpers for elements, and what is said to the visitor. */
+import { t } from './link.js'
+
+/**
+ * @param {string} tag
+ * @param {Record<string, unknown>} [fields] properties; those with a dash are attributes
+ * @param {...(Node | string)} children
+ */
+export function make (tag, fields = {}, ...children) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(fields)) {
+    if (name.includes('-') || name === 'role') element.setAttribute(name, String(value))
+    else Object.assign(element, { [name]: value })
+  }
+  element.append(...children)
+  return element
+}
+
+/** @param {string} path */
+export function icon (path) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  svg.setAttribute('viewBox', '0 0 24 24')
+  svg.setAttribute('aria-hidden', 'true')
+  const shape = document.createElementNS(svg.namespaceURI, 'path')
+  shape.setAttribute('d', path)
+  svg.append(shape)
+  return svg
+}
+
+/** @param {string} label @param {string} path @param {(event: Event) => void} onclick */
+export const iconButton = (label, path, onclick) =>
+  make('button', { type: 'button', className: 'icon', title: label, ariaLabel: label, onclick }, icon(path))
+
+export const ICONS = {
+  play: 'M8 5v14l11-7z', select: 'M4 12l5 5L20 6', close: 'M6 6l12 12M18 6 6 18',
+  share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7', download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
+  info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
+  motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
+}
+
+/** ms for which something that is said is seen. */
+const SEEN = 4000
+const toast = document.body.appendChild(make('div', { className: 'toast', role: 'status' }))
+let hiding = 0
+/** Says something to everybody: seen for a moment, and read out. @param {string} text */
+export function say (text, isSeen = true) {
+  toast.classList.toggle('seen', isSeen)
+  toast.textContent = text
+  clearTimeout(hiding)
+  hiding = window.setTimeout(() => {
+    toast.classList.remove('seen')
+    toast.textContent = ''
+  }, SEEN)
+}
+
+/** Hands an address of this site on, by the system's own sheet or the clipboard. @param {string} path */
+export async function share (path) {
+  const url = new URL(path, location.href).href
+  try {
+    if (navigator.share) return await navigator.share({ url, title: document.title })
+    await navigator.clipboard.writeText(url)
+    say(t.copied)
+  } catch (error) {
+    const isCancelled = error instanceof DOMException && error.name === 'AbortError'
+    if (!isCancelled) say(url)
+  }
+}

@@ -1,0 +1,40 @@
+// @ts-check
+/**
+ * What moves in the lightbox: a video over its still picture, and the moving part of a photo when it is asked
+ * for.
+ */
+import { make, say } from './dom.js'
+import { imagePath, videoPath } from './items.js'
+import { nameOf, t } from './link.js'
+
+/** @param {Element} slide @param {Record<string, unknown>} more */
+const put = (slide, more) =>
+  slide.append(make('video', { className: 'ipp-film', controls: true, playsInline: true, ...more }))
+
+/** A video, which asks for nothing before it is played. @param {Element} slide @param {number} n
+ * @param {import('./items.js').Item} item */
+export function showVideo (slide, n, item) {
+  if (slide.querySelector('.ipp-film')) return
+  const poster = imagePath(item, 'preview')
+  put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
+}
+
+/** Plays the moving part of a photo over it; stops it where it plays. @param {Element} slide
+ * @param {import('./items.js').Item} item */
+export function playMotion (slide, item) {
+  const isPlaying = slide.querySelector('.ipp-film') !== null
+  removeFilms(slide)
+  if (isPlaying || !item.motion) return
+  put(slide, {
+    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeFilms(slide),
+    onerror: () => { removeFilms(slide); say(t.failed) }
+  })
+}
+
+/** @param {Element} within */
+export function removeFilms (within) {
+  for (const film of within.querySelectorAll('video')) {
+    film.removeAttribute('src')
+    film.remove()
+  }
+}

@@ -1,0 +1,93 @@
+// @ts-check
+/** The list of the link, a stretch at a time, and the addresses of what is in it. */
+import { say } from './dom.js'
+import { key, options, t } from './link.js'
+
+/**
+ * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
+ *   time?: number[], version: string }} Stretch
+ * @typedef {{ id: string, thumbhash: string, duration: string, motion?: string, time?: number }} Item
+ */
+
+/** ms until a stretch that failed is asked for again: doubled each time, up to the longest. */
+const FIRST_WAIT = 1000
+const LONGEST_WAIT = 15_000
+/** ms within which the page is not loaded anew a second time. */
+const RELOAD_PAUSE = 10_000
+
+/** @type {Map<number, Stretch>} */
+const stretches = new Map()
+/** @type {Map<number, Promise<void>>} */
+const loading = new Map()
+/** Called when a stretch has come. @type {(() => void)[]} */
+export const onStretch = []
+
+/** Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n */
+export async function load (n) {
+  const number = Math.floor(n / options.stretch)
+  if (stretches.has(number)) return
+  const next = loading.get(number) ?? attempt(number).finally(() => loading.delete(number))
+  loading.set(number, next)
+  await next
+}
+
+/** @param {number} number */
+async function attempt (number) {
+  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+    try {
+      return await fetchStretch(number)
+    } catch {
+      document.body.classList.add('offline')
+      say(t.failed)
+      const later = new Promise(resolve => setTimeout(resolve, wait))
+      const online = new Promise(resolve => addEventListener('online', resolve, { once: true }))
+      await Promise.race([later, online])
+    }
+  }
+}
+
+/** @param {number} number */
+async function fetchStretch (number) {
+  const answer = await fetch(`/share/items/${key}/${number}`)
+  const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
+  // the unlock or the link itself has ended, or the list has changed: the page has to be asked for again
+  if (answer.status === 404 || (stretch && stretch.version !== options.version)) return reload()
+  if (!stretch) throw new Error(String(answer.status))
+  stretches.set(number, stretch)
+  document.body.classList.remove('offline')
+  for (const listener of onStretch) listener()
+}
+
+function reload () {
+  if (Date.now() - Number(sessionStorage.getItem('again')) < RELOAD_PAUSE) return
+  sessionStorage.setItem('again', String(Date.now()))
+  location.reload()
+}
+
+/**
+ * What is known of item `n`; undefined before its stretch is there. @param {number} n @returns {Item |
+ * undefined}
+ */
+export function item (n) {
+  const stretch = stretches.get(Math.floor(n / options.stretch))
+  const at = n % options.stretch
+  if (!stretch) return undefined
+  return {
+    id: stretch.id[at], thumbhash: stretch.thumbhash[at], duration: stretch.duration[at],
+    motion: stretch.motion[at], time: stretch.time?.[at]
+  }
+}
+
+/** Changes with the picture (see `versionOf` in src/skeleton.ts). @param {string} thumbhash */
+function versionOf (thumbhash) {
+  let hash = 0
+  for (const char of thumbhash) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0
+  return thumbhash && (hash >>> 0).toString(36)
+}
+
+/** @param {Item} of @param {'thumbnail' | 'preview' | 'fullsize' | 'original'} size */
+export const imagePath = ({ id, thumbhash }, size) =>
+  `/share/photo/${key}/${id}/${size}?v=${versionOf(thumbhash)}`
+/** Of a video, or of the moving part of a photo. @param {Item} of */
+export const videoPath = ({ id, thumbhash }, part = id) =>
+  `/share/video/${key}/${part}?v=${versionOf(thumbhash)}`

@@ -1,0 +1,28 @@
+// @ts-check
+/** What the page was told of its link by the server: addresses, words, and how many items of which shape. */
+import { readSkeleton } from './layout.js'
+
+/**
+ * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
+ *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
+ *   zoom: boolean, info: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,
+ *   t: Record<string, string> }} Options
+ */
+
+export const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
+/** @type {Options} */
+export const options = JSON.parse(grid.dataset.options ?? '{}')
+export const { t, key, home, lang } = options
+export const { ratio, video } = readSkeleton(grid.dataset.skeleton ?? '')
+export const total = ratio.length
+/** @param {number} n */
+export const isVideo = n => video[n] === 1
+/** @param {number} n */
+export const nameOf = n => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
+
+export const isByMonth = options.group === 'month'
+/** @param {Intl.DateTimeFormatOptions} format */
+export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
+export const month = dates({ year: 'numeric', month: 'long' })
+/** When a group of the server's begins: a day since 1970, or year × 12 + month. @param {number} group */
+export const timeOf = group => isByMonth ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000
