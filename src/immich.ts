@@ -155,7 +155,12 @@ export class Immich {
     let isReading = false
     // the wait for a visitor who takes his time is not Immich's silence
     const timer = setTimeout(() => { if (isReading) controller.abort(timeout()) }, this.#silence)
-    const end = () => { clearTimeout(timer); ended() }
+    let hasEnded = false
+    const end = () => {
+      hasEnded = true
+      clearTimeout(timer)
+      ended()
+    }
     async function * read (): Parts {
       try {
         for (;;) {
@@ -168,7 +173,9 @@ export class Immich {
         }
       } finally { end() }
     }
-    return { parts: read(), cancel: () => { end(); controller.abort() } }
+    // an abort costs something even where there is nothing left to end
+    const cancel = () => { if (!hasEnded) { end(); controller.abort() } }
+    return { parts: read(), cancel }
   }
 
   /** A call whose answer is read whole at once: no `bytes` where they are more than `limit`. */

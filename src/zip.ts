@@ -27,8 +27,8 @@ import { END, entryOptions, NAME_BYTES, planZip, type Entry, type Plan } from '.
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
 /** A file that Immich cannot give now is asked for so often, after ms that double each time. */
-const TRIES = 4
-const FIRST_WAIT = 300
+const TRIES = 3
+const FIRST_WAIT = 400
 /** Small files are asked for further ahead than others: up to so many, and so many bytes. */
 const MOST_AHEAD = 8
 const BYTES_AHEAD = 1024 * 1024

@@ -57,8 +57,9 @@ const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[],
   'a redirect': { fault: { status: 302, headers: { location: 'http://169.254.169.254/' }, body: '' }, json: [503], whole: [404], stream: [404, 'cut'] },
   'a permanent redirect': { fault: { status: 308, headers: { location: '/api/users' }, body: '' }, json: [503], whole: [404], stream: [404, 'cut'] },
   ...Object.fromEntries([400, 401, 403, 404].map(status => [`status ${status}`, { fault: { status, body: '{"message":"Not found or no asset.view access"}' }, json: [404, 503], whole: [404], stream: [404, 'cut'] }])),
-  ...Object.fromEntries([402, 405, 409, 410, 418, 422, 429].map(status => [`status ${status}`, { fault: { status, body: '{}' }, json: [503], whole: [404], stream: [404, 'cut'] }])),
-  ...Object.fromEntries([500, 501, 502, 503, 504].map(status => [`status ${status}`, { fault: { status, body: 'oops at Object.<anonymous> (/usr/src/app/x.js:1:1)' }, json: [503], stream: [503, 'cut'] }])),
+  ...Object.fromEntries([402, 405, 409, 410, 418, 422].map(status => [`status ${status}`, { fault: { status, body: '{}' }, json: [503], whole: [404], stream: [404, 'cut'] }])),
+  // busy is not missing
+  ...Object.fromEntries([408, 425, 429, 500, 501, 502, 503, 504].map(status => [`status ${status}`, { fault: { status, body: 'oops at Object.<anonymous> (/usr/src/app/x.js:1:1)' }, json: [503], stream: [503, 'cut'] }])),
   'status 204': { fault: { status: 204, body: '' }, json: [503, 404], whole: [404, 503], stream: [404, 503, 'cut'] }
 }
 
@@ -89,7 +90,8 @@ for (const [call, { path, kind, visit }] of Object.entries(CALLS)) {
           const answer = await request(fresh)
           const outcome = !answer.complete ? 'cut' : answer.status < 400 ? 'fine' : answer.status
           const allowed: unknown[] = { json, whole, stream }[kind]
-          const zip = call.includes('zip') && outcome === 'cut'
+          // a zip breaks off, or says in the place of a file that it is not there
+        const zip = call.includes('zip') && (outcome === 'cut' || (outcome === 'fine' && allowed.includes(404)))
           assert.ok(zip || allowed.includes(outcome) || (allowed.includes('not 5xx') && outcome !== 500), `${outcome} is not one of ${allowed}`)
           assert.notEqual(answer.headers.location?.includes('api') || answer.headers.location?.includes('169.254'), true)
           assert.doesNotMatch(answer.text.slice(0, 5000), /Error:|oops|<anonymous>/)
@@ -97,8 +99,9 @@ for (const [call, { path, kind, visit }] of Object.entries(CALLS)) {
           if (answer.status >= 400) assert.equal(answer.headers['cache-control'], 'no-store')
         }
         const asked = fresh.immich.asked.filter(asked => path.test(asked.path))
-        // one each time, a file of a zip three times, of which two may be open at once
-        assert.ok(asked.length <= (call.includes('zip') ? 5 * 2 * 3 + 5 : 5), `asked ${asked.length} times`)
+        // one each time, and once more where a connection ended without an answer; each of the three files of a zip three times
+        const most = 5 * (call.includes('zip') ? 3 * 3 : 1) * (name === 'reset' ? 2 : 1)
+        assert.ok(asked.length <= most, `asked ${asked.length} times`)
         for (const { path } of fresh.immich.asked) assert.doesNotMatch(path, /\.\.|passwd|users/)
         fresh.immich.fault = () => undefined
         await settled(fresh, 0)
@@ -254,7 +257,7 @@ describe('visitors', { concurrency: true }, () => {
     assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 3)}`)).status, 303)
     assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 2)}`)).status, 404)
     const ids = new URLSearchParams({ assets: JSON.stringify(shared.ids.slice(0, 2)) }).toString()
-    const room = 4 * 1024 * 1024 - ids.length - 3
+    const room = 200 + 3 * 45 - ids.length - 3
     assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room)}`)).status, 200)
     assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room + 1)}`).catch(() => ({ status: 404 }))).status, 404)
   })

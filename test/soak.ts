@@ -27,10 +27,9 @@ const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
 const [port] = await freePorts(1) as [number]
-// as the image does
-const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
-const child = spawn(process.execPath, scripts.start.split(' ').slice(1), {
-  cwd: ROOT, env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 12, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+// as `npm start` and the image do
+const child = spawn(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], {
+  cwd: ROOT, env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 48, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
 })
 let output = ''
 child.stdout.on('data', text => { output += text; if (output.length > 1e6) output = output.slice(-1e5) })

@@ -1,4 +1,7 @@
-/** What the proxy is measured against: fetch, and a reader loop that awaits drain. It checks nothing and keeps nothing. */
+/**
+ * What the proxy is measured against: fetch, and a reader loop that awaits drain; or with `pipeTo`, without backpressure,
+ * the shape that Immich Public Proxy 3.2 published. It checks nothing and keeps nothing.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -7,6 +10,10 @@ const server = createServer(async (request, response) => {
   const { range } = request.headers
   const answer = await fetch(process.env.IMMICH_URL + request.url!, { headers: { 'accept-encoding': 'identity', ...range && { range } } })
   response.writeHead(answer.status, Object.fromEntries(NAMED.flatMap(name => answer.headers.get(name) ? [[name, answer.headers.get(name)!]] : [])))
+  if (process.argv.includes('pipeTo')) {
+    await answer.body!.pipeTo(new WritableStream({ write (part) { response.write(part) }, close () { response.end() } })).catch(() => {})
+    return
+  }
   const reader = answer.body!.getReader()
   let wake = () => {}
   response.on('drain', () => wake()).on('close', () => { wake(); reader.cancel().catch(() => {}) })

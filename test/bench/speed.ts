@@ -7,11 +7,12 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { cpus, tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { freePorts } from '../helpers.ts'
 import { startImmich } from '../standin.ts'
 
-const ROOT = new URL('../../', import.meta.url).pathname
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const ROUNDS = Number(process.env.ROUNDS ?? 5)
 const only = new RegExp(process.env.ONLY ?? '')
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
@@ -43,7 +44,7 @@ const portOf = (child: ChildProcess) => new Promise<number>((resolve, reject) =>
   child.stdout!.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(Number(found[1])) })
 })
 async function node (name: string, args: string[]): Promise<Target> {
-  const env = { ...process.env, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}' }
+  const env = { ...process.env, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: process.env.BCONF ?? '{}' }
   const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   return { name, port: await portOf(child), pids: [child.pid!], stop: () => child.kill('SIGKILL') }
@@ -83,9 +84,10 @@ function get (port: number, path: string, headers: Record<string, string> = {}, 
 async function load (target: Target, path: (n: number) => string, count: number, atOnce: number): Promise<number> {
   let [next, size] = [0, 0]
   const before = cpu(target)
-  await Promise.all(Array.from({ length: atOnce }, async () => {
+  // as many visitors, each by an address of its own, as they would come through a reverse proxy
+  await Promise.all(Array.from({ length: atOnce }, async (_, visitor) => {
     while (next < count) {
-      const got = await get(target.port, path(next++))
+      const got = await get(target.port, path(next++), { 'x-forwarded-for': `203.0.113.${visitor}` })
       if (got.status !== 200) throw new Error(`${target.name} answered ${got.status}`)
       size += got.size
     }
@@ -98,10 +100,12 @@ const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floo
 process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 /** What to run, and how: the proxy as `npm start` does. */
-const [PROXY, BARE] = [JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')).scripts.start.split(' ').slice(1) as string[], ['test/bench/bare.ts']]
+const PROXY = ['--permission', '--allow-fs-read=.', 'src/server.ts']
+const BARE = ['test/bench/bare.ts']
 const proxy = await node('proxy', PROXY)
 const bare = await node('bare fetch', BARE)
-const targets = [proxy, bare]
+const pipe = await node('pipeTo, the shape of 3.2', [...BARE, 'pipeTo'])
+const targets = [proxy, bare, pipe]
 if (spawnSync('nginx', ['-v']).status === 0) targets.push(await nginx('nginx', false), await nginx('nginx caching', true))
 else console.log('nginx is not installed: measured without it')
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, ${ROUNDS} rounds\n`)
@@ -122,10 +126,10 @@ const film = (target: Target, n = 0) => target === proxy ? `/share/video/${films
 
 await compare('hot thumbnail', 'ms of CPU a request', target => load(target, n => image(target, n % 100, 'thumbnail'), 1000, 16), targets, 4 * ROUNDS)
 // of which none is in any memory: five rounds of four are 10,000 of the 20,000
-await compare('cold thumbnail', 'ms of CPU a request', (target, round) => load(target, n => image(target, 1000 + (round + 1) * 500 + n, 'thumbnail'), 500, 16), targets.slice(0, 3), 4 * ROUNDS)
+await compare('cold thumbnail', 'ms of CPU a request', (target, round) => load(target, n => image(target, 1000 + (round + 1) * 500 + n, 'thumbnail'), 500, 16), targets.slice(0, 4), 4 * ROUNDS)
 await compare('hot preview', 'ms of CPU a request', target => load(target, n => image(target, n % 50, 'preview'), 500, 8))
-await compare('cold preview', 'ms of CPU a request', (target, round) => load(target, n => image(target, 1000 + (round + 1) * 300 + n, 'preview'), 300, 8), targets.slice(0, 3))
-await compare('200 MB video', 's of CPU a GB', target => load(target, () => film(target), 2, 2), targets.slice(0, 3))
+await compare('cold preview', 'ms of CPU a request', (target, round) => load(target, n => image(target, 1000 + (round + 1) * 300 + n, 'preview'), 300, 8), targets.slice(0, 4))
+await compare('200 MB video', 's of CPU a GB', target => load(target, () => film(target), 2, 2), targets.slice(0, 4))
 const direct: Target = { name: 'Immich itself', port: Number(new URL(immich.url).port), pids: [process.pid], stop () {} }
 await compare('seek', 'ms to the first byte', async (target, round) => {
   const times: number[] = []
@@ -134,7 +138,7 @@ await compare('seek', 'ms to the first byte', async (target, round) => {
     times.push((await get(target.port, film(target), { range: `bytes=${at}-${at + 999}` })).first)
   }
   return median(times)
-}, [...targets.slice(0, 3), direct])
+}, [...targets.slice(0, 4), direct])
 await compare('zip', 's of CPU a GB', target => load(target, () => target === proxy ? `/share/${files}/download` : film(target), 2, 1), targets.slice(0, 2))
 const html = { accept: 'text/html', 'accept-encoding': 'br' }
 if (only.test('page')) {
