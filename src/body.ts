@@ -8,21 +8,19 @@ export type Parts = AsyncIterable<Uint8Array>
  */
 export type Body = { parts: Parts, cancel: () => void }
 
-/** Resolves when the visitor has taken what was written, or has left. */
-const drained = (response: ServerResponse): Promise<void> => new Promise(resolve => {
-  const proceed = () => { response.off('drain', proceed).off('close', proceed); resolve() }
-  response.on('drain', proceed).on('close', proceed)
-})
-
 /**
- * Sends a body as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer
- * visibly breaks off too; cancels the body where the visitor leaves.
+ * Sends a body as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer visibly
+ * breaks off too; cancels the body where the visitor leaves.
  */
 export async function pump (response: ServerResponse, body: Body): Promise<void> {
-  response.on('close', body.cancel)
+  let proceed = () => {}
+  response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
   if (response.destroyed) body.cancel()
   try {
-    for await (const part of body.parts) if (!response.write(part)) await drained(response)
+    for await (const part of body.parts) {
+      const isTaken = response.write(part) || response.destroyed
+      if (!isTaken) await new Promise<void>(resolve => { proceed = resolve })
+    }
     response.end()
   } catch (error) {
     if (response.destroyed) return

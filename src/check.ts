@@ -31,10 +31,12 @@ function tell (link: Link, settings: Settings, say: Say): void {
   const { allowDownload: owner, showMetadata, expiresAt } = link
   const { downloadOriginalPhoto: originals, allowDownloadAll, maxZoomQuality } = settings
   const inImmich = (name: string) => `in Immich, edit the link and switch on "${name}"`
-  const shown = JSON.stringify(settings.showMetadata).includes('true')
+  const { webLink: _, ...location } = settings.showMetadata.location
+  const shown = JSON.stringify({ ...settings.showMetadata, location }).includes('true')
   if (expiresAt !== undefined) say('ok', `it ends ${new Date(expiresAt).toISOString()}`)
   const findings: [boolean, string, string][] = [
     [!owner, 'the owner allows no downloads', inImmich('Allow public user to download')],
+    [owner && !settings.allowDownload, 'no photo may be taken home by itself', 'set ipp.allowDownload to true'],
     [owner && allowDownloadAll === 0, 'no zip of it', 'set ipp.allowDownloadAll to 1'],
     [owner && !originals, 'downloads are previews', 'set ipp.downloadOriginalPhoto to true'],
     [maxZoomQuality === 'fullsize' && !(owner && originals), 'zooming in shows no more than the preview',

@@ -32,8 +32,8 @@ export function downloadName (
   const byType = EXTENSIONS[type]
   const same = byType === undefined || byType === own.toLowerCase().replace('jpeg', 'jpg')
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
-  const known = settings.downloadedFilename === 1 && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
-  const stem = settings.downloadedFilename === 0 ? time : known || id
+  const known = settings.downloadedFilename === 'original' && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
+  const stem = settings.downloadedFilename === 'time' ? time : known || id
   const extension = same && own ? own : byType ?? 'bin'
   return safeName(`${Array.from(stem).slice(0, 190).join('')}${preview ? '_preview' : ''}.${extension}`)
 }

@@ -8,6 +8,7 @@ import type { Link } from './links.ts'
 import type { Wanted } from './immich.ts'
 import type { Media, MediaKind } from './media.ts'
 import { isRefusal, Refusal } from './refusal.ts'
+import { mayDownload } from './render.ts'
 import { versionOf } from './skeleton.ts'
 import type { Size } from './validate.ts'
 
@@ -28,12 +29,12 @@ export async function showVideo (exchange: Exchange, address: ItemAddress): Prom
 
 /** The two yeses to an original: the owner's on the link, the operator's in the configuration. */
 const mayHaveOriginals = ({ app }: Exchange, link: Link): boolean =>
-  link.allowDownload && app.settings.downloadOriginalPhoto
+  mayDownload(app.settings, link) && app.settings.downloadOriginalPhoto
 
 /** One item of a link, as what was asked for. Throws a Refusal. */
 export async function sendItem (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
   if (size === 'playback' && !item.video) throw new Refusal('missing')
-  if (size === 'original' && !link.allowDownload) throw new Refusal('missing')
+  if (size === 'original' && !mayDownload(exchange.app.settings, link)) throw new Refusal('missing')
   const kind = size === 'original' && !mayHaveOriginals(exchange, link) ? 'preview' : size
   const isVersioned = exchange.target.version !== '' && exchange.target.version === versionOf(item.thumbhash)
   const media = size === 'fullsize' ? await getFullsize(exchange, link, item)

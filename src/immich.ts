@@ -6,7 +6,7 @@
  * What is read whole at once (`read`, `small`) takes one of the places of the short calls; what is streamed
  * to a visitor (`stream`) takes one of the streams, so that slow visitors never hold up a lookup.
  */
-import { readWhole, type Body, type Parts } from './body.ts'
+import { readWhole, type Body } from './body.ts'
 import { createMemory, createQueue, type Queue } from './bounds.ts'
 import { parseMessage, parsePing, parseVersion } from './immich-json.ts'
 import { createReachability, type Log } from './log.ts'
@@ -161,21 +161,23 @@ export class Immich {
       clearTimeout(timer)
       ended()
     }
-    async function * read (): Parts {
-      try {
-        for (;;) {
-          isReading = true
-          timer.refresh()
-          const next = await reader?.read()
-          isReading = false
-          if (!next || next.done) return
-          yield next.value
-        }
-      } finally { end() }
-    }
     // an abort costs something even where there is nothing left to end
     const cancel = () => { if (!hasEnded) { end(); controller.abort() } }
-    return { parts: read(), cancel }
+    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      isReading = true
+      timer.refresh()
+      try {
+        const part = await reader?.read()
+        if (part && !part.done) return part
+        end()
+        return { done: true, value: undefined }
+      } catch (error) {
+        end()
+        throw error
+      } finally { isReading = false }
+    }
+    const stop = async () => { cancel(); return { done: true as const, value: undefined } }
+    return { parts: { [Symbol.asyncIterator]: () => ({ next, return: stop }) }, cancel }
   }
 
   /** A call whose answer is read whole at once: no `bytes` where they are more than `limit`. */

@@ -29,6 +29,8 @@ export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
 /** The two yeses to a zip. */
 export const mayZip = (settings: Settings, link: Link): boolean =>
   settings.allowDownloadAll !== 0 && link.allowDownload
+/** The two yeses to a photo or video to take home, one by one. */
+export const mayDownload = (settings: Settings, link: Link): boolean => settings.allowDownload && link.allowDownload
 type Plain = 'home' | 'password' | 'notice'
 
 export class Renderer {
@@ -51,7 +53,7 @@ export class Renderer {
       gallery: read('gallery'), photo: read('photo')
     }
     this.#strings = loadStrings(root)
-    this.#told = flags.flatMap(([name, yes]) => yes ? [name] : [])
+    this.#told = flags.flatMap(([name, yes]) => yes && name !== 'webLink' ? [name] : [])
   }
 
   #wording (visitor: Visitor): { t: Words, lang: string, assets: string } {
@@ -119,14 +121,15 @@ export class Renderer {
   /** What the page's script is told. */
   #options ({ visitor, ref, link }: Place, { items, version }: List): Values {
     const { t, lang } = this.#wording(visitor)
-    const { key, allowDownload: download } = link
+    const { key } = link
+    const download = mayDownload(this.#settings, link)
     const { groupByDate, maxZoomQuality, singleItemAutoOpen, lightGallery } = this.#settings
     return {
       key, lang, version, t, download, lightGallery, home: linkPath(ref), stretch: STRETCH,
       zip: mayZip(this.#settings, link), runs: this.#runsOf(link, items),
       group: this.#isDated(link) && groupByDate, info: link.showMetadata && this.#told.length > 0,
       zoom: maxZoomQuality === 'fullsize' && download && this.#settings.downloadOriginalPhoto,
-      autoOpen: items.length === 1 && singleItemAutoOpen
+      autoOpen: items.length === 1 && singleItemAutoOpen, map: this.#settings.showMetadata.location.webLink
     }
   }
 
@@ -184,7 +187,8 @@ export class Renderer {
 
   /** The page of one photo or video. `details` where its description may be told. */
   photo (at: Place, list: List, item: Item, details?: Details): string {
-    const { ref, link: { key, allowDownload } } = at
+    const { ref, link } = at
+    const { key } = link
     const { id, video, motion, duration } = item
     const n = list.items.indexOf(item)
     const caption = details?.description ?? ''
@@ -199,7 +203,7 @@ export class Renderer {
       image: !video && imagePath(key, item, duration > 0 ? 'fullsize' : 'preview'),
       poster: imagePath(key, item, 'preview'), video: video && videoPath(key, item, id),
       motion: !video && motion && videoPath(key, item, motion),
-      original: allowDownload && imagePath(key, item, 'original')
+      original: mayDownload(this.#settings, link) && imagePath(key, item, 'original')
     }])
   }
 
@@ -221,7 +225,9 @@ export class Renderer {
 
   /** What the info panel may show of one item: the two yeses of promise 5, field by field. */
   meta (link: Link, { exif, name, time }: Details): Values {
-    const known: Values = { ...exif, originalFileName: name, dateTimeOriginal: time }
+    const { exifImageWidth: width, exifImageHeight: height } = exif
+    const dimensions = width && height ? `${width} × ${height}` : ''
+    const known: Values = { ...exif, originalFileName: name, dateTimeOriginal: time, dimensions }
     const fields = link.showMetadata ? this.#told.map(field => [field, known[field]] as const) : []
     const isTold = (value: unknown) => value !== '' && ['string', 'number'].includes(typeof value)
     return Object.fromEntries(fields.filter(([, value]) => isTold(value)))

@@ -4,11 +4,13 @@
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
+import { translate, type Former } from './former.ts'
 import { object, parseBase, type Trust, type Unknown } from './validate.ts'
 
 type Ipp = (typeof import('../config.json'))['ipp']
 /** What config.json's own types do not tell of its values. */
 type Wider = {
+  downloadedFilename: 'time' | 'original' | 'id'
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
   customInvalidResponse: number | string | false | null
 }
@@ -23,14 +25,17 @@ export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = typeof LOG_LEVELS[number]
 
+/** What variables were called in 1.2. */
+const FORMER_VARIABLES: Record<string, string> = { IPP_PORT: 'PORT', PUBLIC_BASE_URL: 'PROXY_PUBLIC_URL' }
+
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
 
-/** The part of JSON Schema that config.schema.json uses; `formerly` and `formerValues` are our own. */
+/** The part of JSON Schema that config.schema.json uses; `former` is our own, at its top. */
 type Schema = {
   type?: string | string[], enum?: unknown[], not?: { const: unknown }, properties?: Record<string, Schema>
   additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
-  minimum?: number, maximum?: number, default?: unknown, formerly?: string[], formerValues?: Unknown
+  minimum?: number, maximum?: number, default?: unknown, former?: Former
 }
 type Report = Pick<Settings, 'notices' | 'values' | 'changed'> & { problems: string[] }
 
@@ -61,6 +66,9 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
     value = Object.fromEntries(Object.keys(properties).map(name => [name, value]))
   }
   if (value === undefined && !properties) return (report.values[at] = schema.default)
+  // as some wrote them, and earlier releases took them
+  const isNumber = [schema.type].flat().some(type => type === 'integer' || type === 'number')
+  if (isNumber && typeof value === 'string' && /^\d+$/.test(value)) value = Number(value)
   if (value !== undefined && !fits(schema, value)) {
     report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
     return undefined
@@ -92,20 +100,6 @@ function nearest (name: string, known: string[]): string {
   const pairs = (word: string) => Array.from(word.toLowerCase(), (_, n) => word.slice(n, n + 2).toLowerCase())
   const alike = (word: string) => pairs(word).filter(pair => pairs(name).includes(pair)).length / word.length
   return known.reduce((best, next) => alike(next) > alike(best) ? next : best)
-}
-
-/** Moves what stands under a former name to the present one, which wins where both are given. */
-function rename (ipp: Unknown, properties: Record<string, Schema>, { notices }: Report): void {
-  for (const [name, { formerly = [], formerValues }] of Object.entries(properties)) {
-    for (const [old, group] of formerly.map(path => path.split('.').reverse())) {
-      const source = group ? object(ipp[group]) : ipp
-      if (!source || !Object.hasOwn(source, old!)) continue
-      ipp[name] ??= formerValues?.[String(source[old!])] ?? source[old!]
-      delete source[old!]
-      if (group && Object.keys(source).length === 0) delete ipp[group]
-      notices.push(`ipp.${group ? `${group}.` : ''}${old} is now ipp.${name}`)
-    }
-  }
 }
 
 function proxies (entries: string[], problems: string[]): BlockList {
@@ -141,11 +135,14 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     if (isDenied) problems.push(`${source}: this process may not read it, takes ${places}`)
     else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
   }
-  const ipp = object(object(given)?.ipp)
-  if (ipp) rename(ipp, schema.properties!.ipp!.properties!, report)
+  const metadata = schema.properties?.ipp?.properties?.showMetadata?.properties ?? {}
+  const flagsOf = (group: string) => Object.keys(metadata[group]?.properties ?? {})
+  translate(object(given) ?? {}, schema.former ?? {}, flagsOf, notices)
   const config = conform(schema, given, '', report) as { ipp: Settings, lightGallery: Unknown } | undefined
   const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined) => {
-    const value = env[name]
+    const old = FORMER_VARIABLES[name]
+    if (old && env[old] && !env[name]) notices.push(`${old} is now ${name}`)
+    const value = env[name] ?? (old && env[old])
     const parsed = value ? parse(value) : unset
     if (parsed === undefined) problems.push(`${name}: got ${show(value)}, takes ${takes}`)
     return (values[name] = parsed ?? unset) as T

@@ -261,9 +261,9 @@ export class Zip implements Body {
     const { settings } = this.#zips
     const { item, kind } = this.#plan.entries[n]!
     // "current time" would be another name each time: a number is not
-    const isNumbered = settings.downloadedFilename === 0
+    const isNumbered = settings.downloadedFilename === 'time'
     const own = isNumbered ? String(n + 1).padStart(5, '0') : this.#link.showMetadata ? known : ''
-    const naming = { ...settings, downloadedFilename: settings.downloadedFilename === 2 ? 2 : 1 }
+    const naming: Settings = { ...settings, downloadedFilename: isNumbered ? 'original' : settings.downloadedFilename }
     return this.#unique(downloadName(naming, item.id, own, type, kind === 'preview'))
   }
 }

@@ -2,7 +2,7 @@
 /** The info panel of the lightbox: what the owner and the operator both let be told of a photo. */
 import { ICONS, iconButton, make } from './dom.js'
 import { item, load } from './items.js'
-import { dates, key, lang, t } from './link.js'
+import { dates, key, lang, options, t } from './link.js'
 
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
 const list = make('dl')
@@ -45,7 +45,7 @@ function sizeOf (bytes) {
 
 /** A link to a map elsewhere, which is asked for when it is followed. @param {Record<string, any>} meta */
 function mapOf ({ latitude, longitude }) {
-  if (typeof latitude !== 'number' || typeof longitude !== 'number') return undefined
+  if (!options.map || typeof latitude !== 'number' || typeof longitude !== 'number') return undefined
   const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`
   const href = `https://www.openstreetmap.org/${place}`
   return make('a', { href, target: '_blank', rel: 'noreferrer' }, t.map)
@@ -59,13 +59,13 @@ function describe (meta) {
   const map = mapOf(meta)
   return [
     [t.description, meta.description],
-    [t.taken, meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal)],
+    [t.taken, [meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal), meta.timeZone].filter(Boolean).join(' ')],
     [t.place, [meta.city, meta.state, meta.country].filter(Boolean).join(', ')],
     [map ? '' : t.place, map],
     [t.camera, model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')],
     [t.lens, meta.lensModel],
     [t.exposure, exposure.filter(Boolean).join(' · ')],
     [t.file, meta.originalFileName],
-    [t.size, meta.fileSizeInByte && sizeOf(meta.fileSizeInByte)]
+    [t.size, [meta.fileSizeInByte && sizeOf(meta.fileSizeInByte), meta.dimensions].filter(Boolean).join(' · ')]
   ]
 }

@@ -55,7 +55,7 @@ test('what is given is merged over the defaults', () => {
 test('a wrong type or value names the key, what it got and what it takes', () => {
   for (const [config, line] of [
     [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes boolean'],
-    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes 0, 1, 2'],
+    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes "time", "original", "id"'],
     [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month", false'],
     [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes integer from 1'],
     [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes boolean'],

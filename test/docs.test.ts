@@ -66,7 +66,7 @@ test('the audit names things that are there: files, functions, tests', () => {
   const rows = [...audit.matchAll(/^\| \*\*\d+\. [^|]*\|([^|]*)\|([^|]*)\|$/gm)]
   assert.equal(rows.length, 10)
   for (const [, keeps, fails] of rows) {
-    const places = [...keeps!.matchAll(/`(\w+)` in `(src\/\w+\.ts|templates|eslint\.config\.js)`/g)]
+    const places = [...keeps!.matchAll(/`(\w+)` in `(src\/[\w-]+\.ts|templates|eslint\.config\.js)`/g)]
     assert.ok(places.length > 0, keeps)
     for (const [, name, file] of places) if (file!.endsWith('.ts')) assert.match(read(file!), new RegExp(`\\b${name}\\b`), `${name} in ${file}`)
     const named = [...fails!.matchAll(/`(\w+\.test\.ts)`(?: "([^"]+)")?/g)]

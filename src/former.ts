@@ -1,0 +1,82 @@
+/**
+ * Configurations of earlier releases: what stands under a former name or value is moved to the present one, by the
+ * table `former` of config.schema.json. What has no equal is a notice that says what happens instead. Where an old
+ * and a new name are given, the new one wins.
+ */
+import { object, type Unknown } from './validate.ts'
+
+/**
+ * By a former path below `ipp`: where its value goes (`lightGallery.…` is beside `ipp`), and as what; a value that
+ * is null there goes nowhere. What switched off `overrules` what else is given. Or a notice.
+ */
+type Row = { to: string, values?: Unknown, overrules?: boolean } | { notice: string }
+export type Former = Record<string, Row[]>
+
+/** The value at a dotted path, which is taken out there; groups that are left empty go too. */
+function take (group: Unknown, path: string): unknown {
+  const [name = '', ...rest] = path.split('.')
+  if (!Object.hasOwn(group, name)) return undefined
+  const value = group[name]
+  const inner = object(value)
+  if (rest.length > 0) {
+    const taken = inner && take(inner, rest.join('.'))
+    if (inner && taken !== undefined && Object.keys(inner).length === 0) delete group[name]
+    return taken
+  }
+  delete group[name]
+  return value
+}
+
+/** Puts a value at a dotted path where there is none yet, or where it overrules that. */
+function put (group: Unknown, path: string, value: unknown, overrules = false): void {
+  const [name = '', ...rest] = path.split('.')
+  if (rest.length > 0) {
+    group[name] ??= {}
+    put(object(group[name]) ?? {}, rest.join('.'), value, overrules)
+  } else if (overrules || !Object.hasOwn(group, name)) group[name] = value
+}
+
+/** Groups of metadata as 2.3 and 3.x had them: a description in two places, and `enabled` before the flags. */
+function flattenMetadata (ipp: Unknown, names: (group: string) => string[], notices: string[]): void {
+  const metadata = object(ipp.showMetadata) ?? {}
+  const description = object(metadata.description)
+  if (description) {
+    metadata.description = Object.values(description).includes(true)
+    notices.push(`ipp.showMetadata.description: caption and sidebar are one, ${metadata.description}`)
+  }
+  for (const name of ['exif', 'location']) {
+    const group = object(metadata[name])
+    const enabled = group && take(group, 'enabled')
+    if (enabled === undefined) continue
+    const all = Object.fromEntries(names(name).map(flag => [flag, true]))
+    metadata[name] = enabled === true ? { ...all, ...group } : {}
+    notices.push(`ipp.showMetadata.${name}.enabled: ${enabled === true ? 'all but what is false' : 'nothing'} is told`)
+  }
+}
+
+/** Rewrites a configuration in place. `names` gives the present flags of a group of metadata. */
+export function translate (
+  config: Unknown, former: Former, names: (group: string) => string[], notices: string[]
+): void {
+  const ipp = object(config.ipp)
+  if (!ipp) return
+  flattenMetadata(ipp, names, notices)
+  for (const [path, rows] of Object.entries(former)) {
+    const value = take(ipp, path)
+    if (value === undefined) continue
+    for (const row of rows) {
+      if ('notice' in row) { notices.push(`ipp.${path}: ${row.notice}`); continue }
+      const present: unknown = row.values && Object.hasOwn(row.values, String(value)) ? row.values[String(value)] : value
+      if (present === null && value !== null) continue
+      const isBeside = row.to.startsWith('lightGallery.')
+      put(isBeside ? config : ipp, row.to, present, row.overrules)
+      if (row.to !== path) notices.push(`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${row.to}`)
+      else if (present !== value) notices.push(`ipp.${path}: ${String(value)} is now ${JSON.stringify(present)}`)
+    }
+  }
+  // the button was what an operator could switch off there: it stays off here, and so do the bytes
+  if (object(config.lightGallery)?.download === false && ipp.allowDownload === undefined) {
+    ipp.allowDownload = false
+    notices.push('lightGallery.download: false is now ipp.allowDownload: false')
+  }
+}
