@@ -9,8 +9,8 @@ export type Parts = AsyncIterable<Uint8Array>
 export type Body = { parts: Parts, cancel: () => void }
 
 /**
- * Sends a body as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer visibly
- * breaks off too; cancels the body where the visitor leaves.
+ * Sends a body as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer
+ * visibly breaks off too; cancels the body where the visitor leaves.
  */
 export async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}

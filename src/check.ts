@@ -36,7 +36,7 @@ function tell (link: Link, settings: Settings, say: Say): void {
   if (expiresAt !== undefined) say('ok', `it ends ${new Date(expiresAt).toISOString()}`)
   const findings: [boolean, string, string][] = [
     [!owner, 'the owner allows no downloads', inImmich('Allow public user to download')],
-    [owner && !settings.allowDownload, 'no photo may be taken home by itself', 'set ipp.allowDownload to true'],
+    [owner && !settings.allowDownload, 'no single photo may be taken home', 'set ipp.allowDownload to true'],
     [owner && allowDownloadAll === 0, 'no zip of it', 'set ipp.allowDownloadAll to 1'],
     [owner && !originals, 'downloads are previews', 'set ipp.downloadOriginalPhoto to true'],
     [maxZoomQuality === 'fullsize' && !(owner && originals), 'zooming in shows no more than the preview',
@@ -47,14 +47,13 @@ function tell (link: Link, settings: Settings, say: Say): void {
   for (const [applies, finding, fix] of findings) if (applies) say('note', finding, fix)
 }
 
-async function inspect (address: string, settings: Settings, immich: Immich, say: Say): Promise<void> {
+async function inspect (address: string, links: Links, settings: Settings, say: Say): Promise<void> {
   const ref = parseLinkAddress(address)
   if (!ref) return say('WRONG', `${address} is no address of a link`, 'copy it from Immich as it is')
   if ('slug' in ref && !settings.allowSlugLinks) {
     say('WRONG', 'addresses with /s/ are switched off', 'set ipp.allowSlugLinks to true')
   }
   try {
-    const links = new Links(immich, settings)
     const link = await links.open(ref, '')
     const { items } = await links.list(link, '')
     const videos = items.filter(({ video }) => video).length
@@ -89,10 +88,12 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
     const error: Log['error'] = (event, { failed, advice } = {}) =>
       say('WRONG', `${event}: ${failed}`.trim(), `${advice}`)
-    const immich = new Immich(settings, { ...createLog({ logLevel: 'error' }, createKeys('')), error })
+    const warn: Log['warn'] = (event, fields = {}) => say('note', event, `${fields.advice ?? ''}`)
+    const log = { ...createLog({ logLevel: 'error' }, createKeys('')), error, warn }
+    const immich = new Immich(settings, log)
     const version = await reach(settings, immich, say)
     if (version) say('ok', `connected to ${settings.immichUrl}, which is Immich ${version}`)
-    if (version && address) await inspect(address, settings, immich, say)
+    if (version && address) await inspect(address, new Links(immich, settings, log), settings, say)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const problem of error.message.split('\n')) say('WRONG', problem)

@@ -4,7 +4,7 @@ import { asText, HTML, JSON_TYPE, send, type Answer, type Headers, type Text } f
 import type { Caller } from './immich.ts'
 import type { Item } from './immich-json.ts'
 import type { Link, List } from './links.ts'
-import { Refusal } from './refusal.ts'
+import { isRefusal, Refusal } from './refusal.ts'
 import type { App } from './server.ts'
 import { parseForm, type AssetId, type LinkRef, type Target, type Visitor } from './validate.ts'
 
@@ -19,12 +19,28 @@ export type ItemAddress = LinkRef & { id: AssetId }
 export const callerOf = ({ visitor, request }: Exchange): Caller =>
   ({ lane: visitor.address, until: request })
 
+/**
+ * Who tries one link after another that is not there is guessing at them. Throws a Refusal where it is too
+ * much.
+ */
+function countUnknown ({ guesses, log }: App, { address }: Visitor): void {
+  const isTooMuch = guesses.unknown.wait(address) > 0
+  guesses.unknown.count(address, 1)
+  if (!isTooMuch) return
+  log.warn('unlock refused', { address, reason: 'unknown links' })
+  throw new Refusal('limited')
+}
+
 /** The link, opened with the visitor's unlock where there is one, and what it lists. Throws a Refusal. */
 export async function openLink (
   { app, visitor }: Exchange, ref: LinkRef
 ): Promise<{ link: Link, list: List }> {
   if ('slug' in ref && !app.settings.allowSlugLinks) throw new Refusal('missing')
-  const link = await app.links.open(ref, visitor.address, app.seal.open(ref, visitor.cookies))
+  const token = app.seal.open(ref, visitor.cookies)
+  const link = await app.links.open(ref, visitor.address, token).catch((error: unknown) => {
+    if (isRefusal(error, 'missing')) countUnknown(app, visitor)
+    throw error
+  })
   return { link, list: await app.links.list(link, visitor.address) }
 }
 

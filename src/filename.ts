@@ -8,6 +8,10 @@ const EXTENSIONS: Record<string, string> = {
   'video/mp4': 'mp4', 'video/quicktime': 'mov', 'video/webm': 'webm', 'video/x-matroska': 'mkv'
 }
 
+/** Other spellings of the same: an extension is changed only where it is wrong for the type. */
+const SPELLINGS: Record<string, string> =
+  { jpeg: 'jpg', jpe: 'jpg', jfif: 'jpg', tif: 'tiff', qt: 'mov', m4v: 'mp4' }
+
 /**
  * One path segment that Windows, macOS and Linux all take: no separators, control or direction characters,
  * reserved names, dots or spaces at the ends; 200 characters at most.
@@ -18,7 +22,8 @@ export function safeName (name: string): string {
     .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
   const [, stem = '', extension = ''] = /^[. ]*(.*?)(\.[^.]{1,10}?)?[. ]*$/s.exec(plain) ?? []
   const short = Array.from(stem).slice(0, 200).join('').replace(/[. ]+$/, '') || '_'
-  return (/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(short) ? `_${short}` : short) + extension
+  const isReserved = /^(con|conin\$|conout\$|prn|aux|nul|(com|lpt)[\d¹²³])(\.|$)/i.test(short)
+  return (isReserved ? `_${short}` : short) + extension
 }
 
 /**
@@ -30,9 +35,11 @@ export function downloadName (
 ): string {
   const own = /\.([^.]{1,10})$/.exec(original)?.[1] ?? ''
   const byType = EXTENSIONS[type]
-  const same = byType === undefined || byType === own.toLowerCase().replace('jpeg', 'jpg')
+  const plain = own.toLowerCase()
+  const same = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
-  const known = settings.downloadedFilename === 'original' && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
+  const isOriginal = settings.downloadedFilename === 'original'
+  const known = isOriginal && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
   const stem = settings.downloadedFilename === 'time' ? time : known || id
   const extension = same && own ? own : byType ?? 'bin'
   return safeName(`${Array.from(stem).slice(0, 190).join('')}${preview ? '_preview' : ''}.${extension}`)

@@ -1,13 +1,13 @@
 /**
- * Configurations of earlier releases: what stands under a former name or value is moved to the present one, by the
- * table `former` of config.schema.json. What has no equal is a notice that says what happens instead. Where an old
- * and a new name are given, the new one wins.
+ * Configurations of earlier releases: what stands under a former name or value is moved to the present one,
+ * by the table `former` of config.schema.json. What has no equal is a notice that says what happens instead.
+ * Where an old and a new name are given, the new one wins.
  */
 import { object, type Unknown } from './validate.ts'
 
 /**
- * By a former path below `ipp`: where its value goes (`lightGallery.…` is beside `ipp`), and as what; a value that
- * is null there goes nowhere. What switched off `overrules` what else is given. Or a notice.
+ * By a former path below `ipp`: where its value goes (`lightGallery.…` is beside `ipp`), and as what; a value
+ * that is null there goes nowhere. What switched off `overrules` what else is given. Or a notice.
  */
 type Row = { to: string, values?: Unknown, overrules?: boolean } | { notice: string }
 export type Former = Record<string, Row[]>
@@ -36,7 +36,9 @@ function put (group: Unknown, path: string, value: unknown, overrules = false): 
   } else if (overrules || !Object.hasOwn(group, name)) group[name] = value
 }
 
-/** Groups of metadata as 2.3 and 3.x had them: a description in two places, and `enabled` before the flags. */
+/**
+ * Groups of metadata as 2.3 and 3.x had them: a description in two places, and `enabled` before the flags.
+ */
 function flattenMetadata (ipp: Unknown, names: (group: string) => string[], notices: string[]): void {
   const metadata = object(ipp.showMetadata) ?? {}
   const description = object(metadata.description)
@@ -50,7 +52,8 @@ function flattenMetadata (ipp: Unknown, names: (group: string) => string[], noti
     if (enabled === undefined) continue
     const all = Object.fromEntries(names(name).map(flag => [flag, true]))
     metadata[name] = enabled === true ? { ...all, ...group } : {}
-    notices.push(`ipp.showMetadata.${name}.enabled: ${enabled === true ? 'all but what is false' : 'nothing'} is told`)
+    const told = enabled === true ? 'all but what is false' : 'nothing'
+    notices.push(`ipp.showMetadata.${name}.enabled: ${told} is told`)
   }
 }
 
@@ -66,7 +69,8 @@ export function translate (
     if (value === undefined) continue
     for (const row of rows) {
       if ('notice' in row) { notices.push(`ipp.${path}: ${row.notice}`); continue }
-      const present: unknown = row.values && Object.hasOwn(row.values, String(value)) ? row.values[String(value)] : value
+      const { values = {} } = row
+      const present: unknown = Object.hasOwn(values, String(value)) ? values[String(value)] : value
       if (present === null && value !== null) continue
       const isBeside = row.to.startsWith('lightGallery.')
       put(isBeside ? config : ipp, row.to, present, row.overrules)

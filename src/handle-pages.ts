@@ -4,8 +4,9 @@ import { callerOf, findItem, openLink, sendJson, sendPage, sendText } from './ex
 import type { Exchange, ItemAddress } from './exchange.ts'
 import { sendItem } from './handle-media.ts'
 import type { Link } from './links.ts'
-import { Refusal } from './refusal.ts'
-import type { LinkRef } from './validate.ts'
+import { isRefusal, Refusal } from './refusal.ts'
+import { linkPath } from './render.ts'
+import { cleanAddress, type AssetId, type LinkRef } from './validate.ts'
 
 /** The pages of a link as they were made and compressed, for as long as the link is remembered. */
 const made = new WeakMap<Link, Map<string, Text>>()
@@ -18,7 +19,12 @@ export async function showGallery (exchange: Exchange, ref: LinkRef): Promise<vo
   const only = list.items.length === 1 ? list.items[0] : undefined
   if (only && !(only.video ? settings.singleVideoGallery : settings.singleImageGallery)) {
     const size = only.video ? 'playback' : only.duration > 0 ? 'fullsize' : 'preview'
-    return sendItem(exchange, link, only, size)
+    const isSent = await sendItem(exchange, link, only, size).then(() => true, (error: unknown) => {
+      // Immich has made no picture of it yet: its page says so, and gives it where it may be taken home
+      if (isRefusal(error, 'missing')) return false
+      throw error
+    })
+    if (isSent) return
   }
   const pages = made.get(link) ?? new Map<string, Text>()
   made.set(link, pages)
@@ -60,8 +66,20 @@ export function showHome (exchange: Exchange): Promise<void> {
   return sendPage(exchange, 200, renderer.plain('home', visitor, words => ({ title: words.homeTitle })))
 }
 
+/**
+ * Robots may read: a preview in a chat is made by one, and the header that keeps pages out of indexes has to
+ * be seen to be obeyed.
+ */
 export const sendRobots = (exchange: Exchange): Promise<void> =>
-  sendText(exchange, { status: 200, kind: 'data' }, asText('text/plain', 'User-agent: *\nDisallow: /\n'))
+  sendText(exchange, { status: 200, kind: 'data' }, asText('text/plain', 'User-agent: *\nDisallow:\n'))
+
+/** Where the form was sent to is no page: who reloads it, or goes back to it, comes home. */
+export const leadHome = (exchange: Exchange): Promise<void> =>
+  sendText(exchange, { status: 303, kind: 'page', headers: { location: '/share' } })
+
+/** As earlier releases did. */
+export const leadToItself = (exchange: Exchange, ref: LinkRef): Promise<void> =>
+  sendText(exchange, { status: 303, kind: 'page', headers: { location: linkPath(ref) } })
 
 export async function sendHealth (exchange: Exchange): Promise<void> {
   const isWell = !exchange.app.isClosing() && await exchange.app.immich.ping()
@@ -84,9 +102,9 @@ export function sendStatic (exchange: Exchange, { version, file }: StaticAddress
 
 /** The form for a link's password. `problem` is the name of a text, `seconds` how long to wait. */
 export function showPasswordForm (
-  exchange: Exchange, ref: LinkRef, status: number, problem = '', seconds = 0
+  exchange: Exchange, ref: LinkRef & { id?: AssetId }, status: number, problem = '', seconds = 0
 ): Promise<void> {
-  const minutes = String(Math.ceil(seconds / 60))
+  const minutes = String(Math.max(1, Math.ceil(seconds / 60)))
   const html = exchange.app.renderer.plain('password', exchange.visitor, words =>
     ({ ...ref, title: words.passwordTitle, problem: words[problem]?.replace('{n}', minutes) }))
   return sendPage(exchange, status, html, seconds > 0 ? { headers: { 'retry-after': seconds } } : {})
@@ -108,9 +126,13 @@ export function answerRefusal (exchange: Exchange, { reason, message }: Refusal,
   const { app: { log, settings: { customInvalidResponse: custom } }, response } = exchange
   if (response.headersSent) return response.destroy()
   if (message) log[reason === 'withheld' ? 'warn' : 'debug']('refused', { reason: message })
-  if (reason === 'locked' && page) return showPasswordForm(exchange, page, 200)
+  if (reason === 'locked' && page) return showPasswordForm(exchange, page, 200, exchange.target.problem)
   if (reason === 'unreachable') return showNotice(exchange, 503, 'unavailable', { 'retry-after': 10 })
+  if (reason === 'limited') return showNotice(exchange, 429, 'busy', { 'retry-after': 60 })
   if (reason === 'busy') return showNotice(exchange, 503, 'busy', { 'retry-after': 5 })
+  // this tells nothing of what was asked for: it is by the look of the address alone
+  const clean = exchange.request.method === 'GET' ? cleanAddress(exchange.target.path) : undefined
+  if (clean) return sendText(exchange, { status: 301, kind: 'page', headers: { location: clean } })
   // what everybody gets who asks for what is not there for them, whatever the reason
   if (custom === null) return response.destroy()
   if (custom === false) return showNotice(exchange, 404, 'notFound')

@@ -36,7 +36,7 @@ function duration (value: unknown): number {
 }
 const time = (value: unknown): number =>
   Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text(value)) ? text(value) : text(value) + 'Z') || 0
-const thumbhash = (value: unknown): string => match<string>(/^[\w+/]{0,60}={0,2}$/, value) ?? ''
+const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0,2}$/i, value) ?? ''
 /**
  * Visible to who holds the link: neither in the trash nor hidden nor locked. With metadata off, 3.x does not
  * say.
@@ -44,10 +44,13 @@ const thumbhash = (value: unknown): string => match<string>(/^[\w+/]{0,60}={0,2}
 const isVisible = (visibility: unknown, isTrashed: unknown): boolean =>
   isTrashed !== true && (visibility === undefined || visibility === 'timeline' || visibility === 'archive')
 
+/** A time that every calendar and zip can say something of. */
+const sane = (time: number): number => Math.max(Date.UTC(1, 0, 1), Math.min(Date.UTC(9999, 0, 1), time || 0))
+
 function makeItem (id: AssetId, video: boolean, ratio: number, given: Unknown, time: number): Item {
   const motion = parseAssetId(given.livePhotoVideoId)
   return {
-    id, video, time, ratio: Math.min(5, Math.max(0.2, ratio || 1)),
+    id, video, time: sane(time), ratio: Math.min(5, Math.max(0.2, ratio || 1)),
     thumbhash: thumbhash(given.thumbhash), duration: duration(given.duration), ...motion && { motion },
     ...given.isEdited === true && { edited: true }
   }
@@ -73,7 +76,9 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   const order = album?.order === 'asc' ? 'asc' : 'desc'
   return {
     key, ...slug && { slug }, protected: Boolean(link.password),
-    title: text(album?.albumName), description: text(link.description) || text(album?.description),
+    // the owner's words for chosen photos are all that names them
+    title: album ? text(album.albumName) : text(link.description),
+    description: album ? text(link.description) || text(album.description) : '',
     ...typeof link.expiresAt === 'string' && { expiresAt: time(link.expiresAt) },
     allowDownload: link.allowDownload === true, showMetadata: link.showMetadata === true,
     ...id ? { album: { id, order, count: positive(album?.assetCount), ...cover && { cover } } }
@@ -81,29 +86,41 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   }
 }
 
-/** The answer of `timeline/buckets`; undefined where anything in it is something else. */
-export function parseMonths (value: unknown): Month[] | undefined {
-  const months = list(value).map(entry => match<Month>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket))
-  return Array.isArray(value) && months.every(month => month !== undefined) ? months : undefined
+/** More than there can be: four centuries of months. */
+const MOST_MONTHS = 5000
+/**
+ * The answer of `timeline/buckets`, each month with the number of its items; undefined where anything in it
+ * is something else. A month is asked for with its time and zone (recording
+ * timeline-bucket-first-datetime-form): a bare date would be read in the zone of Immich's database session.
+ */
+export function parseMonths (value: unknown): { month: Month, count: number }[] | undefined {
+  const months = list(value).slice(0, MOST_MONTHS + 1).flatMap(entry => {
+    const { timeBucket, count } = object(entry) ?? {}
+    const month = match<string>(/^\d{4,6}-\d\d-\d\d$/, timeBucket)
+    return month ? [{ month: `${month}T00:00:00.000Z` as Month, count: positive(count) }] : []
+  })
+  const isWhole = Array.isArray(value) && months.length === value.length && value.length <= MOST_MONTHS
+  return isWhole ? months : undefined
 }
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
   'livePhotoVideoId', 'visibility', 'isTrashed']
 /**
- * The answer of `timeline/bucket`: columns. `fileCreatedAt` is UTC without a zone (recordings
- * …/timeline-bucket-*).
+ * The answer of `timeline/bucket`: columns, of so many `rows`, of which those that may be seen.
+ * `fileCreatedAt` is UTC without a zone (recordings …/timeline-bucket-*).
  */
-export function parseMonth (value: unknown): Item[] | undefined {
+export function parseMonth (value: unknown): { items: Item[], rows: number } | undefined {
   const table = object(value)
   const ids = list(table?.id).map(parseAssetId)
   if (!table || !Array.isArray(table.id) || ids.includes(undefined)) return undefined
   const columns = COLUMNS.map(name => [name, list(table[name])] as const)
-  return (ids as AssetId[]).flatMap((id, n) => {
+  const items = (ids as AssetId[]).flatMap((id, n) => {
     const row = Object.fromEntries(columns.map(([name, column]) => [name, column[n]])) as Unknown
     if (!isVisible(row.visibility, row.isTrashed)) return []
     const offset = typeof row.localOffsetHours === 'number' ? row.localOffsetHours * 3_600_000 : 0
     return [makeItem(id, row.isImage === false, positive(row.ratio), row, time(row.fileCreatedAt) + offset)]
   })
+  return { items, rows: ids.length }
 }
 
 /** What `assets/:id` tells of all that may ever be shown; recordings …-asset. `time` as an item's. */

@@ -9,6 +9,7 @@ import {
   parseLink, parseLoginCookie, parseMessage, parseMonth, parseMonths, type Item, type LinkInfo
 } from './immich-json.ts'
 import { createMemory, type Memory } from './bounds.ts'
+import type { Log } from './log.ts'
 import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
 import type { AssetId, LinkRef, Month, Password, Token } from './validate.ts'
@@ -19,11 +20,18 @@ export type List = { items: Item[], byId: Map<AssetId, Item>, version: string }
  * An opened link: what a visitor who holds `token`, or needs none, may use. `list` of one without an album.
  */
 export type Link = LinkInfo & { token?: Token, list?: List }
-type MonthItems = { etag: string, items: Item[] }
+type MonthItems = { etag: string, items: Item[], rows: number }
 /** `months` are to be asked for again only whether they have changed. */
 type AlbumList = List & { months: Map<Month, MonthItems> }
 
 const MINUTE = 60_000
+
+/**
+ * By the time that the photos' own clocks showed, so that each day comes once: Immich sorts by another, and
+ * chosen photos by none.
+ */
+const sorted = (items: Item[], order: 'asc' | 'desc'): Item[] =>
+  items.toSorted((a, b) => order === 'asc' ? a.time - b.time : b.time - a.time)
 
 export function makeList (items: Item[]): List {
   const byId = new Map(items.map(item => [item.id, item]))
@@ -41,8 +49,12 @@ export class Links {
   #immich: Immich
   #links: Memory<Link>
   #albums: Memory<AlbumList>
-  constructor (immich: Immich, { limits }: Settings) {
+  #log: Log
+  /** of a month that gave less than was announced it is said once */
+  #hasSaidShort = false
+  constructor (immich: Immich, { limits }: Settings, log: Log) {
     this.#immich = immich
+    this.#log = log
     this.#links = createMemory<Link>(MINUTE, limits.links, () => 1)
     this.#albums = createMemory<AlbumList>(MINUTE, limits.listItems, ({ items }) => Math.max(1, items.length))
   }
@@ -59,7 +71,8 @@ export class Links {
     const link = await this.#immich.read(CALLS.link(ref, token), parseLink, { lane })
     // Whatever Immich thinks: without the token of an unlock, a link that has a password stays shut.
     if (link.protected && !token) throw new Refusal('locked')
-    return { ...link, ...link.items && { list: makeList(link.items) }, ...token && { token } }
+    const list = link.items && { list: makeList(sorted(link.items, 'desc')) }
+    return { ...link, ...list, ...token && { token } }
   }
 
   /** Proves a password: the link and Immich's token for it. Throws a Refusal: locked where it is wrong. */
@@ -88,13 +101,27 @@ export class Links {
   }
 
   async #loadAlbum (link: Link, { id, order }: NonNullable<Link['album']>, caller: Caller, old?: AlbumList) {
-    const names = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
-    const readMonth = (name: Month): Promise<MonthItems> =>
-      this.#immich.read(CALLS.month(link, id, order, name), (value, headers) => {
-        const items = parseMonth(value)
-        return items && { items, etag: headers.get('etag') ?? '' }
-      }, caller, old?.months.get(name))
-    const read = await Promise.all(names.map(async name => [name, await readMonth(name)] as const))
-    return { ...makeList(read.flatMap(([, { items }]) => items)), months: new Map(read) }
+    const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
+    const readMonth = (month: Month): Promise<MonthItems> =>
+      this.#immich.read(CALLS.month(link, id, order, month), (value, headers) => {
+        const read = parseMonth(value)
+        return read && { ...read, etag: headers.get('etag') ?? '' }
+      }, caller, old?.months.get(month))
+    const months = new Map(await Promise.all(announced.map(async ({ month }) =>
+      [month, await readMonth(month)] as const)))
+    for (const { month, count } of announced) this.#compare(month, count, months.get(month)?.rows ?? 0)
+    const items = [...months.values()].flatMap(({ items }) => items)
+    return { ...makeList(sorted(items, order)), months }
+  }
+
+  /**
+   * Says once that a month has given less than was announced: a patched Immich, or a pooler before its
+   * database.
+   */
+  #compare (month: Month, announced: number, given: number): void {
+    if (given >= announced || this.#hasSaidShort) return
+    this.#hasSaidShort = true
+    const advice = 'is the time zone of its database session UTC?'
+    this.#log.warn('Immich gives less of a month than it announces', { month, announced, given, advice })
   }
 }

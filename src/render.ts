@@ -30,7 +30,8 @@ export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
 export const mayZip = (settings: Settings, link: Link): boolean =>
   settings.allowDownloadAll !== 0 && link.allowDownload
 /** The two yeses to a photo or video to take home, one by one. */
-export const mayDownload = (settings: Settings, link: Link): boolean => settings.allowDownload && link.allowDownload
+export const mayDownload = (settings: Settings, link: Link): boolean =>
+  settings.allowDownload && link.allowDownload
 type Plain = 'home' | 'password' | 'notice'
 
 export class Renderer {

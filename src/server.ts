@@ -49,6 +49,7 @@ const ROUTES: Route[] = [
   on(GET, '/share/photo/:key/:id/:size', showImage),
   on(GET, '/share/photo/:key/:id', showImage),
   on(GET, '/share/video/:key/:id', showVideo),
+  on(GET, '/share/video/:key/:id/:size', showVideo),
   on(GET, '/share/meta/:key/:id', pages.sendDetails),
   on(GET, '/share/items/:key/:stretch', pages.sendItems),
   on(GET, '/', pages.showHome),
@@ -59,10 +60,12 @@ const ROUTES: Route[] = [
   on(GET, '/favicon.ico', pages.sendFavicon),
   on(GET, '/share/static/:version/:file', pages.sendStatic),
   on(POST, '/share/unlock', unlock),
+  on(GET, '/share/unlock', pages.leadHome),
   on(GET, '/share/:key/download', sendWholeZip),
   on(GET, '/s/:slug/download', sendWholeZip),
   on(POST, '/share/:key/download', sendChosenZip),
   on(POST, '/s/:slug/download', sendChosenZip),
+  on(POST, '/share/:key', pages.leadToItself),
   on(GET, '/share/:key', pages.showGallery, true),
   on(GET, '/s/:slug', pages.showGallery, true),
   on(GET, '/share/:key/:id', pages.showPhoto, true),
@@ -85,9 +88,10 @@ async function handle (app: App, request: IncomingMessage, response: ServerRespo
   const visitor = parseVisitor(headers, socket.remoteAddress ?? '', app.settings)
   const exchange: Exchange = { app, request, response, target, visitor, head: method === 'HEAD' }
   const found = findRoute(method, target.path)
+  const hosts = request.rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
-    if (!found) throw new Refusal('missing')
+    if (!found || hosts.length > 1) throw new Refusal('missing')
     await found.route.handle(exchange, found.parts as never)
   } catch (error) {
     if (response.destroyed) return
@@ -105,7 +109,7 @@ function createApp (settings: Settings, keys: Keys, log: Log, isClosing: () => b
   const statics = loadStaticFiles(ROOT)
   return {
     settings, log, immich, media, statics, isClosing,
-    links: new Links(immich, settings), zips: createZips(media, settings, log),
+    links: new Links(immich, settings, log), zips: createZips(media, settings, log),
     renderer: new Renderer(settings, ROOT, `/share/static/${statics.version}`),
     seal: createSeal(keys('unlock cookie')), guesses: createUnlockLimits(settings)
   }
@@ -172,16 +176,22 @@ function start (): void {
   const { log } = app
   for (const notice of notices) log.warn('configuration', { notice })
   server.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // a kernel without IPv6
+    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
+      server.listen(settings.port, '0.0.0.0')
+      return
+    }
     const advice = code === 'EADDRINUSE' ? 'another program listens there: choose another IPP_PORT' : ''
     log.error('cannot listen', { port: settings.port, host, failed: message, advice })
     process.exitCode = 1
   })
-  server.listen(settings.port, host, () => {
+  server.on('listening', () => {
     dropPermissions(log)
     const { port } = server.address() as { port: number }
     log.info('listening', { port, immich: immichUrl, configuration: changed })
     void greet(app)
   })
+  server.listen(settings.port, host)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, async () => {
     log.info('stopping', { signal })
     await close()

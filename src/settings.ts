@@ -132,7 +132,9 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     const { code, message } = error as NodeJS.ErrnoException
     const places = `a path below its folder or /config, or NODE_OPTIONS=--allow-fs-read=${env.IPP_CONFIG}`
     const isDenied = code === 'ERR_ACCESS_DENIED'
+    const isFolder = code === 'EISDIR'
     if (isDenied) problems.push(`${source}: this process may not read it, takes ${places}`)
+    else if (isFolder) problems.push(`${source}: is a folder (Docker makes one where no file was), takes a file`)
     else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
   }
   const metadata = schema.properties?.ipp?.properties?.showMetadata?.properties ?? {}

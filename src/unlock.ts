@@ -26,6 +26,7 @@ export function createKeys (secret: string): Keys {
 export const UNLOCK_SECONDS = 3600
 /** ms of the future that a cookie may be from: what the clocks of two replicas may differ by. */
 const CLOCKS_DIFFER = 60_000
+export const SECURE = '__Secure-'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 /** ms since 1970 by a clock that does not jump: set once when the process starts, steady from then on. */
@@ -33,7 +34,10 @@ const steadyNow = (): number => performance.timeOrigin + performance.now()
 
 const bound = (link: LinkRef): string => 'key' in link ? `key:${link.key}` : `slug:${link.slug}`
 
-/** The name of the cookie that unlocks this link. */
+/**
+ * The name of the cookie that unlocks this link; with a prefix (RFC 6265bis section 4.1.3) where it came by
+ * https.
+ */
 export const cookieName = (link: LinkRef): string =>
   `ipp_${createHash('sha256').update(bound(link)).digest('base64url').slice(0, 16)}`
 
@@ -61,7 +65,8 @@ export function createSeal (key: KeyObject, now = steadyNow) {
      */
     open (link: LinkRef, cookies: Map<string, string>): Token | undefined {
       if (cookies.size === 0) return undefined
-      const bytes = Buffer.from(cookies.get(cookieName(link)) ?? '', 'base64url')
+      const name = cookieName(link)
+      const bytes = Buffer.from(cookies.get(`${SECURE}${name}`) ?? cookies.get(name) ?? '', 'base64url')
       if (bytes.length <= NONCE_BYTES + TAG_BYTES) return undefined
       try {
         const [since, token] = unseal(link, bytes).split(' ')
@@ -86,6 +91,8 @@ export function createGuessLimit (burst: number, interval: number, now = wholeNo
   /** by name: when all guesses are free again */
   const freeAt = new Map<string, number>()
   return {
+    /** Whether any wrong guess is remembered. */
+    has: (name: string): boolean => (freeAt.get(name) ?? 0) > now(),
     /** ms until a guess is free; 0 or less where one is. */
     wait: (name: string): number => (freeAt.get(name) ?? 0) - (burst - 1) * interval - now(),
     count (name: string, guesses: 1 | -1): void {

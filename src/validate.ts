@@ -117,6 +117,24 @@ export function parsePath (pattern: RegExp, path: string): Partial<Segments> | u
   return parts.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(parts)
 }
 
+/** What chats and mails put after an address: marks, blanks and what nobody sees. */
+// eslint-disable-next-line regexp/no-super-linear-move -- of a part of a path of 2,048 characters
+const AFTER_ADDRESS = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]+$/u
+/**
+ * The address that was meant, where a link or a photo of it was pasted with what a chat put around it, in
+ * other letters, or in Immich's own form; undefined where it is none, or that one.
+ */
+export function cleanAddress (path: string): string | undefined {
+  const [, kind = '', name, rest = ''] = /^\/+(share|s)\/+([^/]+)((?:\/[^/]+)*)\/?$/i.exec(path) ?? []
+  const meant = decode(name)?.replace(AFTER_ADDRESS, '')
+  const [, id, after = rest] = /^(?:\/photos)?\/([\da-f-]{36})(.*)$/i.exec(rest) ?? []
+  const isWhole = decode(after)?.replace(AFTER_ADDRESS, '') === ''
+  const isName = kind.toLowerCase() === 's' ? parseSlug(meant) : parseKey(meant)
+  if (!meant || !isName || !isWhole) return undefined
+  const clean = `/${kind.toLowerCase()}/${encodeURIComponent(meant)}${id ? `/${id.toLowerCase()}` : ''}`
+  return decode(clean) === decode(path) ? undefined : clean
+}
+
 /** The link in an address as it is copied from a browser, or its path alone; also one of a photo of it. */
 export function parseLinkAddress (address: string): LinkRef | undefined {
   const path = URL.parse(address)?.pathname ?? address
@@ -125,11 +143,12 @@ export function parseLinkAddress (address: string): LinkRef | undefined {
   return kind === 's' ? parseLinkRef(undefined, name) : parseLinkRef(name)
 }
 
+const PROBLEMS = ['wrongPassword', 'tooMany'] as const
 /**
  * `page` counts from 1, of the gallery without script; `version` is that of a picture, '' where there is
- * none.
+ * none; `problem` is what the password form has to say.
  */
-export type Target = { path: string, page: number, version: string }
+export type Target = { path: string, page: number, version: string, problem?: typeof PROBLEMS[number] }
 /**
  * What is asked for, from the request target of RFC 9112 section 3.2; with no path where that is too
  * long. Of a query nothing else is read.
@@ -138,7 +157,9 @@ export function parseTarget (target: string): Target {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
   const page = Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1)
   const version = /(?:^|&)v=([a-z\d]{1,8})(?:&|$)/.exec(query)?.[1] ?? ''
-  return { path: path.length > 2048 ? '' : path, page: Math.max(1, page), version }
+  const problem = PROBLEMS.find(problem => query === `problem=${problem}`)
+  const short = path.length > 2048 ? '' : path
+  return { path: short, page: Math.max(1, page), version, ...problem && { problem } }
 }
 
 /**
@@ -147,6 +168,8 @@ export function parseTarget (target: string): Target {
  * `languages` best first.
  */
 export type Visitor = Conditions & {
+  /** whether a page of another site sends this, as far as the browser says so (Fetch metadata, Origin) */
+  isForeign: boolean
   address: string, cookies: Map<string, string>, wantsHtml: boolean
   secure: () => boolean, base: () => string, languages: () => string[], encodings: () => string[]
 }
@@ -174,6 +197,10 @@ export function parseBase (value: unknown): string | undefined {
 
 type Headers = IncomingMessage['headers']
 
+/** The /48 of a visitor's IPv6 /64, which one who has many may have; else the address itself. */
+export const wideNetwork = (address: string): string =>
+  address.endsWith('::/64') ? `${address.split(':').slice(0, 3).join(':')}::/48` : address
+
 /** The other end of a connection, an IPv6 one by its /64, and whether it is a proxy that is trusted. */
 export function parsePeer (peer: string | undefined, trust: Trust): { address: string, isTrusted: boolean } {
   const address = plain(peer ?? '')
@@ -193,10 +220,21 @@ function parseAddress (headers: Headers, peer: string, trust: Trust): string {
   return isIP(address) === 6 ? network(address) : address
 }
 
-/** Name and value of each cookie, of the first 8 kB of them. */
+/** Name and value of each cookie; all of them, for a header has a bound of its own. */
 function parseCookies (header = ''): Map<string, string> {
-  const pairs = header.slice(0, 8192).split(';').map(pair => pair.split(/=(.*)/s))
+  const pairs = header.split(';').map(pair => pair.split(/=(.*)/s))
   return new Map(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()]))
+}
+
+/**
+ * A form that a page of another site sends. With no referrer a browser says `Origin: null`, and the rest
+ * tells.
+ */
+function isForeign (headers: Headers, base: () => string): boolean {
+  const site = text(headers['sec-fetch-site'])
+  if (site) return site !== 'same-origin' && site !== 'none'
+  const origin = text(headers.origin)
+  return origin !== '' && origin !== 'null' && URL.parse(origin)?.host !== URL.parse(base())?.host
 }
 
 /**
@@ -216,6 +254,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
     address: parseAddress(headers, peer, trust),
     base,
     secure: () => scheme === 'https' || base().startsWith('https:'),
+    isForeign: isForeign(headers, base),
     cookies: parseCookies(headers.cookie),
     wantsHtml: text(headers.accept).includes('text/html'),
     languages: () => weighted(headers['accept-language']),

@@ -263,7 +263,7 @@ export class Zip implements Body {
     // "current time" would be another name each time: a number is not
     const isNumbered = settings.downloadedFilename === 'time'
     const own = isNumbered ? String(n + 1).padStart(5, '0') : this.#link.showMetadata ? known : ''
-    const naming: Settings = { ...settings, downloadedFilename: isNumbered ? 'original' : settings.downloadedFilename }
+    const naming: Settings = isNumbered ? { ...settings, downloadedFilename: 'original' } : settings
     return this.#unique(downloadName(naming, item.id, own, type, kind === 'preview'))
   }
 }

@@ -57,15 +57,17 @@ function describe (meta) {
   const exposure = [fNumber && `ƒ/${fNumber}`, exposureTime && `${exposureTime} s`,
     focalLength && `${focalLength} mm`, iso && `ISO ${iso}`]
   const map = mapOf(meta)
+  const taken = meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal)
+  const size = meta.fileSizeInByte && sizeOf(meta.fileSizeInByte)
   return [
     [t.description, meta.description],
-    [t.taken, [meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal), meta.timeZone].filter(Boolean).join(' ')],
+    [t.taken, [taken, meta.timeZone].filter(Boolean).join(' ')],
     [t.place, [meta.city, meta.state, meta.country].filter(Boolean).join(', ')],
     [map ? '' : t.place, map],
     [t.camera, model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')],
     [t.lens, meta.lensModel],
     [t.exposure, exposure.filter(Boolean).join(' · ')],
     [t.file, meta.originalFileName],
-    [t.size, [meta.fileSizeInByte && sizeOf(meta.fileSizeInByte), meta.dimensions].filter(Boolean).join(' · ')]
+    [t.size, [size, meta.dimensions].filter(Boolean).join(' · ')]
   ]
 }

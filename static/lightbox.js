@@ -1,11 +1,12 @@
 // @ts-check
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
 import { fillPanel, moment, panel, showPanel } from './details.js'
-import { ICONS, iconButton, make, share } from './dom.js'
+import { ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
 import { imagePath, item, load } from './items.js'
 import { home, isVideo, nameOf, options, t, total } from './link.js'
+import { retry } from './retry.js'
 
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 /** Items on either side that are loaded ahead, and ms that this may delay the opening. */
@@ -231,6 +232,25 @@ function dress (n) {
   const known = item(current)
   if (slide && known && isOpen && isVideo(current)) showVideo(slide, current, known)
 }
+
+/**
+ * A picture that does not come: not there, or to be tried again, which is said. @param {HTMLImageElement}
+ * image
+ */
+async function onFailed (image) {
+  const status = await fetch(image.src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
+  const isMissing = status === 404
+  say(isMissing ? t.noPicture : t.failed)
+  if (isMissing) image.closest('.lg-item')?.classList.add('lg-complete')
+  else retry(image)
+}
+outer.addEventListener('error', event => {
+  const image = /** @type {HTMLImageElement} */ (event.target)
+  if (!image.matches('img.lg-object')) return
+  // lightGallery would put words in its place, and never try again
+  event.stopPropagation()
+  onFailed(image)
+}, { capture: true })
 
 /** Full resolution, decoded before it takes the preview's place. */
 async function sharpen () {

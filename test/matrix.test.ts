@@ -56,7 +56,7 @@ for (const version of VERSIONS) {
       bare('empty', links.empty, { empty: true }), bare('deleted album', links.deleted, { gone: true }),
       bare('unknown', { ...links.album, key: newKey() }, { gone: true })
     ])
-    const run = await start({ version, library, env: { IPP_SECRET: SECRET } })
+    const run = await start({ version, library, env: { IPP_SECRET: SECRET }, ipp: { limits: { guessesPerVisitor: 100_000 } } })
     const seal = createSeal(KEY)
     const cookiesOf = new Map<string, string>()
     for (const [name, { link, ref, gone }] of kinds) {
@@ -104,7 +104,8 @@ for (const version of VERSIONS) {
               assert.equal(answer.status, status, where)
               if (method !== 'HEAD' && told) assert.ok(answer.body.length > 0, where)
               if (told) continue
-              assert.doesNotMatch(answer.text, new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`), where)
+              // the form says again which photo its own address named
+              assert.doesNotMatch(answer.text.replace(/<input type="hidden" name="id"[^>]*>/, ''), new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`), where)
               assert.equal(answer.headers['content-disposition'], undefined, where)
               assert.equal(answer.headers['cache-control'], 'no-store', where)
               // no byte of it was even fetched

@@ -126,6 +126,8 @@ export async function startImmich (library: Library, options: { version?: Versio
     library,
     /** what to do with a request, where it is not to be answered as it should */
     fault: (_request: Asked): Fault | undefined => undefined,
+    /** hours by which the zone of the database session differs from UTC, in which a bare date is read */
+    zone: 0,
     /** bodies being sent now */
     open: 0
   }
@@ -152,6 +154,7 @@ export async function startImmich (library: Library, options: { version?: Versio
 
   const tokenOf = (link: ShareLink) => createHash('sha256').update(`${link.key}${link.password}`).digest('base64')
   const timeColumns = (asset: Asset) => asset.taken
+  const localDay = (asset: Asset) => Math.floor((asset.taken + asset.offsetHours * 3_600_000) / 86_400_000)
 
   function visible (album: Album, query: URLSearchParams): Asset[] {
     const visibility = query.get('visibility')
@@ -159,7 +162,8 @@ export async function startImmich (library: Library, options: { version?: Versio
     const sign = query.get('order') === 'asc' ? 1 : -1
     return album.assets.map(id => library.assets.get(id)!).filter(asset => asset.trashed === trashed &&
       (visibility ? asset.visibility === visibility : asset.visibility === 'timeline' || asset.visibility === 'archive'))
-      .sort((a, b) => sign * (timeColumns(a) - timeColumns(b)))
+      // 3.x and 2.7 by local day, then fileCreatedAt; 2.5 by fileCreatedAt alone
+      .sort((a, b) => sign * ((version === '2.5.6' ? 0 : localDay(a) - localDay(b)) || timeColumns(a) - timeColumns(b)))
   }
   const month = (asset: Asset) => new Date(asset.taken + asset.offsetHours * 3_600_000).toISOString().slice(0, 7) + '-01'
 
@@ -456,7 +460,9 @@ export async function startImmich (library: Library, options: { version?: Versio
     }
     const bucket = query.get('timeBucket') ?? ''
     if (!/^\d{4}-\d\d-\d\d/.test(bucket)) return fail(response, 500, 'Failed to get time bucket')
-    json(response, 200, columns(assets.filter(asset => month(asset) === bucket.slice(0, 10)), link))
+    // a bare date in another zone is another time, of which there is no bucket
+    const isMissed = !bucket.includes('T') && state.zone !== 0
+    json(response, 200, columns(isMissed ? [] : assets.filter(asset => month(asset) === bucket.slice(0, 10)), link))
   }
 
   function sizes (request: Asked, response: ServerResponse, link: ShareLink): void {

@@ -25,13 +25,17 @@ for (const version of VERSIONS) {
         assert.equal(form.status, 200)
         assert.match(form.text, /<form method="post" action="\/share\/unlock">/)
         const wrong = await run.unlock({ ...fields, password: 'wrong' }, HTML)
-        assert.equal(wrong.answer.status, 401)
+        // a browser is led back to the link, where Back and reload work; a program gets the status
+        assert.deepEqual([wrong.answer.status, wrong.answer.headers.location], [303, `${page}?problem=wrongPassword`])
         assert.equal(wrong.cookies.length, 0)
-        assert.match(wrong.answer.text, /<form/)
+        assert.match((await run.get(`${page}?problem=wrongPassword`, { headers: HTML })).text, /<form[^]*That is not the right password/)
+        const told = await run.unlock({ ...fields, password: 'wrong' })
+        assert.equal(told.answer.status, 401)
+        assert.match(told.answer.text, /<form/)
         const { answer, cookies, cookie } = await run.unlock({ ...fields, password: right })
         assert.deepEqual([answer.status, answer.headers.location], [303, page])
         for (const line of cookies) {
-          assert.match(line, /; Path=\/; Max-Age=3600; HttpOnly; SameSite=Lax$/)
+          assert.match(line, /; Path=\/(share|s); Max-Age=3600; HttpOnly; SameSite=Lax$/)
           assert.ok(!line.includes(right) && !line.includes('hunter'))
         }
         const opened = await run.get(page, { headers: { ...HTML, cookie } })
@@ -70,7 +74,7 @@ for (const version of VERSIONS) {
       assert.equal((await run.unlock({ key: '../../x', password: 'x' })).answer.status, 404)
       assert.equal((await run.unlock({ password: 'x' })).answer.status, 404)
       assert.equal((await run.unlock({ key: links.album.key, password: 'x' })).answer.status, 404)
-      assert.equal((await run.get('/share/unlock')).status, 404)
+      assert.deepEqual([(await run.get('/share/unlock')).status, (await run.get('/share/unlock')).headers.location], [303, '/share'])
       assert.equal((await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).answer.status, 404)
       const json = await run.get('/share/unlock', {
         method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key: links.password.key, password: PASSWORD })
@@ -99,12 +103,55 @@ test('guesses are limited by visitor and link, and by link', async () => {
   assert.equal((await guess('198.51.100.1', run.links.photoPassword.key)).status, 401, 'another link has its own count')
   assert.equal((await guess('198.51.100.2')).status, 401)
   assert.equal((await guess('198.51.100.3')).status, 401)
+  // who has not guessed is let in with the right password, whatever others did; his second wrong one is one too many
+  assert.equal((await guess('198.51.100.9', run.links.password.key, PASSWORD)).status, 303)
+  assert.equal((await guess('198.51.100.4')).status, 401)
   assert.equal((await guess('198.51.100.4')).status, 429, 'the link is limited over all addresses')
   assert.ok(run.lines.some(line => line.startsWith('warn unlock refused') && line.includes('198.51.100.4')))
   // the other spellings of a key are the same key
   const hex = Buffer.from(run.links.password.key, 'base64url').toString('hex')
-  assert.equal((await guess('198.51.100.5', hex)).status, 429)
-  assert.equal((await guess('198.51.100.5', run.links.password.key + '=')).status, 429)
+  assert.equal((await guess('198.51.100.4', hex)).status, 429)
+  assert.equal((await guess('198.51.100.4', run.links.password.key + '=')).status, 429)
+})
+
+test('key and slug of one link are one count, and the /64s of one /48 share a wider one', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
+  const { key, slug } = run.links.slugPassword
+  const guess = (fields: Record<string, string>, address: string, password = 'wrong') => run.unlock({ ...fields, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer.status)
+  assert.equal(await guess({ slug: slug! }, '203.0.113.1', 'hunter2'), 303)
+  assert.equal(await guess({ key }, '203.0.113.7'), 401)
+  assert.equal(await guess({ slug: slug! }, '203.0.113.7'), 401)
+  assert.equal(await guess({ key }, '203.0.113.7'), 429)
+  const answers: number[] = []
+  for (let n = 0; n < 6; n++) for (let m = 0; m < 2; m++) answers.push(await guess({ key }, `2001:db8:7:${n.toString(16)}::1`))
+  assert.deepEqual(answers.filter(status => status === 401).length, 8, 'four times those of one')
+  assert.equal(await guess({ key }, '2001:db8:8::1'), 401)
+})
+
+test('a form of another site is refused; the photo that was asked for comes after the unlock', async () => {
+  const run = await start()
+  const { key } = run.links.password
+  const id = run.library.albums.get(run.links.password.album!)!.assets[3]!
+  const fields = { key, password: PASSWORD }
+  for (const [headers, status] of [
+    [{ 'sec-fetch-site': 'cross-site' }, 404], [{ 'sec-fetch-site': 'same-site', origin: 'null' }, 404], [{ origin: 'https://evil.example' }, 404],
+    [{ 'sec-fetch-site': 'same-origin', origin: 'null' }, 303], [{ 'sec-fetch-site': 'none' }, 303], [{ origin: run.base }, 303], [{ origin: 'null' }, 303]
+  ] as const) assert.equal((await run.unlock(fields, headers as Record<string, string>)).answer.status, status, JSON.stringify(headers))
+  const form = await run.get(`/share/${key}/${id}`, { headers: HTML })
+  assert.match(form.text, new RegExp(`name="id" value="${id}"`))
+  assert.equal((await run.unlock({ ...fields, id })).answer.headers.location, `/share/${key}/${id}`)
+  assert.equal((await run.unlock({ ...fields, id: '//evil.example' })).answer.headers.location, `/share/${key}`)
+  assert.equal((await run.unlock({ ...fields, id, password: 'x' }, HTML)).answer.headers.location, `/share/${key}/${id}?problem=wrongPassword`)
+})
+
+test('guessing at links ends in 429 and in the log, and keeps nobody from links that are there', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
+  const from = (address: string) => ({ headers: { ...HTML, 'x-forwarded-for': address } })
+  const answers = await Promise.all(Array.from({ length: 22 }, (_, n) => run.get(`/s/word-${n}`, from('203.0.113.5'))))
+  assert.deepEqual([answers.filter(({ status }) => status === 404).length, answers.filter(({ status }) => status === 429).length], [20, 2])
+  assert.ok(run.lines.some(line => line.startsWith('warn unlock refused') && line.includes('203.0.113.5') && line.includes('unknown links')))
+  assert.equal((await run.get(`/share/${run.links.album.key}`, from('203.0.113.5'))).status, 200)
+  assert.equal((await run.get('/s/word-30', from('203.0.113.6'))).status, 404)
 })
 
 test('who the visitor is, by the trusted-proxy rule', async () => {
@@ -135,7 +182,10 @@ test('the cookie is Secure where the visitor came by https', async () => {
   const fields = { key: run.links.password.key, password: PASSWORD }
   const secure = async (headers: Record<string, string>) => (await run.unlock(fields, headers)).cookies[0]!.endsWith('; Secure')
   assert.equal(await secure({}), false)
-  assert.equal(await secure({ 'x-forwarded-proto': 'https' }), true)
+  assert.equal(await secure({ 'x-forwarded-proto': 'HTTPS' }), true)
+  const { cookie, cookies } = await run.unlock(fields, { 'x-forwarded-proto': 'https' })
+  assert.match(cookies[0]!, /^__Secure-ipp_/)
+  assert.equal((await run.get(`/share/items/${fields.key}/0`, { headers: { cookie: `${'x=y; '.repeat(2500)}${cookie}` } })).status, 200, 'behind 12 kB of others')
   const untrusted = await start({ ipp: { trustedProxies: [] } })
   assert.ok(!(await untrusted.unlock(fields, { 'x-forwarded-proto': 'https' })).cookies[0]!.includes('Secure'))
   const known = await start({ env: { PUBLIC_BASE_URL: 'https://photos.example.com/' } })

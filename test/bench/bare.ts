@@ -22,4 +22,5 @@ const server = createServer(async (request, response) => {
   }
   response.end()
 })
+server.keepAliveTimeout = 90_000
 server.listen(0, '127.0.0.1', () => process.stdout.write(`port=${(server.address() as AddressInfo).port}\n`))

@@ -1,0 +1,268 @@
+/** What real Immich servers and pasted links do that one would not expect; see `immich-api/README.md` of the design. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
+import { HTML, start } from './helpers.ts'
+import { VERSIONS } from './standin.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ipp-traps-'))
+after(() => rmSync(folder, { recursive: true }))
+function namesIn (zip: Buffer): Record<string, number> {
+  const file = join(folder, 'x.zip')
+  writeFileSync(file, zip)
+  const script = 'import zipfile,sys,json; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(json.dumps({i.filename: i.file_size for i in z.infolist()}))'
+  return JSON.parse(execFileSync('python3', ['-c', script, file]).toString())
+}
+const bytes = (size: number, fill = 'x') => ({ bytes: Buffer.alloc(size, fill), type: 'image/jpeg' })
+/** A clock that can be put ahead. */
+function clock (context: { mock: { method: (object: any, name: any, by: any) => unknown } }) {
+  const real = performance.now.bind(performance)
+  let ahead = 0
+  context.mock.method(performance, 'now', () => real() + ahead)
+  return (ms: number) => { ahead += ms }
+}
+
+for (const version of VERSIONS) {
+  describe(`Immich ${version}`, () => {
+    test('months are asked for with their time and zone, whatever the zone of the database session', async () => {
+      const run = await start({ version })
+      run.immich.zone = 2
+      assert.equal((await run.get(`/share/items/${run.links.album.key}/0`)).json().id.length, 97)
+      for (const { path, query } of run.immich.asked) if (path.endsWith('timeline/bucket')) assert.match(query.get('timeBucket')!, /^\d{4}-\d\d-01T00:00:00\.000Z$/)
+    })
+
+    test('each day has one heading, in albums and among chosen photos', async () => {
+      const library = emptyLibrary()
+      const day = Date.UTC(2026, 6, 1)
+      // by UTC one after another; by their own clocks 2, 1, 2 July
+      const assets = [[23, 2], [23.5, -10], [23.6, 2], [10, 0]].map(([hour, offsetHours], n) => photo(n, { taken: day + hour! * 3_600_000, offsetHours: offsetHours! }))
+      const run = await start({ version, library, ipp: { groupByDate: 'day' } })
+      const links = [addLink(library, 'chosen', {}, assets), addLink(library, 'album', { album: addAlbum(library, 'Days', assets) })]
+      for (const { key } of links) {
+        const { text } = await run.get(`/share/${key}`, { headers: HTML })
+        assert.deepEqual([...text.matchAll(/<h2>([^<]*)/g)].map(([, name]) => name!.trim()), ['July 2, 2026', 'July 1, 2026'])
+      }
+    })
+  })
+}
+
+test('a month that gives less than it announces is said once', async () => {
+  const run = await start()
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body: JSON.stringify({ id: [] }) } : undefined
+  for (const link of [run.links.album, run.links.slug]) await run.get(`/share/${link.key}`)
+  assert.equal(run.lines.filter(line => line.startsWith('warn Immich gives less of a month than it announces')).length, 1)
+})
+
+test('a month without end, or months without end, do not hold it up', async () => {
+  const run = await start()
+  const months = JSON.stringify(Array.from({ length: 20_000 }, () => ({ timeBucket: '2026-01-01', count: 1 })))
+  run.immich.fault = ({ path }) => path.endsWith('timeline/buckets') ? { body: months } : undefined
+  assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 503)
+  assert.equal(run.immich.count(/timeline\/bucket$/), 0)
+})
+
+test('years and offsets out of range are no error', async () => {
+  const library = emptyLibrary()
+  const { key } = addLink(library, 'old', { album: addAlbum(library, 'Old', [photo(1), photo(2)]) })
+  const run = await start({ library, ipp: { groupByDate: 'day' } })
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket')
+    ? { body: JSON.stringify({ id: [...library.assets.keys()], isImage: [true, true], ratio: [1, 1], fileCreatedAt: ['+275760-09-13T00:00:00', '-271821-04-20T00:00:00'], localOffsetHours: [1e300, -99], thumbhash: ['ab_-', 7] }) } : undefined
+  const page = await run.get(`/share/${key}`, { headers: HTML })
+  assert.equal(page.status, 200)
+  assert.deepEqual((await run.get(`/share/items/${key}/0`)).json().thumbhash, ['', ''])
+})
+
+test('an edited photo is seen at the next visit after a minute: its address has changed, and so has what is kept', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const one = photo(1, { thumbnail: bytes(400, 'a'), thumbhash: 'AAAAAAAAAAAA' })
+  const { key } = addLink(library, 'edited', { album: addAlbum(library, 'Edited', [one, photo(2)]) })
+  const run = await start({ library })
+  const address = async () => new RegExp(`"(/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+)"`).exec((await run.get(`/share/${key}`, { headers: HTML })).text)![1]!
+  const before = await address()
+  const first = await run.get(before)
+  assert.equal(first.headers['cache-control'], 'public, max-age=2592000')
+  Object.assign(library.assets.get(one.id)!, { thumbnail: bytes(400, 'b'), thumbhash: 'BBBBBBBBBBBB' })
+  ahead(61_000)
+  const now = await address()
+  assert.notEqual(now, before)
+  assert.ok((await run.get(now)).body.equals(Buffer.alloc(400, 'b')))
+  // an address without a version, or with another, is for minutes only
+  for (const path of [before, before.split('?')[0]!]) assert.match((await run.get(path)).headers['cache-control']!, /max-age=300$/)
+})
+
+test('within the minute: a chosen photo that is removed or locked is gone, for list and link are one reading', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const { key, assets } = addLink(library, 'removed', {}, [photo(1), photo(2), photo(3)])
+  const gone = assets!.slice(0, 2)
+  const run = await start({ library })
+  const count = async () => (await run.get(`/share/items/${key}/0`)).json().id.length
+  assert.equal(await count(), 3)
+  ahead(29_000)
+  assert.equal(await count(), 3)
+  library.assets.get(assets![0]!)!.visibility = 'locked'
+  library.links[0]!.assets!.splice(1, 1)
+  ahead(32_000)
+  assert.equal(await count(), 1)
+  for (const id of gone) assert.equal((await run.get(`/share/photo/${key}/${id}/thumbnail`)).status, 404)
+})
+
+test('a cover that is in the trash or of another album is not shown: the first photo is', async () => {
+  const run = await start()
+  const album = run.library.albums.get(run.links.visibility.album!)!
+  for (const cover of [run.assets.trashed.id, run.assets.hidden.id, run.assets.notShared.id]) {
+    album.cover = cover
+    const other = await start({ library: run.library })
+    const { text } = await other.get(`/share/${run.links.visibility.key}`, { headers: { ...HTML, host: 'p.example' } })
+    const image = /og:image" content="http:\/\/p\.example([^"]*)"/.exec(text)![1]!
+    assert.equal((await other.get(image)).status, 200)
+  }
+})
+
+test('a photo without a preview yet gets its page, and may be taken home', async () => {
+  const library = emptyLibrary()
+  const fresh = photo(1, { name: 'fresh.jpg' })
+  delete fresh.preview
+  delete fresh.thumbnail
+  const { key } = addLink(library, 'fresh', {}, [fresh])
+  const run = await start({ library })
+  assert.equal((await run.get(`/share/${key}`, { headers: HTML })).headers['content-type'], 'text/html; charset=utf-8')
+  assert.match((await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
+})
+
+test('an owner\'s words for chosen photos are their title; of an album they stand below its name', async () => {
+  const library = emptyLibrary()
+  const chosen = addLink(library, 'words', { description: 'For grandma' }, [photo(1), photo(2)])
+  const album = addLink(library, 'words 2', { description: 'For grandma', album: addAlbum(library, 'Wedding', [photo(3), photo(4)]) })
+  const run = await start({ library, ipp: { showGalleryDescription: true } })
+  const [one, other] = await Promise.all([chosen, album].map(async ({ key }) => (await run.get(`/share/${key}`, { headers: HTML })).text))
+  assert.match(one!, /og:title" content="For grandma"[^]*<h1[^>]*>For grandma</)
+  assert.doesNotMatch(one!, /class="about"/)
+  assert.match(other!, /<h1[^>]*>Wedding<[^]*class="about"[^>]*>For grandma</)
+  assert.match((await run.get(`/share/${chosen.key}/download`, { method: 'HEAD' })).headers['content-disposition']!, /For grandma\.zip/)
+})
+
+describe('zips', () => {
+  function shared (count: number, more: (n: number) => object = () => ({})) {
+    const library = emptyLibrary()
+    const assets = Array.from({ length: count }, (_, n) => photo(n, { name: `${n}.jpg`, original: bytes(30_000 + n, String(n % 10)), ...more(n) }))
+    return { library, assets, album: addLink(library, 'zip', { album: addAlbum(library, 'Zip', assets) }) }
+  }
+
+  test('of chosen photos that were edited: right at the first try, for the link says which', async () => {
+    const { library, assets } = shared(10, n => n % 2 ? { edited: true, announced: 5 } : {})
+    const { key } = addLink(library, 'chosen', {}, assets)
+    const run = await start({ library })
+    const zip = await run.get(`/share/${key}/download`)
+    assert.ok(zip.complete && zip.headers['content-length'] !== undefined)
+    assert.equal(Object.keys(namesIn(zip.body)).length, 10)
+  })
+
+  test('of an album with many edited photos: at most one failure, then right', async () => {
+    const { library, album } = shared(10, n => n % 2 ? { edited: true, announced: 5 } : {})
+    const run = await start({ library })
+    const tries = [await run.get(`/share/${album.key}/download`), await run.get(`/share/${album.key}/download`)]
+    assert.deepEqual(tries.map(({ complete }) => complete), [false, true])
+    assert.equal(Object.keys(namesIn(tries[1]!.body)).length, 10)
+  })
+
+  test('with an original that is gone: the others, and words in its place', async () => {
+    for (const count of [3, 1]) {
+      const { library, assets, album } = shared(count)
+      const run = await start({ library })
+      run.immich.fault = ({ path }) => path.includes(`${assets[0]!.id}/original`) ? { status: 404 } : undefined
+      const zip = await run.get(`/share/${album.key}/download`)
+      assert.ok(zip.complete)
+      const names = Object.keys(namesIn(zip.body))
+      assert.equal(names.length, count)
+      assert.ok(names.includes(`not included ${assets[0]!.id}.txt`))
+      assert.match(zip.body.toString('latin1'), /This photo is not included, because it is missing on the server/)
+      assert.ok(run.lines.some(line => line.startsWith('warn not in a zip') && line.includes(assets[0]!.id)))
+    }
+  })
+
+  test('while Immich is busy: tried again', async () => {
+    const { library, assets, album } = shared(3)
+    const run = await start({ library })
+    for (const status of [429, 408, 425, 503]) {
+      let failures = 1
+      run.immich.fault = ({ path }) => path.includes(`${assets[1]!.id}/original`) && failures-- > 0 ? { status } : undefined
+      assert.equal(Object.keys(namesIn((await run.get(`/share/${album.key}/download`)).body)).length, 3, String(status))
+    }
+  })
+
+  test('a resume near the end asks for what is after it alone', async () => {
+    const { library, album } = shared(40, n => ({ original: bytes(2_000_000 + n) }))
+    const run = await start({ library })
+    const path = `/share/${album.key}/download`
+    const whole = await run.get(path)
+    const size = whole.body.length
+    for (const part of [0.9, 0.5, 0.31]) {
+      const from = Math.floor(size * part)
+      run.immich.asked.length = 0
+      const rest = await run.get(path, { headers: { range: `bytes=${from}-`, 'if-range': whole.headers.etag! } })
+      assert.ok(rest.status === 206 && rest.body.equals(whole.body.subarray(from)), String(part))
+      const asked = run.immich.count(/original$/)
+      assert.ok(asked <= Math.ceil(40 * (1 - part)) + 1, `${asked} of 40 at ${part}`)
+    }
+    const other = await start({ library })
+    const cold = await other.get(path, { headers: { range: `bytes=${Math.floor(size * 0.9)}-` } })
+    assert.ok(cold.body.equals(whole.body.subarray(Math.floor(size * 0.9))))
+    assert.equal(other.immich.count(/original$/), 40, 'where nothing is remembered all is asked for')
+  })
+
+  test('HEAD of a large one is planned once', async () => {
+    const { library, album } = shared(2000)
+    const run = await start({ library })
+    for (let n = 0; n < 20; n++) assert.equal((await run.get(`/share/${album.key}/download`, { method: 'HEAD' })).status, 200)
+    assert.equal(run.immich.count('/api/download/info'), 1)
+  })
+})
+
+test('what chats and mails put around an address leads to it', async () => {
+  const library = emptyLibrary()
+  const { key, assets } = addLink(library, 'pasted', { slug: 'summer' }, [photo(1), photo(2)])
+  addLink(library, 'ends so', { slug: 'really...' }, [photo(3), photo(4)])
+  const run = await start({ library })
+  const id = assets![0]!
+  const leads = async (path: string) => { const { status, headers } = await run.get(path, { headers: HTML }); return status === 301 ? headers.location : status }
+  for (const after of ['.', ')', ',', '%3E', '*', '%E2%80%A6', '%20', '%E2%80%8B', '%C2%A0', '%22)', '**.']) {
+    assert.equal(await leads(`/share/${key}${after}`), `/share/${key}`, after)
+    assert.equal(await leads(`/s/summer${after}`), '/s/summer', after)
+    assert.equal(await leads(`/share/${key}/${id}${after}`), `/share/${key}/${id}`, after)
+  }
+  for (const [path, to] of [[`/Share/${key}`, `/share/${key}`], [`/SHARE/${key}`, `/share/${key}`], ['/S/summer', '/s/summer'], [`//share/${key}`, `/share/${key}`], [`/share/${key}/photos/${id}`, `/share/${key}/${id}`]]) {
+    assert.equal(await leads(path!), to, path)
+  }
+  assert.equal(await leads('/s/really...'), 200, 'a slug that ends so')
+  assert.equal(await leads('/share/../x'), 404)
+  assert.equal(await leads('/s/nothing'), 404)
+  assert.deepEqual([(await run.get(`/share/${key}`, { method: 'POST' })).headers.location, (await run.get(`/share/video/${key}/${id}/x`)).status], [`/share/${key}`, 404])
+})
+
+test('two Host headers are refused', async () => {
+  const run = await start()
+  const socket = run.socket()
+  let text = ''
+  socket.on('data', chunk => { text += chunk })
+  socket.write(`GET /share/${run.links.album.key} HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n`)
+  await new Promise(resolve => socket.on('close', resolve))
+  assert.match(text, /^HTTP\/1\.1 4\d\d/)
+})
+
+test('.tif stays .tif, and an extension that is wrong for the type is put right', async () => {
+  const library = emptyLibrary()
+  const kinds: [string, string, string][] = [['a.tif', 'image/tiff', 'a.tif'], ['b.jpeg', 'image/jpeg', 'b.jpeg'], ['c.JPG', 'image/jpeg', 'c.JPG'], ['d.heic', 'image/jpeg', 'd.jpg'], ['COM¹.jpg', 'image/jpeg', '_COM¹.jpg'], ['CONIN$.jpg', 'image/jpeg', '_CONIN$.jpg']]
+  const assets = kinds.map(([name, mime], n) => photo(n, { name, mime, original: { bytes: Buffer.from('x'), type: mime } }))
+  const { key } = addLink(library, 'names', {}, [...assets, video(9)])
+  const run = await start({ library })
+  for (const [n, [, , name]] of kinds.entries()) {
+    const { headers } = await run.get(`/share/photo/${key}/${assets[n]!.id}/original`)
+    assert.equal(decodeURIComponent(/filename\*=UTF-8''(.*)/.exec(headers['content-disposition']!)![1]!), name)
+  }
+})
