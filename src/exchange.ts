@@ -23,11 +23,11 @@ export const callerOf = ({ visitor, request }: Exchange): Caller =>
  * Who tries one link after another that is not there is guessing at them. Throws a Refusal where it is too
  * much.
  */
-function countUnknown ({ guesses, log }: App, { address }: Visitor): void {
+function countUnknown ({ guesses, log }: App, { address }: Visitor, ref: LinkRef): void {
   const isTooMuch = guesses.unknown.wait(address) > 0
   guesses.unknown.count(address, 1)
   if (!isTooMuch) return
-  log.warn('unlock refused', { address, reason: 'unknown links' })
+  log.warn('unlock refused', { address, link: log.nameOf(ref), reason: 'unknown links' })
   throw new Refusal('limited')
 }
 
@@ -38,7 +38,7 @@ export async function openLink (
   if ('slug' in ref && !app.settings.allowSlugLinks) throw new Refusal('missing')
   const token = app.seal.open(ref, visitor.cookies)
   const link = await app.links.open(ref, visitor.address, token).catch((error: unknown) => {
-    if (isRefusal(error, 'missing')) countUnknown(app, visitor)
+    if (isRefusal(error, 'missing')) countUnknown(app, visitor, ref)
     throw error
   })
   return { link, list: await app.links.list(link, visitor.address) }

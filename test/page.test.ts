@@ -119,6 +119,64 @@ describe('the page', { skip: !CHROMIUM }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('on a phone: a tap toggles the controls, black closes nothing, the scrubber takes no touch at rest', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    await page.goto(album)
+    await page.waitForSelector('.laid-out a.tile img.in')
+    const under = () => page.evaluate(() => document.elementFromPoint(innerWidth - 8, innerHeight / 2)?.closest('.scrubber') !== null)
+    assert.equal(await under(), false, 'at rest the edge is the photos\'')
+    await page.tap('a.tile[data-n="2"]')
+    await shown(page)
+    const isHidden = () => page.evaluate(() => document.querySelector('.lg-outer')!.classList.contains('lg-hide-items'))
+    const before = await isHidden()
+    await page.touchscreen.tap(195, 820)
+    await page.waitForFunction(was => document.querySelector('.lg-outer')!.classList.contains('lg-hide-items') !== was, before)
+    await page.waitForTimeout(400)
+    assert.equal(await page.locator('.lg-container.lg-show').count(), 1, 'black beside the photo closes nothing')
+    await page.touchscreen.tap(195, 820)
+    await page.waitForFunction(was => document.querySelector('.lg-outer')!.classList.contains('lg-hide-items') === was, before)
+    await page.click('.lg-close')
+    await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+    assert.deepEqual(complaints, [])
+  })
+
+  test('come straight to a photo and closed: the grid is whole, and where it belongs', async () => {
+    const last = (await run.get(`/share/items/${links.album.key}/0`)).json().id[40]
+    for (const size of ['desk', 'phone'] as const) {
+      const { page } = await view({ size })
+      await page.goto(`${album}/${last}`)
+      await shown(page)
+      await page.click('.lg-close')
+      await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+      await page.waitForFunction(() => document.querySelectorAll('.laid-out a.tile img.in').length > 5)
+      const gaps = await page.evaluate(() => {
+        const tiles = Array.from(document.querySelectorAll('a.tile'), tile => tile.getBoundingClientRect())
+        return { below: Math.max(...tiles.map(({ bottom }) => bottom)) - innerHeight, focused: (document.activeElement as HTMLElement).dataset.n }
+      })
+      assert.ok(gaps.below >= 0, `the viewport is filled: ${gaps.below}`)
+      assert.equal(gaps.focused, '40')
+    }
+  })
+
+  test('a picture that fails in the lightbox is tried again, says so, and says what is not there', async () => {
+    const { page } = await view()
+    let broken = true
+    const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
+    await page.route(`**/${ids[4]}/preview?*`, route => broken ? route.abort() : route.continue())
+    await page.route(`**/${ids[5]}/preview?*`, route => route.fulfill({ status: 404 }))
+    await page.goto(`${album}/${ids[3]}`)
+    await shown(page)
+    await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.length)
+    await page.keyboard.press('ArrowRight')
+    broken = false
+    await page.waitForFunction(id => Array.from(document.querySelectorAll<HTMLImageElement>('img.lg-object')).some(img => img.src.includes(id!) && img.naturalWidth > 100), ids[4])
+    const told: string[] = []
+    await page.exposeFunction('told', (text: string) => told.push(text))
+    await page.evaluate(() => new MutationObserver(() => (window as any).told(document.querySelector('.toast')!.textContent)).observe(document.querySelector('.toast')!, { childList: true }))
+    await page.goto(`${album}/${ids[5]}`)
+    await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.startsWith('There is no picture'))
+  })
+
   test('axe finds nothing, on any page or state, in both themes and sizes', async () => {
     const photoPage = `${album}/${library.albums.get(links.album.album!)!.assets[0]}`
     for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
