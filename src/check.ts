@@ -23,7 +23,12 @@ async function reach ({ immichUrl }: Settings, immich: Immich, say: Say): Promis
     say('ok', `${hostname} ${record}: ${addresses.map(({ address }) => address).join(', ') || 'none'}`)
   }
   // what fails on the way there (name, connection, certificate, something else) is said by the log
-  return immich.version().then(version => version.join('.'), () => undefined)
+  return immich.version().then(version => version.join('.'), ({ message }: Error) => {
+    const seen = message || 'no version of Immich came'
+    const fix = 'IMMICH_URL has to lead to Immich itself, such as http://immich-server:2283'
+    say('WRONG', `${immichUrl}: ${seen}`, fix)
+    return undefined
+  })
 }
 
 /** What limits an open link, by whom, and how to change it. */

@@ -75,7 +75,7 @@ export function translate (
       const isBeside = row.to.startsWith('lightGallery.')
       put(isBeside ? config : ipp, row.to, present, row.overrules)
       if (row.to !== path) notices.push(`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${row.to}`)
-      else if (present !== value) notices.push(`ipp.${path}: ${String(value)} is now ${JSON.stringify(present)}`)
+      else if (present !== value) notices.push(`ipp.${path}: ${value} is now ${JSON.stringify(present)}`)
     }
   }
   // the button was what an operator could switch off there: it stays off here, and so do the bytes

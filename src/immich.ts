@@ -210,8 +210,8 @@ export class Immich {
     // a link that is not there and a password that is missing or wrong are told apart by words alone
     const isLocked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
     const denied = path.startsWith('shared-links') ? [400, 401] : [400, 401, 403, 404]
-    if (denied.includes(status)) throw new Refusal(isLocked ? 'locked' : 'missing')
     const message = `${path} answered ${status} with something else`
+    if (denied.includes(status)) throw new Refusal(isLocked ? 'locked' : 'missing', isLocked ? '' : message)
     if (isDenied(status)) this.#report(failure('NotImmich', message))
     throw new Refusal('unreachable', message)
   }

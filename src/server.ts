@@ -199,13 +199,22 @@ function start (): void {
   })
 }
 
+const USAGE = `node src/server.ts              starts, as the environment and config.json say
+node src/server.ts check        says what is wrong with them, and whether Immich answers
+node src/server.ts check LINK   and what a share link gives
+`
+
 // the times in a zip are what the photos' own clocks showed, wherever this runs
 process.env.TZ = 'UTC'
 if (import.meta.main) {
   const [command, address] = process.argv.slice(2)
   try {
-    if (command === 'check') process.exitCode = await check(process.env, ROOT, address)
-    else start()
+    if (command === undefined) start()
+    else if (command === 'check') process.exitCode = await check(process.env, ROOT, address)
+    else {
+      process.stdout.write(USAGE)
+      process.exitCode = /^(--?)?h(elp)?$/.test(command) ? 0 : 2
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`The configuration is not valid:\n${error.message.replace(/^/gm, '  ')}\n`)

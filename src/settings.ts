@@ -25,6 +25,10 @@ export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = typeof LOG_LEVELS[number]
 
+/** What is said of a variable's wrong value: never a secret, nor a password in an address. */
+const hideSecret = (name: string, value = ''): string =>
+  name === 'IPP_SECRET' ? `${value.length} characters` : show(value.replace(/\/\/[^/@]*@/, '//…@'))
+
 /** What variables were called in 1.2. */
 const FORMER_VARIABLES: Record<string, string> = { IPP_PORT: 'PORT', PUBLIC_BASE_URL: 'PROXY_PUBLIC_URL' }
 
@@ -95,6 +99,21 @@ function conform (schema: Schema, value: unknown, at: string, report: Report): u
   return (report.values[at] = whole)
 }
 
+/** The value of a JSON text. Throws at what is none, and says what many take for JSON. */
+function readJson (text: string): unknown {
+  if (text.includes('\0')) throw new Error('it is UTF-16: save it as UTF-8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const extra = /^[ \t]*(\/\/|\/\*)|,[ \t\r\n]*[}\]]/m.exec(text)
+    if (!extra) throw error
+    const before = text.slice(0, extra.index + extra[0].search(/\S/)).split('\n')
+    const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
+    const what = extra[1] ? 'JSON has no comments' : 'JSON has no comma after the last of a list'
+    throw new Error(`${what} (${place})`, { cause: error })
+  }
+}
+
 /** The known name that shares the most pairs of letters with `name`. */
 function nearest (name: string, known: string[]): string {
   const pairs = (word: string) => Array.from(word.toLowerCase(), (_, n) => word.slice(n, n + 2).toLowerCase())
@@ -125,7 +144,8 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const source = env.CONFIG ? 'CONFIG' : env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   let given: unknown = {}
   try {
-    given = JSON.parse(env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8'))
+    const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')
+    given = readJson(text.replace(/^\ufeff/, ''))
     // for editors
     delete object(given)?.$schema
   } catch (error) {
@@ -146,7 +166,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     if (old && env[old] && !env[name]) notices.push(`${old} is now ${name}`)
     const value = env[name] ?? (old && env[old])
     const parsed = value ? parse(value) : unset
-    if (parsed === undefined) problems.push(`${name}: got ${show(value)}, takes ${takes}`)
+    if (parsed === undefined) problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}`)
     return (values[name] = parsed ?? unset) as T
   }
   const address = 'an address such as http://immich-server:2283'
@@ -161,7 +181,8 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
     port: variable('IPP_PORT', 3000, 'a port from 0 to 65535',
       value => /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined),
-    secret: variable('IPP_SECRET', '', '16 characters or more', value => value[15] ? value : undefined),
+    secret: variable('IPP_SECRET', '', '16 characters or more, of your own: openssl rand -hex 32',
+      value => value[15] && !/^replace-me/.test(value) ? value : undefined),
     logLevel: variable<LogLevel>('LOG_LEVEL', 'info', LOG_LEVELS.join(', '),
       value => LOG_LEVELS.find(level => level === value.toLowerCase())),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),

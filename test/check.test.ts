@@ -1,12 +1,13 @@
 /** `node src/server.ts check`: what it tells an operator, as a process of its own. */
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { addLink, photo, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
 
@@ -16,7 +17,7 @@ const slugged = links.slug
 const empty = addLink(sample.library, 'all trashed', {}, [photo(900, { trashed: true })])
 const immich = await startImmich(sample.library)
 after(() => immich.close())
-const file = new URL('../src/server.ts', import.meta.url).pathname
+const file = fileURLToPath(new URL('../src/server.ts', import.meta.url))
 
 type Told = { status: number, text: string }
 const check = (link?: string, ipp: object = {}, env: Record<string, string> = {}) => new Promise<Told>(resolve => {
@@ -95,4 +96,24 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
   assert.match((await check(`/s/${encodeURIComponent(slugged.slug!)}`)).text, /it is an album of 30 photos/)
   assert.match((await check(`/s/${encodeURIComponent(slugged.slug!)}`, { allowSlugLinks: false })).text, /WRONG addresses with \/s\/ are switched off/)
   assert.match((await check('https://example.com/photos/abc')).text, /WRONG .* is no address of a link/)
+})
+
+test('whatever answers instead of Immich, there is a verdict, and status 1', async () => {
+  const answers: [number, string, string][] = [[200, 'text/html', '<h1>router</h1>'], [302, 'text/html', ''], [401, 'text/plain', 'no'], [403, 'text/html', '<h1>Forbidden</h1>'], [404, 'text/html', 'nginx'], [429, 'text/plain', ''], [502, 'text/html', 'Bad Gateway']]
+  for (const [status, type, body] of answers) {
+    const server = createServer((_, response) => { response.writeHead(status, { 'content-type': type, ...status === 302 && { location: 'https://elsewhere.example/' } }).end(body) })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const told = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+    server.close()
+    assert.equal(told.status, 1, String(status))
+    assert.match(told.text, new RegExp(`WRONG .*server/version answered ${status}`), String(status))
+    assert.match(told.text, /→ IMMICH_URL has to lead to Immich itself/)
+  }
+})
+
+test('help and unknown words print the usage, and start nothing', () => {
+  for (const [word, status] of [['--help', 0], ['help', 0], ['-h', 0], ['chekc', 2]] as const) {
+    const { status: got, stdout } = spawnSync(process.execPath, [file, word], { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 10_000 })
+    assert.deepEqual([got, /^node src\/server\.ts check LINK/m.test(stdout)], [status, true], word)
+  }
 })

@@ -131,3 +131,19 @@ test('home page, slugs and downloads can be switched off', async () => {
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
   assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/svg+xml')
 })
+
+test('a secret is never printed, a placeholder is none', () => {
+  const failing = (env: Record<string, string>) => { try { loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}', ...env }, ROOT); return '' } catch (error) { return (error as Error).message } }
+  assert.equal(failing({ IPP_SECRET: 'hunter2' }), 'IPP_SECRET: got 7 characters, takes 16 characters or more, of your own: openssl rand -hex 32')
+  assert.match(failing({ IPP_SECRET: 'replace-me-by-openssl-rand-hex-32' }), /^IPP_SECRET: got 33 characters/)
+  const wrong = failing({ IMMICH_URL: 'http://me:hunter2@immich:2283' })
+  assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
+})
+
+test('what many take for JSON is said, with its place; a mark of the byte order is no matter', () => {
+  const failing = (CONFIG: string) => { try { loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT); return '' } catch (error) { return (error as Error).message } }
+  assert.equal(failing('\ufeff{"ipp":{}}'), '')
+  assert.equal(failing('{\n  // mine\n  "ipp": {}\n}'), 'CONFIG: JSON has no comments (line 2, column 3), takes JSON')
+  assert.match(failing('{ "ipp": { "showHomePage": true, } }'), /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/)
+  assert.match(failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')), /it is UTF-16: save it as UTF-8/)
+})

@@ -79,6 +79,25 @@ for (const version of VERSIONS) {
       }
     })
 
+    test('2 and 3: even where Immich is careless, a protected link stays shut and nothing trashed, hidden or locked is listed', async () => {
+      const careless = await start({ version, library })
+      careless.immich.careless = true
+      for (const path of addresses(links.password.key, first, assets.part.id)) {
+        const answer = await careless.get(path, { headers: HTML })
+        assert.ok(!answer.text.includes(album.name) && answer.headers['cache-control'] === 'no-store', path)
+        assert.ok(/^\/share\/[\w-]{67}(\/|\/[\da-f-]{36})?(\?|$)/.test(path) ? answer.text.includes('<form') : answer.status === 404, path)
+      }
+      const chosen = { ...links.visibility, key: `${links.visibility.key.slice(0, -4)}CARE`, assets: library.albums.get(links.visibility.album!)!.assets }
+      delete (chosen as { album?: string }).album
+      library.links.push(chosen)
+      for (const { key } of [links.visibility, chosen]) {
+        const { id } = (await careless.get(`/share/items/${key}/0`)).json()
+        assert.equal(id.length, 2)
+        for (const asset of [assets.hidden, assets.locked, assets.trashed]) assert.ok(!id.includes(asset.id))
+      }
+      library.links.pop()
+    })
+
     test('4: nothing of the visitor goes in, nothing unnamed of Immich comes out', async () => {
       immich.asked.length = 0
       const secret = 'visitor-secret'
@@ -175,6 +194,47 @@ for (const version of VERSIONS) {
     })
   })
 }
+
+test('every header of every kind of answer', async () => {
+  const run = await start()
+  const { album, password } = run.links
+  const id = run.library.albums.get(album.album!)!.assets[0]!
+  const page = await run.get(`/share/${album.key}`, { headers: HTML })
+  const asset = /"(\/share\/static\/[^"]*\/style\.css)"/.exec(page.text)![1]!
+  const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
+  const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
+  const always = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
+  const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
+    "frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types default"
+  const pages = { ...always, 'content-security-policy': policy, 'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY', 'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()', vary: 'accept, accept-encoding, accept-language, cookie', 'cross-origin-resource-policy': 'same-origin' }
+  const data = { ...always, 'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox", vary: 'accept-encoding, cookie', 'cross-origin-resource-policy': 'same-origin' }
+  const media = { ...always, 'content-security-policy': "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox" }
+  const open = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' }
+  const shut = { 'access-control-allow-origin': undefined, 'cross-origin-resource-policy': 'same-origin', 'last-modified': undefined }
+  const table: [string, Record<string, unknown>, Record<string, string>?][] = [
+    [`/share/${album.key}`, { ...pages, 'cache-control': 'no-cache', etag: page.headers.etag }, HTML],
+    [`/share/${password.key}`, { ...pages, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { ...HTML, cookie }],
+    [`/share/${password.key}`, { ...pages, 'cache-control': 'no-store', etag: undefined, 'access-control-allow-origin': undefined }, HTML],
+    ['/nowhere', { ...pages, 'cache-control': 'no-store', etag: undefined }, HTML],
+    [`/share/items/${album.key}/0`, { ...data, 'cache-control': 'no-cache' }],
+    [`/share/items/${password.key}/0`, { ...data, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { cookie }],
+    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000' }],
+    [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
+    [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
+    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/ }, { range: 'bytes=999999999-' }],
+    [asset, { ...always, 'content-security-policy': "default-src 'none'", 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' }]
+  ]
+  for (const [path, expected, headers = {}] of table) {
+    const answer = await run.get(path, { headers })
+    for (const [name, value] of Object.entries(expected)) {
+      if (value instanceof RegExp) assert.match(String(answer.headers[name]), value, `${name} of ${path}`)
+      else assert.equal(answer.headers[name], value, `${name} of ${path}`)
+    }
+  }
+  // Host, an answer's age and what a visitor sends change nothing of it
+  const at = (headers: Record<string, string>) => run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
+  assert.equal(await at({ 'cache-control': 'no-cache', pragma: 'no-cache' }), 'public, max-age=300')
+})
 
 test('9: nothing of the source writes to disk or keeps state outside memory', () => {
   for (const file of readdirSync(new URL('src/', ROOT))) {

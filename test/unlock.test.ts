@@ -192,6 +192,29 @@ test('the cookie is Secure where the visitor came by https', async () => {
   assert.ok((await known.unlock(fields)).cookies[0]!.includes('; Secure'))
 })
 
+test('a cookie is of one link, one key and one time, and no two are alike', () => {
+  const [one, other] = [{ key: parseKey(newKey()) as Key }, { key: parseKey(newKey()) as Key }]
+  const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
+  const token = parseToken('abc=') as Token
+  const value = seal.seal(one, token)
+  const open = (link = one, by = seal, cookie = value) => by.open(link, new Map([[cookieName(link), cookie]]))
+  assert.equal(open(), token)
+  assert.equal(open(other), undefined, 'the same value, for another link')
+  assert.equal(open(one, createSeal(createKeys('another secret of sixteen')('unlock cookie'))), undefined)
+  assert.equal(open(one, createSeal(createKeys('')('unlock cookie'))), undefined)
+  assert.notEqual(createKeys('')('unlock cookie').export().toString('hex'), createKeys('')('unlock cookie').export().toString('hex'), 'random where there is none')
+  assert.notEqual(createKeys('x')('unlock cookie').export().toString('hex'), createKeys('x')('entity tag').export().toString('hex'))
+  const values = Array.from({ length: 20 }, () => Buffer.from(seal.seal(one, token), 'base64url').subarray(0, 12).toString('hex'))
+  assert.equal(new Set(values).size, 20, 'a nonce is never used again')
+  const bytes = Buffer.from(value, 'base64url')
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = Buffer.from(bytes)
+    changed[at]! ^= 1
+    assert.equal(open(one, seal, changed.toString('base64url')), undefined, `byte ${at}`)
+  }
+  for (let length = 0; length < bytes.length; length++) assert.equal(open(one, seal, bytes.subarray(0, length).toString('base64url')), undefined, `${length} bytes`)
+})
+
 test('an unlock ends after an hour, whichever way a clock jumps', () => {
   let now = 1_000_000_000_000
   const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'), () => now)

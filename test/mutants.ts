@@ -1,0 +1,75 @@
+/**
+ * `npm run mutants`: breaks one line of the security rooms at a time, in a copy, and runs the tests that must see it.
+ * Prints who survived; exit status 1 where anybody did. ONLY is a pattern of names.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url))
+/** Name, file, what stands there, what is put there, tests that must turn red. */
+type Mutant = [name: string, file: string, from: string, to: string, tests: string[]]
+const GATE = ['promises', 'unlock']
+const MUTANTS: Mutant[] = [
+  ['the gate: protected links open', 'links', "if (link.protected && !token) throw new Refusal('locked')", '', GATE],
+  ['the gate: links that ended open', 'links', 'link.expiresAt <= Date.now()', 'link.expiresAt <= 0', ['links']],
+  ['the gate: no link has a password', 'immich-json', 'protected: Boolean(link.password)', 'protected: false', GATE],
+  ['the gate: slugs although they are off', 'exchange', "if ('slug' in ref && !app.settings.allowSlugLinks) throw new Refusal('missing')", '', ['config']],
+  ['the list: any id', 'exchange', 'if (!item || (isMotionPart && !asVideo)) throw', 'if (isMotionPart && !asVideo) throw', GATE],
+  ['the list: pictures of motion parts', 'exchange', '(isMotionPart && !asVideo)', 'false', GATE],
+  ['visibility: the trash', 'immich-json', 'isTrashed !== true && (', '(', GATE],
+  ['visibility: hidden and locked', 'immich-json', "(visibility === undefined || visibility === 'timeline' || visibility === 'archive')", 'true', GATE],
+  ['the minute: links for ever', 'links', 'createMemory<Link>(MINUTE', 'createMemory<Link>(100 * MINUTE', ['links', 'traps']],
+  ['the minute: lists for ever', 'links', 'createMemory<AlbumList>(MINUTE', 'createMemory<AlbumList>(100 * MINUTE', ['links']],
+  ['downloads: without the owner', 'immich-json', 'allowDownload: link.allowDownload === true', 'allowDownload: link.allowDownload !== false || true', ['promises']],
+  ['downloads: without the operator', 'render', 'settings.allowDownload && link.allowDownload', 'link.allowDownload', ['migration']],
+  ['downloads: zips without the operator', 'render', 'settings.allowDownloadAll !== 0 && link', 'link', ['config']],
+  ['metadata: without the owner', 'immich-json', 'showMetadata: link.showMetadata === true', 'showMetadata: true', ['promises']],
+  ['metadata: times of files', 'handle-media', 'link?.showMetadata === true && settings.showMetadata.exif.dateTimeOriginal && !settings.stripMetadata', 'true', ['media']],
+  ['metadata: tags of Immich', 'media', '`"${own.slice(0, 22)}"`', 'immichTag', ['media']],
+  ['cache: protected pages', 'answer', "link.protected ? 'private, no-store' : 'no-cache'", "'no-cache'", ['promises']],
+  ['cache: protected pictures', 'answer', "link.protected ? 'private, max-age=3600' : responseHeaders['cache-control'] || 'no-cache'", "responseHeaders['cache-control'] || 'no-cache'", ['promises', 'unlock']],
+  ['cache: errors', 'answer', "if (status >= 400) return 'no-store'", '', ['promises', 'media', 'faults']],
+  ['cache: beyond the end of a link', 'answer', 'Math.floor((link.expiresAt - Date.now()) / 1000)', 'Infinity', ['links']],
+  ['cache: without a version', 'answer', 'isVersioned ? Infinity : SHORT', 'Infinity', ['promises', 'traps']],
+  ['cache: ETags on protected pages', 'answer', "(answer.kind === 'static' || answer.link?.protected === false)", 'true', ['promises']],
+  ['headers: the operator\'s on protected links', 'answer', 'const open = link !== undefined && !link.protected && status < 400', 'const open = link !== undefined', ['promises']],
+  ...["'cross-origin-opener-policy': 'same-origin', ", "'x-frame-options': 'DENY',", "'referrer-policy': 'no-referrer',", "'x-content-type-options': 'nosniff',", "'x-robots-tag': 'noindex, nofollow'", '; sandbox', "frame-ancestors 'none'; form-action 'self'; ", "vary: 'accept, accept-encoding, accept-language, cookie'", "vary: 'accept-encoding, cookie'"]
+    .map((text): Mutant => [`headers: ${text}`, 'answer', text, '', ['promises']]),
+  ['the seal: not of one link', 'unlock', /\.setAAD\(Buffer\.from\(bound\(link\)\)\)/.source, 'PATTERN', ['unlock']],
+  ['the seal: one nonce', 'unlock', 'randomBytes(NONCE_BYTES)', 'Buffer.alloc(NONCE_BYTES)', ['unlock']],
+  ['the seal: one key', 'unlock', "secret === '' ? randomBytes(32) : secret", "secret === '' ? 'x' : 'x'", ['unlock', 'promises']],
+  ['the seal: no hour', 'unlock', 'age < UNLOCK_SECONDS * 1000', 'true', ['unlock']],
+  ['the seal: from the future', 'unlock', 'age >= -CLOCKS_DIFFER', 'true', ['unlock']],
+  ['guesses: free', 'handle-unlock', '  count(exchange, link, 1)', '', ['unlock']],
+  ['guesses: by one name a link', 'handle-unlock', 'guesses.aliases.get(link) ?? link', 'link', ['unlock']],
+  ['guesses: forms of other sites', 'handle-unlock', "if (visitor.isForeign) throw new Refusal('missing')", '', ['unlock']],
+  ['guesses: at links', 'exchange', "if (isRefusal(error, 'missing')) countUnknown(app, visitor, ref)", '', ['unlock']],
+  ['the door: redirects', 'immich', "redirect: 'manual'", "redirect: 'follow'", ['faults']],
+  ['the door: encodings', 'immich', "if (response.headers.has('content-encoding'))", 'if (false)', ['faults']],
+  ['the door: a slug with control characters', 'validate', '/^[^\\p{Cc}\\p{Cs}]{1,255}$/u', '/^[^]{1,255}$/u', ['faults', 'links']],
+  ['bounds: forms', 'exchange', 'if (size > limit) return new Map()', '', ['faults', 'unlock']],
+  ['bounds: a quarter', 'bounds', 'Math.ceil(limit / 4)', 'limit', ['limits']],
+  ['bounds: two hosts', 'server', ' || hosts.length > 1', '', ['traps']]
+]
+
+let survivors = 0
+const folder = mkdtempSync(join(tmpdir(), 'mutants-'))
+for (const part of ['src', 'static', 'templates', 'test', 'docs', 'config.json', 'config.schema.json', 'package.json', 'tsconfig.json']) cpSync(join(ROOT, part), join(folder, part), { recursive: true })
+symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+for (const [name, file, from, to, tests] of MUTANTS.filter(([name]) => new RegExp(process.env.ONLY ?? '').test(name))) {
+  const path = join(folder, 'src', `${file}.ts`)
+  const source = readFileSync(path, 'utf8')
+  const mutated = to === 'PATTERN' ? source.replace(new RegExp(from, 'g'), '') : source.replace(from, () => to)
+  if (mutated === source) throw new Error(`${name}: its line is not there any more`)
+  writeFileSync(path, mutated)
+  const { status } = spawnSync(process.execPath, ['--test', ...tests.map(test => `test/${test}.test.ts`)], { cwd: folder, stdio: 'ignore', timeout: 600_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
+  writeFileSync(path, source)
+  if (status === 0) survivors++
+  console.log(`${status === 0 ? 'SURVIVED' : 'killed  '} ${name}`)
+}
+rmSync(folder, { recursive: true })
+console.log(`${MUTANTS.length} mutants, ${survivors} survived`)
+process.exitCode = survivors ? 1 : 0
