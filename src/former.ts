@@ -70,12 +70,14 @@ export function translate (
     for (const row of rows) {
       if ('notice' in row) { notices.push(`ipp.${path}: ${row.notice}`); continue }
       const { values = {} } = row
-      const present: unknown = Object.hasOwn(values, String(value)) ? values[String(value)] : value
+      // an object has no equal, and perhaps no way to be a text
+      const name = typeof value === 'object' ? '' : String(value)
+      const present: unknown = Object.hasOwn(values, name) ? values[name] : value
       if (present === null && value !== null) continue
       const isBeside = row.to.startsWith('lightGallery.')
       put(isBeside ? config : ipp, row.to, present, row.overrules)
       if (row.to !== path) notices.push(`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${row.to}`)
-      else if (present !== value) notices.push(`ipp.${path}: ${value} is now ${JSON.stringify(present)}`)
+      else if (present !== value) notices.push(`ipp.${path}: ${name} is now ${JSON.stringify(present)}`)
     }
   }
   // the button was what an operator could switch off there: it stays off here, and so do the bytes

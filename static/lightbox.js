@@ -77,6 +77,7 @@ const lg = globals.lightGallery(document.body, {
   numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: true, mode: 'lg-slide',
   allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
   addClass: 'ipp', ariaLabelledby: '', slideShowAutoplay: false, closeOnTap: false,
+  hideBarsDelay: 0, showBarsAfter: 0,
   strings: {
     closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next,
     download: t.download, playVideo: t.play, mediaLoadingFailed: t.failed
