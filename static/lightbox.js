@@ -77,7 +77,6 @@ const lg = globals.lightGallery(document.body, {
   numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: true, mode: 'lg-slide',
   allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
   addClass: 'ipp', ariaLabelledby: '', slideShowAutoplay: false, closeOnTap: false,
-  hideBarsDelay: 0, showBarsAfter: 0,
   strings: {
     closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next,
     download: t.download, playVideo: t.play, mediaLoadingFailed: t.failed
@@ -136,14 +135,6 @@ addEventListener('keydown', event => {
     toggleInfo()
   }
 }, { capture: true })
-
-// a tap shows or hides the controls; black beside the photo is no button
-outer.addEventListener('click', event => {
-  const target = /** @type {Element} */ (event.target)
-  const isPhoto = target.closest('.lg-item') !== null && target.closest('video') === null
-  const isTouch = /** @type {PointerEvent} */ (event).pointerType === 'touch'
-  if (isPhoto && isTouch) outer.classList.toggle('lg-hide-items')
-})
 
 // --------------------------------------------------------------------------------------- opening and closing
 
