@@ -154,7 +154,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     const isDenied = code === 'ERR_ACCESS_DENIED'
     const isFolder = code === 'EISDIR'
     if (isDenied) problems.push(`${source}: this process may not read it, takes ${places}`)
-    else if (isFolder) problems.push(`${source}: is a folder (Docker makes one where no file was), takes a file`)
+    else if (isFolder) problems.push(`${source}: is a folder (Docker makes one of nothing), takes a file`)
     else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
   }
   const metadata = schema.properties?.ipp?.properties?.showMetadata?.properties ?? {}
