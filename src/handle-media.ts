@@ -66,7 +66,9 @@ async function getMedia (exchange: Exchange, link: Link, item: Item, kind: Media
   const whole = { head }
   const get = (wanted: Wanted) => app.media.get(kind, link, item, callerOf(exchange), wanted)
   const media = await get(range ? { head, range } : whole)
-  const isSame = ifRange === undefined || ifRange === media.etag || ifRange === media.modified
+  // who may not be told the date may not try dates either
+  const modified = mayTellTimes(exchange, link) ? media.modified : undefined
+  const isSame = ifRange === undefined || ifRange === media.etag || ifRange === modified
   if (media.status !== 206 || isSame) return media
   // it is not what the visitor has a part of: all of it anew
   media.body?.cancel()

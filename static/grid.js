@@ -106,7 +106,7 @@ export function relayout () {
 }
 
 /** After a change of the window's size. */
-export function resize () {
+function resize () {
   if (gridWidth !== grid.clientWidth) relayout()
   else for (const listener of listeners.layout) listener()
 }
@@ -219,7 +219,7 @@ function fill (n, tile, isInView) {
 // --------------------------------------------------------------------------------------------- what is drawn
 
 /** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
-export function draw () {
+function draw () {
   seenFrom = scrollY - gridTop
   seenTo = seenFrom + innerHeight
   const to = seenTo + innerHeight * BEYOND
@@ -281,7 +281,7 @@ let isQueued = false
 let lastY = 0
 let lastAt = 0
 let settling = 0
-export function queueFrame () {
+function queueFrame () {
   if (!isQueued) requestAnimationFrame(frame)
   isQueued = true
 }
