@@ -10,7 +10,7 @@ import { Links, type Link } from './links.ts'
 import { createLog, type Log } from './log.ts'
 import type { Refusal } from './refusal.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
-import { parseLinkAddress } from './validate.ts'
+import { KEY_BYTES, parseLinkAddress } from './validate.ts'
 
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
 
@@ -70,27 +70,40 @@ async function inspect (address: string, links: Links, settings: Settings, say: 
     const { reason, message } = error as Refusal
     if (reason === 'locked') return say('ok', 'it has a password, which visitors are asked for')
     if (reason !== 'missing') return say('WRONG', `Immich failed: ${message}`, 'look at the log of Immich')
-    say('WRONG', 'Immich knows no such link, or it has expired', 'look under Sharing in Immich')
+    // Immich says the same of both (recordings 07-expired); but each of its keys has 50 bytes
+    const isCut = 'key' in ref && Buffer.from(ref.key, 'base64url').length !== KEY_BYTES
+    if (isCut) say('WRONG', 'its key is not whole, or not one of Immich', 'copy it from Immich as it is')
+    else say('WRONG', 'Immich knows no such link, or it has expired', 'look under Sharing in Immich')
   }
 }
 
-/** Resolves to the exit status: 1 where anything is wrong. */
-export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string): Promise<number> {
+/** The settings that are not the defaults, or all, and where each comes from. */
+function list (settings: Settings, env: NodeJS.ProcessEnv, isVerbose: boolean, say: Say): void {
+  const { values, changed, source } = settings
+  for (const [name, value] of Object.entries(values)) {
+    const isGiven = env[name] || Object.hasOwn(changed, name)
+    const from = env[name] ? 'environment' : isGiven ? source : 'default'
+    const shown = name === 'IPP_SECRET' && value ? 'not shown' : JSON.stringify(value)
+    if (shown !== undefined && (isGiven || isVerbose)) say('ok', `${name} = ${shown} (${from})`)
+  }
+  for (const notice of settings.notices) say('note', notice)
+  if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
+}
+
+type Wanted = { address?: string | undefined, isVerbose: boolean }
+/** Resolves to the exit status: 1 where anything is wrong. Of a link the verdict comes first. */
+export async function check (env: NodeJS.ProcessEnv, root: URL, wanted: Wanted): Promise<number> {
+  const { address, isVerbose } = wanted
+  const findings = { link: [] as string[], immich: [] as string[], settings: [] as string[] }
   let status = 0
-  const say: Say = (kind, finding, fix) => {
+  const sayOf = (group: keyof typeof findings): Say => (kind, finding, fix) => {
     if (kind === 'WRONG') status = 1
-    process.stdout.write(`${kind.padEnd(6)}${finding}${fix ? `\n      → ${fix}` : ''}\n`)
+    findings[group].push(`${kind.padEnd(6)}${finding}${fix ? `\n      → ${fix}` : ''}\n`)
   }
   try {
     const settings = loadSettings(env, root)
-    const { values, changed, source } = settings
-    for (const [name, value] of Object.entries(values)) {
-      const from = env[name] ? 'environment' : Object.hasOwn(changed, name) ? source : 'default'
-      const shown = name === 'IPP_SECRET' && value ? 'not shown' : JSON.stringify(value)
-      if (shown !== undefined) say('ok', `${name} = ${shown} (${from})`)
-    }
-    for (const notice of settings.notices) say('note', notice)
-    if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
+    list(settings, env, isVerbose, sayOf('settings'))
+    const say = sayOf('immich')
     const error: Log['error'] = (event, { failed, advice } = {}) =>
       say('WRONG', `${event}: ${failed}`.trim(), `${advice}`)
     const warn: Log['warn'] = (event, fields = {}) => say('note', event, `${fields.advice ?? ''}`)
@@ -98,10 +111,13 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     const immich = new Immich(settings, log)
     const version = await reach(settings, immich, say)
     if (version) say('ok', `connected to ${settings.immichUrl}, which is Immich ${version}`)
-    if (version && address) await inspect(address, new Links(immich, settings, log), settings, say)
+    const links = new Links(immich, settings, log)
+    if (address && version) await inspect(address, links, settings, sayOf('link'))
+    else if (address) sayOf('link')('WRONG', 'the link cannot be tried, for Immich does not answer')
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    for (const problem of error.message.split('\n')) say('WRONG', problem)
+    for (const problem of error.message.split('\n')) sayOf('settings')('WRONG', problem)
   }
+  process.stdout.write(Object.values(findings).flat().join(''))
   return status
 }

@@ -4,11 +4,10 @@ import { pump } from './body.ts'
 import { callerOf, findItem, type Exchange, type ItemAddress } from './exchange.ts'
 import { disposition, downloadName } from './filename.ts'
 import type { Item } from './immich-json.ts'
-import type { Link } from './links.ts'
+import { mayDownload, mayHaveOriginals, type Link } from './links.ts'
 import type { Wanted } from './immich.ts'
 import type { Media, MediaKind } from './media.ts'
 import { isRefusal, Refusal } from './refusal.ts'
-import { mayDownload } from './render.ts'
 import { versionOf } from './skeleton.ts'
 import type { Size } from './validate.ts'
 
@@ -27,20 +26,17 @@ export async function showVideo (exchange: Exchange, address: ItemAddress): Prom
   await sendItem(exchange, link, item, 'playback')
 }
 
-/** The two yeses to an original: the owner's on the link, the operator's in the configuration. */
-const mayHaveOriginals = ({ app }: Exchange, link: Link): boolean =>
-  mayDownload(app.settings, link) && app.settings.downloadOriginalPhoto
-
 /** One item of a link, as what was asked for. Throws a Refusal. */
 export async function sendItem (exchange: Exchange, link: Link, item: Item, size: MediaKind): Promise<void> {
   if (size === 'playback' && !item.video) throw new Refusal('missing')
-  if (size === 'original' && !mayDownload(exchange.app.settings, link)) throw new Refusal('missing')
-  const kind = size === 'original' && !mayHaveOriginals(exchange, link) ? 'preview' : size
+  const { app: { settings } } = exchange
+  if (size === 'original' && !mayDownload(settings, link)) throw new Refusal('missing')
+  const kind = size === 'original' && !mayHaveOriginals(settings, link) ? 'preview' : size
   const isVersioned = exchange.target.version !== '' && exchange.target.version === versionOf(item.thumbhash)
   const media = size === 'fullsize' ? await getFullsize(exchange, link, item)
     : await getMedia(exchange, link, item, kind)
   const known = link.showMetadata ? media.name : ''
-  const name = size === 'original' && downloadName(exchange.app.settings, item.id, known, media.type)
+  const name = size === 'original' && downloadName(settings, item.id, known, media.type)
   await sendMedia(exchange, media, { link, isVersioned, ...name && { name } })
 }
 
@@ -50,7 +46,7 @@ export async function sendItem (exchange: Exchange, link: Link, item: Item, size
  */
 async function getFullsize (exchange: Exchange, link: Link, item: Item): Promise<Media> {
   const get = (kind: MediaKind) => getMedia(exchange, link, item, kind)
-  if (item.video || !mayHaveOriginals(exchange, link)) return get('preview')
+  if (item.video || !mayHaveOriginals(exchange.app.settings, link)) return get('preview')
   const { type } = await exchange.app.media.details(link, item, callerOf(exchange))
   if (DISPLAYABLE.has(type)) return get('original')
   return get('fullsize').catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { sendItem } from './handle-media.ts'
 import type { Link } from './links.ts'
 import { isRefusal, Refusal } from './refusal.ts'
 import { linkPath } from './render.ts'
-import { cleanAddress, type AssetId, type LinkRef } from './validate.ts'
+import { cleanAddress, type LinkRef } from './validate.ts'
 
 /** The pages of a link as they were made and compressed, for as long as the link is remembered. */
 const made = new WeakMap<Link, Map<string, Text>>()
@@ -87,8 +87,9 @@ export async function sendHealth (exchange: Exchange): Promise<void> {
   await sendText(exchange, { ...answer, kind: 'data' }, asText('text/plain', isWell ? 'ok' : 'unavailable'))
 }
 
+/** For what asks for an icon without reading the page; Safari takes no SVG. */
 export const sendFavicon = (exchange: Exchange): Promise<void> =>
-  sendStatic(exchange, { version: exchange.app.statics.version, file: 'favicon.svg' })
+  sendStatic(exchange, { version: exchange.app.statics.version, file: 'icon.png' })
 
 type StaticAddress = { version: string, file: string }
 export function sendStatic (exchange: Exchange, { version, file }: StaticAddress): Promise<void> {
@@ -100,13 +101,14 @@ export function sendStatic (exchange: Exchange, { version, file }: StaticAddress
 
 // -------------------------------------------------------------------------------------------------- refusals
 
-/** The form for a link's password. `problem` is the name of a text, `seconds` how long to wait. */
-export function showPasswordForm (
-  exchange: Exchange, ref: LinkRef & { id?: AssetId }, status: number, problem = '', seconds = 0
-): Promise<void> {
+/** `next` is where the unlock leads, `problem` the name of a text, `seconds` how long to wait. */
+type Form = { ref: LinkRef, next: string, status: number, problem?: string, seconds?: number }
+/** The form for a link's password. */
+export function showPasswordForm (exchange: Exchange, form: Form): Promise<void> {
+  const { ref, next, status, problem = '', seconds = 0 } = form
   const minutes = String(Math.max(1, Math.ceil(seconds / 60)))
   const html = exchange.app.renderer.plain('password', exchange.visitor, words =>
-    ({ ...ref, title: words.passwordTitle, problem: words[problem]?.replace('{n}', minutes) }))
+    ({ ...ref, next, title: words.passwordTitle, problem: words[problem]?.replace('{n}', minutes) }))
   return sendPage(exchange, status, html, seconds > 0 ? { headers: { 'retry-after': seconds } } : {})
 }
 
@@ -119,19 +121,20 @@ function showNotice (exchange: Exchange, status: number, name: string, headers: 
   return sendPage(exchange, status, html, { headers })
 }
 
-/**
- * What a Refusal leads to. `page` is the link whose page was asked for, and which may ask for its password.
- */
-export function answerRefusal (exchange: Exchange, { reason, message }: Refusal, page?: LinkRef): unknown {
-  const { app: { log, settings: { customInvalidResponse: custom } }, response } = exchange
+/** What a Refusal leads to. `ref` is the link whose password may be asked for, where it has one. */
+export function answerRefusal (exchange: Exchange, { reason, message }: Refusal, ref?: LinkRef): unknown {
+  const { app: { log, settings: { customInvalidResponse: custom } }, response, target } = exchange
   if (response.headersSent) return response.destroy()
   if (message) log[reason === 'withheld' ? 'warn' : 'debug']('refused', { reason: message })
-  if (reason === 'locked' && page) return showPasswordForm(exchange, page, 200, exchange.target.problem)
-  if (reason === 'unreachable') return showNotice(exchange, 503, 'unavailable', { 'retry-after': 10 })
+  if (reason === 'locked' && ref) {
+    return showPasswordForm(exchange, { ref, next: target.path, status: 200, ...target })
+  }
+  const isFailure = reason === 'unreachable' || reason === 'failed'
+  if (isFailure) return showNotice(exchange, 503, 'unavailable', { 'retry-after': 10 })
   if (reason === 'limited') return showNotice(exchange, 429, 'busy', { 'retry-after': 60 })
   if (reason === 'busy') return showNotice(exchange, 503, 'busy', { 'retry-after': 5 })
   // this tells nothing of what was asked for: it is by the look of the address alone
-  const clean = exchange.request.method === 'GET' ? cleanAddress(exchange.target.path) : undefined
+  const clean = exchange.request.method === 'GET' ? cleanAddress(target.path) : undefined
   if (clean) return sendText(exchange, { status: 301, kind: 'page', headers: { location: clean } })
   // what everybody gets who asks for what is not there for them, whatever the reason
   if (custom === null) return response.destroy()

@@ -8,8 +8,8 @@ import { isRefusal, Refusal } from './refusal.ts'
 import { linkPath } from './render.ts'
 import type { Settings } from './settings.ts'
 import { cookieName, createGuessLimit, SECURE, UNLOCK_SECONDS } from './unlock.ts'
-import { parseAssetId, parseLinkRef, parsePassword, wideNetwork } from './validate.ts'
-import type { AssetId, LinkRef, Token } from './validate.ts'
+import { parseLinkRef, parseNext, parsePassword, wideNetwork } from './validate.ts'
+import type { LinkRef, Token } from './validate.ts'
 
 /** Bytes of a form that holds a link and a password. */
 const FORM_BYTES = 4096
@@ -39,8 +39,7 @@ export async function unlock (exchange: Exchange): Promise<void> {
   const form = await readForm(exchange, FORM_BYTES)
   const ref = parseLinkRef(form.get('key'), form.get('slug'))
   if (!ref || ('slug' in ref && !app.settings.allowSlugLinks)) throw new Refusal('missing')
-  const id = parseAssetId(form.get('id'))
-  const back = { ...ref, ...id && { id } }
+  const back = { ref, next: parseNext(form.get('next'), ref) ?? linkPath(ref) }
   const password = parsePassword(form.get('password'))
   if (!password) return refuse(exchange, back, 401, 'wrongPassword')
   const link = app.log.nameOf(ref)
@@ -61,7 +60,7 @@ export async function unlock (exchange: Exchange): Promise<void> {
   app.log.info('unlocked', { address: visitor.address, link })
   const { key, slug } = unlocked.link
   if (slug) app.guesses.aliases.set(app.log.nameOf({ slug }), app.log.nameOf({ key }))
-  const headers = { location: linkPath(ref, id && `/${id}`), 'set-cookie': cookiesFor(exchange, unlocked) }
+  const headers = { location: back.next, 'set-cookie': cookiesFor(exchange, unlocked) }
   await sendText(exchange, { status: 303, kind: 'page', headers })
 }
 
@@ -71,11 +70,15 @@ function countersOf ({ app: { guesses }, visitor: { address } }: Exchange, link:
   return { link: one, visitor: `${address} ${one}`, network: `${wideNetwork(address)} ${one}` }
 }
 
-/** ms until a guess. Wrong ones of others keep nobody out who has not guessed himself. */
+/**
+ * ms until a guess. Wrong ones of others keep nobody out who has not guessed himself, unless he could have
+ * chosen his address.
+ */
 function waitOf (exchange: Exchange, name: string): number {
   const { byVisitor, byNetwork, byLink } = exchange.app.guesses
   const { link, visitor, network } = countersOf(exchange, name)
-  const ofLink = byVisitor.has(visitor) ? byLink.wait(link) : 0
+  const isOwn = exchange.visitor.isCertain && !byVisitor.has(visitor)
+  const ofLink = !isOwn ? byLink.wait(link) : 0
   return Math.max(byVisitor.wait(visitor), byNetwork.wait(network), ofLink)
 }
 
@@ -87,12 +90,15 @@ function count (exchange: Exchange, name: string, guesses: 1 | -1): void {
   byLink.count(link, guesses)
 }
 
-/** Back to the link's own address, where Back and reload work; to programs, the status. */
+type Back = { ref: LinkRef, next: string }
+/** Back to where the form was, where Back and reload work; to programs, the status. */
 function refuse (
-  exchange: Exchange, back: LinkRef & { id?: AssetId }, status: number, problem: string, seconds = 0
+  exchange: Exchange, back: Back, status: number, problem: string, seconds = 0
 ): Promise<void> {
-  if (!exchange.visitor.wantsHtml) return showPasswordForm(exchange, back, status, problem, seconds)
-  const location = linkPath(back, `${back.id ? `/${back.id}` : ''}?problem=${problem}`)
+  if (!exchange.visitor.wantsHtml) {
+    return showPasswordForm(exchange, { ...back, status, problem, seconds })
+  }
+  const location = `${back.next}?problem=${problem}`
   return sendText(exchange, { status: 303, kind: 'page', headers: { location } })
 }
 

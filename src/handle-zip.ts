@@ -4,10 +4,9 @@ import { callerOf, openLink, readForm, type Exchange } from './exchange.ts'
 import { safeName } from './filename.ts'
 import { sendMedia } from './handle-media.ts'
 import type { Item } from './immich-json.ts'
-import type { Link, List } from './links.ts'
+import { mayZip, type Link, type List } from './links.ts'
 import type { Media } from './media.ts'
 import { Refusal } from './refusal.ts'
-import { mayZip } from './render.ts'
 import { parseAssetIds, resolveRange, type LinkRef } from './validate.ts'
 import { Zip } from './zip.ts'
 import type { Plan } from './zip-plan.ts'
@@ -39,6 +38,7 @@ async function inPlace (exchange: Exchange, ref: LinkRef, choose?: Choose): Prom
   const { app, response, visitor } = exchange
   const { link, list } = await openLink(exchange, ref)
   if (!mayZip(app.settings, link) || list.items.length === 0) throw new Refusal('missing')
+  if (list.isPartial && !choose) throw new Refusal('failed', 'a zip of what is only in part there')
   // who has left meanwhile has no 'close' still to come, and would be counted for ever
   if (response.destroyed) return
   response.on('close', await app.zips.enter(visitor.address))

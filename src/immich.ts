@@ -75,12 +75,21 @@ const MAX_JSON_TOGETHER = 2 * MAX_JSON
 const MONTHS_TOGETHER = 16
 /** Immich, or what stands before it, has no time; that says nothing of what was asked for. */
 const BUSY = [408, 425, 429]
+/**
+ * What Immich itself answers where it fails at what was asked; other statuses are of what stands before it.
+ */
+const FAILED = 500
 /** Whether an answer with this status says that something is not there or not given, not that all is ill. */
 export const isDenied = (status: number): boolean => status < 500 && !BUSY.includes(status)
 
 const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 const timeout = (): Error => failure('ETIMEDOUT', 'no answer in time')
 const codeOf = (error: unknown): string => (error as { code?: string } | undefined)?.code ?? ''
+/** Of an address without what may be a secret. */
+function withoutQuery (address: string, base: string): string {
+  const url = URL.parse(address, base)
+  return url ? url.origin + url.pathname : 'nowhere'
+}
 /** A connection that ended before any byte of an answer, as one does that Immich closed while it was idle. */
 const isUnanswered = ({ cause }: Error): boolean =>
   ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
@@ -210,10 +219,12 @@ export class Immich {
     // a link that is not there and a password that is missing or wrong are told apart by words alone
     const isLocked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
     const denied = path.startsWith('shared-links') ? [400, 401] : [400, 401, 403, 404]
-    const message = `${path} answered ${status} with something else`
+    const target = headers.get('location')
+    const message = target ? `it leads to ${withoutQuery(target, this.#url)}`
+      : `${path} answered ${status} with something else`
     if (denied.includes(status)) throw new Refusal(isLocked ? 'locked' : 'missing', isLocked ? '' : message)
-    if (isDenied(status)) this.#report(failure('NotImmich', message))
-    throw new Refusal('unreachable', message)
+    if (isDenied(status)) this.#report(failure(target ? 'Redirected' : 'NotImmich', message))
+    throw new Refusal(status === FAILED ? 'failed' : 'unreachable', message)
   }
 
   /**

@@ -9,13 +9,16 @@ import {
   parseLink, parseLoginCookie, parseMessage, parseMonth, parseMonths, type Item, type LinkInfo
 } from './immich-json.ts'
 import { createMemory, type Memory } from './bounds.ts'
-import type { Log } from './log.ts'
-import { Refusal } from './refusal.ts'
+import { once, type Log } from './log.ts'
+import { isRefusal, Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
 import type { AssetId, LinkRef, Month, Password, Token } from './validate.ts'
 
-/** What a visitor is shown, in the link's order. `byId` has the video parts of motion photos too. */
-export type List = { items: Item[], byId: Map<AssetId, Item>, version: string }
+/**
+ * What a visitor is shown, in the link's order. `byId` has the video parts of motion photos too. `isPartial`
+ * where Immich failed at a month of it, which is missing.
+ */
+export type List = { items: Item[], byId: Map<AssetId, Item>, version: string, isPartial?: boolean }
 /**
  * An opened link: what a visitor who holds `token`, or needs none, may use. `list` of one without an album.
  */
@@ -23,6 +26,16 @@ export type Link = LinkInfo & { token?: Token, list?: List }
 type MonthItems = { etag: string, items: Item[], rows: number }
 /** `months` are to be asked for again only whether they have changed. */
 type AlbumList = List & { months: Map<Month, MonthItems> }
+
+/** The two yeses to a zip: the owner's on the link, the operator's in the configuration. */
+export const mayZip = (settings: Settings, link: Link): boolean =>
+  settings.allowDownloadAll !== 0 && link.allowDownload
+/** The two yeses to a photo or video to take home, one by one. */
+export const mayDownload = (settings: Settings, link: Link): boolean =>
+  settings.allowDownload && link.allowDownload
+/** The two yeses to an original as it is. */
+export const mayHaveOriginals = (settings: Settings, link: Link): boolean =>
+  mayDownload(settings, link) && settings.downloadOriginalPhoto
 
 const MINUTE = 60_000
 
@@ -49,12 +62,12 @@ export class Links {
   #immich: Immich
   #links: Memory<Link>
   #albums: Memory<AlbumList>
-  #log: Log
-  /** of a month that gave less than was announced it is said once */
-  #hasSaidShort = false
+  #warnOfShort: Log['warn']
+  #warnOfFailed: Log['warn']
   constructor (immich: Immich, { limits }: Settings, log: Log) {
     this.#immich = immich
-    this.#log = log
+    this.#warnOfShort = once(log.warn)
+    this.#warnOfFailed = log.warn
     this.#links = createMemory<Link>(MINUTE, limits.links, () => 1)
     this.#albums = createMemory<AlbumList>(MINUTE, limits.listItems, ({ items }) => Math.max(1, items.length))
   }
@@ -107,11 +120,24 @@ export class Links {
         const read = parseMonth(value)
         return read && { ...read, etag: headers.get('etag') ?? '' }
       }, caller, old?.months.get(month))
-    const months = new Map(await Promise.all(announced.map(async ({ month }) =>
-      [month, await readMonth(month)] as const)))
-    for (const { month, count } of announced) this.#compare(month, count, months.get(month)?.rows ?? 0)
+    const months = new Map<Month, MonthItems>()
+    const failures: unknown[] = []
+    await Promise.all(announced.map(async ({ month, count }) => {
+      try {
+        const read = await readMonth(month)
+        months.set(month, read)
+        this.#compare(month, count, read.rows)
+      } catch (error) {
+        // what is to be had is shown where Immich fails at one month, not where it has gone
+        if (!isRefusal(error, 'failed')) throw error
+        failures.push(error)
+        this.#warnOfFailed('Immich failed at a month of an album', { month })
+      }
+    }))
+    if (failures.length > 0 && months.size === 0) throw failures[0]
     const items = [...months.values()].flatMap(({ items }) => items)
-    return { ...makeList(sorted(items, order)), months }
+    // kept like any other, or each of its pictures would ask for all months again
+    return { ...makeList(sorted(items, order)), months, isPartial: failures.length > 0 }
   }
 
   /**
@@ -119,9 +145,8 @@ export class Links {
    * database.
    */
   #compare (month: Month, announced: number, given: number): void {
-    if (given >= announced || this.#hasSaidShort) return
-    this.#hasSaidShort = true
+    if (given >= announced) return
     const advice = 'is the time zone of its database session UTC?'
-    this.#log.warn('Immich gives less of a month than it announces', { month, announced, given, advice })
+    this.#warnOfShort('Immich gives less of a month than it announces', { month, announced, given, advice })
   }
 }

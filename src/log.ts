@@ -42,6 +42,15 @@ export function createLog ({ logLevel: level }: Pick<Settings, 'logLevel'>, keys
   }
 }
 
+/** Writes the first time only. */
+export function once (write: Write): Write {
+  let isWritten = false
+  return (event, fields) => {
+    if (!isWritten) write(event, fields)
+    isWritten = true
+  }
+}
+
 // ----------------------------------------------------------------------------- whether Immich can be reached
 
 /**
@@ -56,6 +65,7 @@ const ADVICE: [RegExp, string][] = [
   [/Timeout|ETIMEDOUT/i, 'no answer in time: is Immich busy, or a firewall between?'],
   [/WRONG_VERSION|wrong version/, 'what listens there does not speak https: write http:// in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
+  [/Redirected/, 'write that address in IMMICH_URL, without what follows the host and port'],
   [/NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/, 'what answers there is not Immich: check IMMICH_URL'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it want https?'],
   [/./, 'check IMMICH_URL']

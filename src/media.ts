@@ -4,12 +4,12 @@ import type { Body } from './body.ts'
 import { CALLS, isDenied, type Caller, type Immich, type Wanted } from './immich.ts'
 import { mediaType, parseDetails, parseDisposition, parseSizes } from './immich-json.ts'
 import type { Details, Item } from './immich-json.ts'
-import type { Link } from './links.ts'
+import { mayHaveOriginals, type Link } from './links.ts'
 import { createMemory, type Memory } from './bounds.ts'
 import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
 import { blank } from './strip.ts'
-import { resolveRange, type AssetId, type ByteRange } from './validate.ts'
+import { positive, resolveRange, type AssetId, type ByteRange } from './validate.ts'
 
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /**
@@ -38,17 +38,17 @@ const refused = (kind: MediaKind, status: number): Refusal =>
 
 export class MediaRoom {
   #immich: Immich
-  #isStripped: boolean
+  #settings: Settings
   #secret: string
   #images: Memory<Image>
 
   /** `key` is for the ETags, so that they tell nothing of what they are made from. */
-  constructor (immich: Immich, { limits, stripMetadata }: Settings, key: KeyObject) {
+  constructor (immich: Immich, settings: Settings, key: KeyObject) {
     this.#immich = immich
-    this.#isStripped = stripMetadata
+    this.#settings = settings
     this.#secret = key.export().toString('hex')
     const weigh = ({ bytes }: Image) => BESIDE + (bytes?.length ?? 0)
-    this.#images = createMemory<Image>(5 * MINUTE, limits.imageCacheMiB * MIB, weigh)
+    this.#images = createMemory<Image>(5 * MINUTE, settings.limits.imageCacheMiB * MIB, weigh)
   }
 
   /** What Immich says of an item; only for whom both yeses of promise 5 are given. Throws a Refusal. */
@@ -72,7 +72,10 @@ export class MediaRoom {
    */
   async get (kind: MediaKind, link: Link, item: Item, caller: Caller, wanted: Wanted = {}): Promise<Media> {
     const { range, head = false } = wanted
-    if (kind === 'original' && this.#isStripped) return this.#stripped(link, item, caller, head)
+    const { stripMetadata, playOriginalVideos } = this.#settings
+    if (kind === 'original' && stripMetadata) return this.#stripped(link, item, caller, head)
+    const mayPlay = playOriginalVideos || mayHaveOriginals(this.#settings, link)
+    if (kind === 'playback' && !mayPlay) await this.#refuseOriginal(link, item.id, caller)
     const isSmall = kind === 'thumbnail' || kind === 'preview'
     if (isSmall && !range && !head) {
       const name = `${kind} ${item.id} ${item.thumbhash}`
@@ -82,10 +85,24 @@ export class MediaRoom {
     return this.#stream(kind, link, item.id, caller, wanted)
   }
 
+  /**
+   * Throws a Refusal (withheld) unless it is certain that what Immich plays of a video is a transcode: of
+   * another type than the original, or of another size, which is not always told.
+   */
+  async #refuseOriginal (link: Link, id: AssetId, caller: Caller): Promise<void> {
+    const playback = await this.#stream('playback', link, id, caller, { head: true })
+    const details = await this.#immich.read(CALLS.details(link, id), parseDetails, caller)
+    const size = !link.allowDownload ? positive(details.exif.fileSizeInByte)
+      : (await this.#stream('original', link, id, caller, { head: true })).length
+    const isTranscode = details.type !== playback.type || (size && size !== playback.length)
+    if (!isTranscode) throw new Refusal('withheld', 'Immich has no transcode of this video')
+  }
+
   /** The fields of an answer that go on. */
   #describe (kind: MediaKind, id: AssetId, headers: Headers) {
     const immichTag = headers.get('etag') ?? ''
-    const own = hash('sha256', `${this.#secret} ${kind} ${id} ${immichTag} ${this.#isStripped}`, 'base64url')
+    const { stripMetadata } = this.#settings
+    const own = hash('sha256', `${this.#secret} ${kind} ${id} ${immichTag} ${stripMetadata}`, 'base64url')
     const contentRange = headers.get('content-range')
     const modified = headers.get('last-modified')
     const length = headers.get('content-length')
@@ -119,11 +136,9 @@ export class MediaRoom {
   async #stripped (link: Link, { id, video }: Item, caller: Caller, head: boolean): Promise<Media> {
     const get = (kind: MediaKind, only: Wanted = { head }) => this.#stream(kind, link, id, caller, only)
     if (video) {
-      const original = await get('original', { head: true })
-      const playback = await get('playback', { head: true })
-      const isSame = original.length === playback.length && original.modified === playback.modified
-      if (isSame) throw new Refusal('withheld', 'stripMetadata: Immich has no transcode of this video')
-      return { ...await get('playback'), name: original.name }
+      await this.#refuseOriginal(link, id, caller)
+      const { name } = await get('original', { head: true })
+      return { ...await get('playback'), name }
     }
     const { body, ...media } = await get('original')
     const isJpeg = media.type === 'image/jpeg'

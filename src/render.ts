@@ -1,6 +1,6 @@
 /** HTML and JSON for the visitor: what is told of a link and of its photos, and what is not. */
 import type { Details, Item } from './immich-json.ts'
-import type { Link, List } from './links.ts'
+import { mayDownload, mayHaveOriginals, mayZip, type Link, type List } from './links.ts'
 import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
 import { skeletonOf, stepOf, versionOf } from './skeleton.ts'
@@ -15,6 +15,9 @@ const FIRST_TILES = 60
 const MORE_TILES = 120
 const EAGER_TILES = 20
 
+/** px of the short side of Immich's previews (immich-api/README.md). */
+const PREVIEW_SIDE = 1440
+
 /** The address of a link as the visitor came to it, or of something below it. */
 export const linkPath = (link: LinkRef, rest = ''): string =>
   ('key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`) + rest
@@ -26,12 +29,6 @@ const videoPath = (key: Key, { thumbhash }: Item, id: AssetId): string =>
 
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
-/** The two yeses to a zip. */
-export const mayZip = (settings: Settings, link: Link): boolean =>
-  settings.allowDownloadAll !== 0 && link.allowDownload
-/** The two yeses to a photo or video to take home, one by one. */
-export const mayDownload = (settings: Settings, link: Link): boolean =>
-  settings.allowDownload && link.allowDownload
 type Plain = 'home' | 'password' | 'notice'
 
 export class Renderer {
@@ -111,11 +108,16 @@ export class Renderer {
     if (base === '' || link.protected) return false
     const chosen = link.album?.cover && byId.get(link.album.cover)
     const cover = picture ?? (chosen || items[0])
+    const film = items.length === 1 ? items[0] : picture
+    const ratio = cover?.ratio ?? 1
     return {
-      type: picture?.video ? 'video.other' : 'website',
+      type: film?.video ? 'video.other' : 'website',
       url: base + linkPath(ref, picture ? `/${picture.id}` : ''),
       cover: cover && base + imagePath(link.key, cover, 'preview'),
-      film: picture?.video && base + videoPath(link.key, picture, picture.id)
+      // what Immich makes of it by default; robots take the shape of their frame from this
+      width: Math.round(PREVIEW_SIDE * Math.max(1, ratio)),
+      height: Math.round(PREVIEW_SIDE * Math.max(1, 1 / ratio)),
+      film: film?.video && base + videoPath(link.key, film, film.id)
     }
   }
 
@@ -129,7 +131,8 @@ export class Renderer {
       key, lang, version, t, download, lightGallery, home: linkPath(ref), stretch: STRETCH,
       zip: mayZip(this.#settings, link), runs: this.#runsOf(link, items),
       group: this.#isDated(link) && groupByDate, info: link.showMetadata && this.#told.length > 0,
-      zoom: maxZoomQuality === 'fullsize' && download && this.#settings.downloadOriginalPhoto,
+      caption: link.showMetadata && this.#settings.showMetadata.description,
+      zoom: maxZoomQuality === 'fullsize' && mayHaveOriginals(this.#settings, link),
       autoOpen: items.length === 1 && singleItemAutoOpen, map: this.#settings.showMetadata.location.webLink
     }
   }
@@ -148,6 +151,7 @@ export class Renderer {
       og: this.#openGraph(at, list, picture), skeleton: skeletonOf(items),
       options: JSON.stringify(this.#options(at, list)),
       expiry: ends && t.expires?.replace('{date}', dateFormat(lang, { dateStyle: 'long' }).format(ends)),
+      partial: list.isPartial,
       zip: mayZip(this.#settings, link) && items.length > 0 && linkPath(ref, '/download')
     }
   }
@@ -181,6 +185,7 @@ export class Renderer {
     if (items.length === 0 && page > 1) throw new Refusal('missing')
     return fill(this.#templates.gallery, [{
       ...this.#common(at, list), sections: this.#sections(at, items, from), empty: list.items.length === 0,
+      missing: list.items.length === 1 && !list.items[0]?.thumbhash,
       previous: page > 1 && linkPath(at.ref, page > 2 ? `?page=${page - 1}` : ''),
       next: to < list.items.length && linkPath(at.ref, `?page=${page + 1}`)
     }])
@@ -204,7 +209,9 @@ export class Renderer {
       image: !video && imagePath(key, item, duration > 0 ? 'fullsize' : 'preview'),
       poster: imagePath(key, item, 'preview'), video: video && videoPath(key, item, id),
       motion: !video && motion && videoPath(key, item, motion),
-      original: mayDownload(this.#settings, link) && imagePath(key, item, 'original')
+      original: mayDownload(this.#settings, link) && imagePath(key, item, 'original'),
+      // Immich makes it together with the preview
+      missing: !item.thumbhash
     }])
   }
 

@@ -15,14 +15,14 @@ import { createUnlockLimits, unlock } from './handle-unlock.ts'
 import { sendChosenZip, sendWholeZip } from './handle-zip.ts'
 import { Immich } from './immich.ts'
 import { Links } from './links.ts'
-import { createLog, type Log } from './log.ts'
+import { createLog, once, type Log } from './log.ts'
 import { MediaRoom } from './media.ts'
 import { Refusal } from './refusal.ts'
 import { Renderer } from './render.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { loadStaticFiles } from './static-files.ts'
 import { createKeys, createSeal, type Keys } from './unlock.ts'
-import { parsePath, parseTarget, parseVisitor, type LinkRef, type Segments } from './validate.ts'
+import { parsePath, parseTarget, parseVisitor, type Segments } from './validate.ts'
 import { createZips } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -34,22 +34,24 @@ type Names<Path> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name |
   : Path extends `${string}:${infer Name}` ? Name : never
 type Parts<Path> = { [Name in Names<Path> & keyof Segments]: Segments[Name] }
 type Handler<Path> = (exchange: Exchange, parts: Parts<Path>) => unknown
-type Route = { methods: string[], pattern: RegExp, handle: Handler<never>, isPage: boolean }
+/** Who is shown the form where the link has a password: everybody, for a page, or browsers, for a file. */
+type Form = 'everybody' | 'browsers'
+type Route = { methods: string[], pattern: RegExp, handle: Handler<never>, form: Form | undefined }
 
-/** A trailing slash is the same place. A page asks for the password of a link that has one. */
-function on<Path extends string> (methods: string[], path: Path, handle: Handler<Path>, isPage = false) {
+/** A trailing slash is the same place. */
+function on<Path extends string> (methods: string[], path: Path, handle: Handler<Path>, form?: Form) {
   const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
-  return { methods, pattern, handle, isPage }
+  return { methods, pattern, handle, form }
 }
 const GET = ['GET', 'HEAD']
 const POST = ['POST']
 
 /** Every address there is; the first that matches counts. */
 const ROUTES: Route[] = [
-  on(GET, '/share/photo/:key/:id/:size', showImage),
-  on(GET, '/share/photo/:key/:id', showImage),
-  on(GET, '/share/video/:key/:id', showVideo),
-  on(GET, '/share/video/:key/:id/:size', showVideo),
+  on(GET, '/share/photo/:key/:id/:size', showImage, 'browsers'),
+  on(GET, '/share/photo/:key/:id', showImage, 'browsers'),
+  on(GET, '/share/video/:key/:id', showVideo, 'browsers'),
+  on(GET, '/share/video/:key/:id/:size', showVideo, 'browsers'),
   on(GET, '/share/meta/:key/:id', pages.sendDetails),
   on(GET, '/share/items/:key/:stretch', pages.sendItems),
   on(GET, '/', pages.showHome),
@@ -61,15 +63,15 @@ const ROUTES: Route[] = [
   on(GET, '/share/static/:version/:file', pages.sendStatic),
   on(POST, '/share/unlock', unlock),
   on(GET, '/share/unlock', pages.leadHome),
-  on(GET, '/share/:key/download', sendWholeZip),
-  on(GET, '/s/:slug/download', sendWholeZip),
+  on(GET, '/share/:key/download', sendWholeZip, 'browsers'),
+  on(GET, '/s/:slug/download', sendWholeZip, 'browsers'),
   on(POST, '/share/:key/download', sendChosenZip),
   on(POST, '/s/:slug/download', sendChosenZip),
   on(POST, '/share/:key', pages.leadToItself),
-  on(GET, '/share/:key', pages.showGallery, true),
-  on(GET, '/s/:slug', pages.showGallery, true),
-  on(GET, '/share/:key/:id', pages.showPhoto, true),
-  on(GET, '/s/:slug/:id', pages.showPhoto, true)
+  on(GET, '/share/:key', pages.showGallery, 'everybody'),
+  on(GET, '/s/:slug', pages.showGallery, 'everybody'),
+  on(GET, '/share/:key/:id', pages.showPhoto, 'everybody'),
+  on(GET, '/s/:slug/:id', pages.showPhoto, 'everybody')
 ]
 
 /** The route of a request, with the parts of its path; undefined where there is none. */
@@ -88,6 +90,7 @@ async function handle (app: App, request: IncomingMessage, response: ServerRespo
   const visitor = parseVisitor(headers, socket.remoteAddress ?? '', app.settings)
   const exchange: Exchange = { app, request, response, target, visitor, head: method === 'HEAD' }
   const found = findRoute(method, target.path)
+  if (!visitor.isCertain) app.warnOfUncertain('X-Forwarded-For comes from a proxy that is not named', UNNAMED)
   const hosts = request.rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
@@ -96,11 +99,18 @@ async function handle (app: App, request: IncomingMessage, response: ServerRespo
   } catch (error) {
     if (response.destroyed) return
     if (!(error instanceof Refusal)) throw error
-    await pages.answerRefusal(exchange, error, found?.route.isPage ? found.parts as LinkRef : undefined)
+    const { key, slug } = found?.parts ?? {}
+    const ref = key ? { key } : slug ? { slug } : undefined
+    const { form } = found?.route ?? {}
+    const mayAsk = form === 'everybody' || (form === 'browsers' && visitor.wantsHtml)
+    await pages.answerRefusal(exchange, error, mayAsk ? ref : undefined)
   }
 }
 
 // ------------------------------------------------------------------------------------------------ life cycle
+
+/** What is said of a header that anybody could have written, where Docker's own gateway passes it on. */
+const UNNAMED = { advice: 'name it in ipp.trustedProxies, so that nobody else can choose an address' }
 
 /** What the program is made of, once for all requests. */
 function createApp (settings: Settings, keys: Keys, log: Log, isClosing: () => boolean) {
@@ -111,7 +121,8 @@ function createApp (settings: Settings, keys: Keys, log: Log, isClosing: () => b
     settings, log, immich, media, statics, isClosing,
     links: new Links(immich, settings, log), zips: createZips(media, settings, log),
     renderer: new Renderer(settings, ROOT, `/share/static/${statics.version}`),
-    seal: createSeal(keys('unlock cookie')), guesses: createUnlockLimits(settings)
+    seal: createSeal(keys('unlock cookie')), guesses: createUnlockLimits(settings),
+    warnOfUncertain: once(log.warn)
   }
 }
 export type App = ReturnType<typeof createApp>
@@ -201,17 +212,21 @@ function start (): void {
 
 const USAGE = `node src/server.ts              starts, as the environment and config.json say
 node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   and what a share link gives
+node src/server.ts check LINK   what a share link gives, and the same
+                                with --verbose all settings, not only those that were changed
 `
 
 // the times in a zip are what the photos' own clocks showed, wherever this runs
 process.env.TZ = 'UTC'
 if (import.meta.main) {
-  const [command, address] = process.argv.slice(2)
+  const [command, ...words] = process.argv.slice(2)
+  const [address, ...more] = words.filter(word => word !== '--verbose')
   try {
     if (command === undefined) start()
-    else if (command === 'check') process.exitCode = await check(process.env, ROOT, address)
-    else {
+    else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
+      const isVerbose = words.includes('--verbose')
+      process.exitCode = await check(process.env, ROOT, { address, isVerbose })
+    } else {
       process.stdout.write(USAGE)
       process.exitCode = /^(--?)?h(elp)?$/.test(command) ? 0 : 2
     }

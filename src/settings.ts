@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { translate, type Former } from './former.ts'
-import { object, parseBase, type Trust, type Unknown } from './validate.ts'
+import { object, parseBase, parseOrigin, type Trust, type Unknown } from './validate.ts'
 
 type Ipp = (typeof import('../config.json'))['ipp']
 /** What config.json's own types do not tell of its values. */
@@ -177,7 +177,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
       .map(([name, value]) => [name.toLowerCase(), value])),
     lightGallery: config?.lightGallery ?? {},
     immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
-    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseBase),
+    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseOrigin),
     host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
     port: variable('IPP_PORT', 3000, 'a port from 0 to 65535',
       value => /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined),
@@ -186,7 +186,10 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     logLevel: variable<LogLevel>('LOG_LEVEL', 'info', LOG_LEVELS.join(', '),
       value => LOG_LEVELS.find(level => level === value.toLowerCase())),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
-    notices, values, changed, source
+    proxiesAreNamed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
+  }
+  if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
+    notices.push('PUBLIC_BASE_URL: its path is left out, for links are below /share and /s of a host')
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings

@@ -7,13 +7,13 @@ import { asText, type Text } from './answer.ts'
 import { ratioRules } from './skeleton.ts'
 
 const TYPES: Record<string, string> =
-  { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', woff2: 'font/woff2' }
+  { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png', woff2: 'font/woff2' }
 /**
  * What the page's first script needs is named in `templates/head.html` too, so that it comes without waiting.
  */
 const OWN = [
-  'style.css', 'favicon.svg', 'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js',
-  'retry.js', 'grid.js', 'scrubber.js', 'select.js', 'lightbox.js', 'film.js', 'details.js'
+  'style.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js',
+  'thumbhash.js', 'retry.js', 'grid.js', 'scrubber.js', 'select.js', 'lightbox.js', 'film.js', 'details.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'autoplay', 'fullscreen']

@@ -48,6 +48,7 @@ export function parseJson (value: string): unknown {
 
 export const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
 export const parseAssetId = (value: unknown): AssetId | undefined => match(UUID, text(value).toLowerCase())
+export const KEY_BYTES = 50
 /**
  * A share key. Immich takes 50 bytes as base64url, padded or not, or as hexadecimal (recordings
  * 00-general/me-key-*): all spellings of one key become one, so that no cache and no limit can be had several
@@ -56,13 +57,20 @@ export const parseAssetId = (value: unknown): AssetId | undefined => match(UUID,
 export function parseKey (value: unknown): Key | undefined {
   if (typeof value !== 'string' || !/^[\w-]{1,128}={0,2}$/.test(value)) return undefined
   const bytes = Buffer.from(value, /^[\da-f]{100}$/i.test(value) ? 'hex' : 'base64url')
-  return (bytes.length === 50 ? bytes.toString('base64url') : value) as Key
+  return (bytes.length === KEY_BYTES ? bytes.toString('base64url') : value) as Key
 }
 /** A custom address of a link: any text without control characters (Immich answers NUL with 500). */
 export const parseSlug = (value: unknown): Slug | undefined => match(/^[^\p{Cc}\p{Cs}]{1,255}$/u, value)
 export function parseLinkRef (key: unknown, slug?: unknown): LinkRef | undefined {
   const [own, custom] = [parseKey(key), parseSlug(slug)]
   return own ? { key: own } : custom && { slug: custom }
+}
+/** A path of this very link, at which its visitor goes on after the unlock. */
+export function parseNext (value: unknown, ref: LinkRef): string | undefined {
+  const path = match<string>(/^\/(?:share(?:\/photo|\/video)?|s)\/[^/\s\\?#]+(?:\/[\w-]+){0,2}$/, value)
+  const [, kind, name] = /^\/(share|s)(?:\/photo|\/video)?\/([^/]+)/.exec(path ?? '') ?? []
+  const given = kind === 's' ? parseSlug(decode(name)) : parseKey(decode(name))
+  return given === ('key' in ref ? ref.key : ref.slug) ? path : undefined
 }
 export const parsePassword = (value: unknown): Password | undefined => match(/^[^\0]{1,256}$/, value)
 /** Immich's token of an unlocked link: base64 (recording 02-album-password/login-right). */
@@ -170,6 +178,8 @@ export function parseTarget (target: string): Target {
 export type Visitor = Conditions & {
   /** whether a page of another site sends this, as far as the browser says so (Fetch metadata, Origin) */
   isForeign: boolean
+  /** whether `address` is beyond doubt: the other end's own, or from a proxy that the operator names */
+  isCertain: boolean
   address: string, cookies: Map<string, string>, wantsHtml: boolean
   secure: () => boolean, base: () => string, languages: () => string[], encodings: () => string[]
 }
@@ -177,7 +187,8 @@ export type Conditions = {
   range?: ByteRange, ifRange?: EntityTag | HttpDate
   ifNoneMatch?: EntityTag, ifModifiedSince?: HttpDate
 }
-export type Trust = { trustedProxies: BlockList, publicBaseUrl: string }
+/** `proxiesAreNamed` where the operator says which they are, and not only the default. */
+export type Trust = { trustedProxies: BlockList, proxiesAreNamed: boolean, publicBaseUrl: string }
 
 const parseTag = (value: unknown): EntityTag | undefined => match(/^[\x21-\x7e ]{1,500}$/, value)
 const parseDate = (value: unknown): HttpDate | undefined =>
@@ -194,6 +205,9 @@ export function parseBase (value: unknown): string | undefined {
   // eslint-disable-next-line regexp/no-super-linear-move -- of 300 characters at most
   return (origin + pathname).replace(/\/+$/, '')
 }
+
+/** Of an http or https address the scheme and host alone, for everything is below /share and /s of a host. */
+export const parseOrigin = (value: unknown): string | undefined => URL.parse(parseBase(value) ?? '')?.origin
 
 type Headers = IncomingMessage['headers']
 
@@ -242,16 +256,19 @@ function isForeign (headers: Headers, base: () => string): boolean {
  * are functions, so that it is only read then.
  */
 export function parseVisitor (headers: Headers, peer: string, trust: Trust): Visitor {
-  const behindProxy = isTrusted(trust, plain(peer))
+  const other = plain(peer)
+  const behindProxy = isTrusted(trust, other)
   const forwarded = (name: string) => behindProxy ? text(headers[name]).split(',')[0]!.trim() : ''
   const scheme = match(/^https?$/, forwarded('x-forwarded-proto').toLowerCase()) ?? 'http'
   const base = (): string => {
     const host = forwarded('x-forwarded-host') || headers.host
-    const fixed = parseBase(forwarded('publicbaseurl')) ?? trust.publicBaseUrl
-    return fixed || parseBase(`${scheme}://${host}`) || ''
+    const fixed = parseOrigin(forwarded('publicbaseurl')) ?? trust.publicBaseUrl
+    return fixed || parseOrigin(`${scheme}://${host}`) || ''
   }
   return {
     address: parseAddress(headers, peer, trust),
+    // a proxy on this very machine is named enough; any other private address may be Docker's own gateway
+    isCertain: trust.proxiesAreNamed || !behindProxy || !headers['x-forwarded-for'] || LOOPBACK.test(other),
     base,
     secure: () => scheme === 'https' || base().startsWith('https:'),
     isForeign: isForeign(headers, base),
@@ -266,6 +283,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   }
 }
 
+const LOOPBACK = /^(127\.|::1$)/
 /** An address without its zone; an IPv4 address inside an IPv6 one counts as itself. */
 const plain = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%')[0]!
 

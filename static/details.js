@@ -19,15 +19,20 @@ export function showPanel (outer, close) {
   panel.focus()
 }
 
+/** What is told of item `n`. @param {number} n @returns {Promise<Record<string, any>>} */
+export async function metaOf (n) {
+  await load(n)
+  const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  return answer.json()
+}
+
 /** Fills the panel with what is known of item `n`, unless another is `current` by then.
  * @param {number} n @param {() => number} current */
 export async function fillPanel (n, current) {
   const note = (/** @type {string} */ text) => make('dd', { className: 'ipp-note' }, text)
   list.replaceChildren(note(t.loading))
   try {
-    await load(n)
-    const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-    const rows = describe(await answer.json()).filter(([, value]) => value).flatMap(([name, value]) =>
+    const rows = describe(await metaOf(n)).filter(([, value]) => value).flatMap(([name, value]) =>
       [make('dt', {}, name), make('dd', { dir: 'auto' }, value ?? '')])
     if (n === current()) list.replaceChildren(...rows.length > 0 ? rows : [note(t.noInfo)])
   } catch {

@@ -100,6 +100,16 @@ function onClick (event) {
   openLightbox(Number(tile.dataset.n))
 }
 
+/**
+ * The item that an address of an earlier release names after its `#`, by number or by id: that one's own page
+ * is asked for. @returns {string | undefined}
+ */
+function numberOfHash () {
+  const [, slide, id] = /^#(?:lg=\d+&slide=(\d+)|([\da-f-]{36}))$/.exec(location.hash) ?? []
+  if (id) location.replace(`${home}/${id}`)
+  return Number(slide) < total ? slide : undefined
+}
+
 function start () {
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
@@ -112,7 +122,7 @@ function start () {
   const idle = window.requestIdleCallback ?? setTimeout
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
   addEventListener('load', () => idle(prepareEarly))
-  const open = grid.dataset.open ?? (options.autoOpen ? '0' : undefined)
+  const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen ? '0' : undefined)
   if (open !== undefined) openLightbox(Number(open))
 }
 

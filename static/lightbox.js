@@ -1,6 +1,6 @@
 // @ts-check
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
-import { fillPanel, moment, panel, showPanel } from './details.js'
+import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
 import { ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
@@ -123,6 +123,16 @@ function toggleInfo () {
   }
   infoButton.setAttribute('aria-pressed', String(panel.isConnected))
 }
+/** The owner's description of a photo, above its date. */
+const caption = make('p', { className: 'ipp-caption', dir: 'auto' })
+if (options.caption) outer.querySelector('.lg-components')?.prepend(caption)
+
+/** @param {number} n */
+async function showCaption (n) {
+  caption.textContent = ''
+  const meta = await metaOf(n).catch(() => undefined)
+  if (n === current) caption.textContent = meta?.description ?? ''
+}
 const fillInfo = () => fillPanel(lg.index, () => lg.index)
 
 addEventListener('keydown', event => {
@@ -219,6 +229,7 @@ function onShown (n) {
   const image = slideOf(n)?.querySelector('img.lg-object')
   if (image && !image.getAttribute('alt')) image.setAttribute('alt', nameOf(n))
   if (panel.isConnected) fillInfo()
+  if (options.caption) showCaption(n)
 }
 
 /** Gives slides that were drawn before their stretch was there what they should show. @param {number} n */
@@ -239,10 +250,14 @@ function dress (n) {
  */
 async function onFailed (image) {
   const status = await fetch(image.src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
-  const isMissing = status === 404
-  say(isMissing ? t.noPicture : t.failed)
-  if (isMissing) image.closest('.lg-item')?.classList.add('lg-complete')
-  else retry(image)
+  const slide = image.closest('.lg-item')
+  if (status !== 404 || !slide) {
+    say(t.failed)
+    return retry(image)
+  }
+  slide.classList.add('lg-complete')
+  slide.append(make('p', { className: 'ipp-missing' }, t.noPicture))
+  say(t.noPicture)
 }
 outer.addEventListener('error', event => {
   const image = /** @type {HTMLImageElement} */ (event.target)

@@ -5,7 +5,7 @@ import { readSkeleton } from './layout.js'
 /**
  * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
  *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
- *   zoom: boolean, info: boolean, map: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,
+ *   zoom: boolean, info: boolean, caption: boolean, map: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,
  *   t: Record<string, string> }} Options
  */
 

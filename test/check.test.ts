@@ -20,13 +20,13 @@ after(() => immich.close())
 const file = fileURLToPath(new URL('../src/server.ts', import.meta.url))
 
 type Told = { status: number, text: string }
-const check = (link?: string, ipp: object = {}, env: Record<string, string> = {}) => new Promise<Told>(resolve => {
+const check = (words?: string, ipp: object = {}, env: Record<string, string> = {}) => new Promise<Told>(resolve => {
   const given = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: JSON.stringify({ ipp }), ...env }
-  execFile(process.execPath, [file, 'check', ...link ? [link] : []], { env: given }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout }))
+  execFile(process.execPath, [file, 'check', ...words ? words.split(' ') : []], { env: given }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout }))
 })
 
 test('the configuration: each value and where it comes from, secrets left out', async () => {
-  const { status, text } = await check(undefined, { allowDownload: 0, showMetadata: { exif: { iso: true } } }, { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' })
+  const { status, text } = await check('--verbose', { allowDownload: 0, showMetadata: { exif: { iso: true } } }, { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' })
   assert.equal(status, 0)
   assert.match(text, /ipp\.allowDownloadAll = 0 \(CONFIG\)/)
   assert.match(text, /ipp\.showMetadata\.exif\.iso = true \(CONFIG\)/)
@@ -101,12 +101,14 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
 test('whatever answers instead of Immich, there is a verdict, and status 1', async () => {
   const answers: [number, string, string][] = [[200, 'text/html', '<h1>router</h1>'], [302, 'text/html', ''], [401, 'text/plain', 'no'], [403, 'text/html', '<h1>Forbidden</h1>'], [404, 'text/html', 'nginx'], [429, 'text/plain', ''], [502, 'text/html', 'Bad Gateway']]
   for (const [status, type, body] of answers) {
-    const server = createServer((_, response) => { response.writeHead(status, { 'content-type': type, ...status === 302 && { location: 'https://elsewhere.example/' } }).end(body) })
+    const server = createServer((_, response) => { response.writeHead(status, { 'content-type': type, ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' } }).end(body) })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const told = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
     server.close()
     assert.equal(told.status, 1, String(status))
-    assert.match(told.text, new RegExp(`WRONG .*server/version answered ${status}`), String(status))
+    if (status === 302) assert.match(told.text, /WRONG .*it leads to https:\/\/elsewhere\.example\/here\n {6}→ write that address in IMMICH_URL/)
+    else assert.match(told.text, new RegExp(`WRONG .*server/version answered ${status}`), String(status))
+    assert.doesNotMatch(told.text, /secret/)
     assert.match(told.text, /→ IMMICH_URL has to lead to Immich itself/)
   }
 })
@@ -116,4 +118,18 @@ test('help and unknown words print the usage, and start nothing', () => {
     const { status: got, stdout } = spawnSync(process.execPath, [file, word], { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 10_000 })
     assert.deepEqual([got, /^node src\/server\.ts check LINK/m.test(stdout)], [status, true], word)
   }
+})
+
+test('of a link the verdict comes first, then what differs; all of it only with --verbose', async () => {
+  const address = `https://photos.example/share/${links.album.key}`
+  const { text } = await check(address, { groupByDate: 'day' })
+  assert.match(text, /^ok {4}it is an album of \d+ photos/)
+  assert.match(text, /ipp\.groupByDate = "day" \(CONFIG\)/)
+  assert.doesNotMatch(text, /\(default\)/)
+  const all = await check(`${address} --verbose`)
+  assert.match(all.text, /^ok {4}it is an album[^]*ipp\.groupByDate = "month" \(default\)/)
+  assert.match((await check(`https://photos.example/share/${links.album.key.slice(0, -5)}`)).text, /^WRONG its key is not whole/)
+  assert.match((await check(`https://photos.example/share/${links.expired.key}`)).text, /^WRONG Immich knows no such link, or it has expired/)
+  const away = await check(address, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
+  assert.deepEqual([away.status, away.text.split('\n')[0]], [1, 'WRONG the link cannot be tried, for Immich does not answer'])
 })

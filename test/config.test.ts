@@ -129,7 +129,7 @@ test('home page, slugs and downloads can be switched off', async () => {
   for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) assert.equal((await run.get(path)).status, 404, path)
   assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).answer.status, 404)
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
-  assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/svg+xml')
+  assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/png')
 })
 
 test('a secret is never printed, a placeholder is none', () => {

@@ -96,6 +96,38 @@ describe('the page', { skip: !CHROMIUM }, async () => {
     }
   })
 
+  test('addresses of earlier releases: #ASSETID and #lg=1&slide=N open that photo', async () => {
+    const { page, complaints } = await view()
+    const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
+    for (const hash of [`#${ids[4]}`, '#lg=1&slide=4']) {
+      await page.goto('about:blank')
+      await page.goto(`${album}${hash}`)
+      await shown(page)
+      assert.equal(await counter(page), '5/97')
+      assert.equal(page.url(), `${run.base}${album}/${ids[4]}`)
+    }
+    await page.goto('about:blank')
+    await page.goto(`${album}#lg=1&slide=97`)
+    await page.waitForSelector('a.tile img.in')
+    assert.equal(await page.locator('.lg-show').count(), 0)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('the caption stands below the photo, as text, where it may be told', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    const big = links.mixed.assets!.find(id => library.assets.get(id)!.name === 'original0.jpg')!
+    await page.goto(`/share/${links.mixed.key}/${big}`)
+    await shown(page)
+    await page.waitForFunction(() => document.querySelector('.ipp-caption')?.textContent === 'The lake <b>at dawn</b> & "after"')
+    await page.keyboard.press('ArrowRight')
+    await page.waitForFunction(() => document.querySelector('.ipp-caption')?.textContent === '')
+    assert.deepEqual(complaints, [])
+    const other = await start({ library: run.library, ipp: { showMetadata: { exif: true } } })
+    await page.goto(`${other.base}/share/${links.mixed.key}/${big}`)
+    await shown(page)
+    assert.equal(await page.locator('.ipp-caption').count(), 0)
+  })
+
   test('zooming in loads the full resolution, and a motion photo plays on request', async () => {
     const { page, complaints, asked } = await view()
     const ids = (await run.get(`/share/items/${links.mixed.key}/0`)).json()

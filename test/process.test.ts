@@ -30,6 +30,29 @@ test('a wrong configuration stops the start, with the key, the value and what is
   assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
 })
 
+test('a kernel without IPv6: it listens by IPv4', async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  after(() => immich.close())
+  // what Linux answers there
+  const kernel = `import { Server } from 'node:net'; const { listen } = Server.prototype; Server.prototype.listen = function (port, host) {
+    if (host !== '::') return listen.call(this, port, host)
+    process.nextTick(() => this.emit('error', Object.assign(new Error('address family not supported'), { code: 'EAFNOSUPPORT' })))
+  }`
+  const proxy = run({ IMMICH_URL: immich.url, IPP_HOST: '', NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(kernel)}` })
+  assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, `/share/${links.album.key}`, { headers: HTML })).status, 200)
+})
+
+test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  after(() => immich.close())
+  const proxy = run({ IMMICH_URL: immich.url, PUBLIC_BASE_URL: 'https://photos.example.com/share/' })
+  const { text } = await ask(`http://127.0.0.1:${await proxy.port()}`, `/share/${links.album.key}`, { headers: HTML })
+  assert.match(text, new RegExp(`og:url" content="https://photos\\.example\\.com/share/${links.album.key}"`))
+  assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is left out/)
+})
+
 test('the log: start, versions, unreachable once, refused unlocks, no key and no control character', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library, { version: '2.5.6' })

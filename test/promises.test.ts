@@ -51,8 +51,10 @@ for (const version of VERSIONS) {
           immich.asked.length = 0
           for (const path of paths) {
             const answer = await run.get(path, { headers: { ...HTML, cookie } })
-            const page = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36})?(\?|$)/.test(path)
-            assert.equal(answer.status, page ? 200 : 404, path)
+            // a browser is shown the form, also where a file was asked for; nobody else, and never in place of a list
+            const form = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36}|\/download)?(\?|$)|^\/share\/(photo|video)\//.test(path)
+            assert.equal(answer.status, form ? 200 : 404, path)
+            assert.equal(answer.text.includes('<form'), form, path)
             assert.ok(!answer.text.includes(title) && !answer.text.includes('og:') && !/97 photos/.test(answer.text), path)
             assert.match(answer.headers['cache-control']!, /no-store/)
           }
@@ -85,7 +87,8 @@ for (const version of VERSIONS) {
       for (const path of addresses(links.password.key, first, assets.part.id)) {
         const answer = await careless.get(path, { headers: HTML })
         assert.ok(!answer.text.includes(album.name) && answer.headers['cache-control'] === 'no-store', path)
-        assert.ok(/^\/share\/[\w-]{67}(\/|\/[\da-f-]{36})?(\?|$)/.test(path) ? answer.text.includes('<form') : answer.status === 404, path)
+        const form = /^\/share\/([\w-]{67}(\/|\/[\da-f-]{36}|\/download)?(\?|$)|(photo|video)\/)/.test(path)
+        assert.ok(form ? answer.text.includes('<form') : answer.status === 404, path)
       }
       const chosen = { ...links.visibility, key: `${links.visibility.key.slice(0, -4)}CARE`, assets: library.albums.get(links.visibility.album!)!.assets }
       delete (chosen as { album?: string }).album

@@ -57,6 +57,80 @@ test('a month that gives less than it announces is said once', async () => {
   assert.equal(run.lines.filter(line => line.startsWith('warn Immich gives less of a month than it announces')).length, 1)
 })
 
+test('a month at which Immich fails: the others are shown, with a notice, and no zip pretends to be all', async () => {
+  const library = emptyLibrary()
+  const taken = (n: number) => ({ taken: Date.UTC(2026, n % 4, 3) })
+  const album = addLink(library, 'months', { album: addAlbum(library, 'Months', Array.from({ length: 12 }, (_, n) => photo(n, taken(n)))) })
+  const single = addLink(library, 'single', { album: addAlbum(library, 'One', [photo(20), photo(21)]) })
+  const run = await start({ library })
+  const months: string[] = []
+  let isFailing = true
+  run.immich.fault = ({ path, query }) => {
+    if (!path.endsWith('timeline/bucket')) return undefined
+    months.push(query.get('timeBucket')!)
+    return isFailing && query.get('timeBucket') === months[0] ? { status: 500 } : undefined
+  }
+  const { key } = album
+  const page = await run.get(`/share/${key}`, { headers: HTML })
+  assert.equal(page.status, 200)
+  assert.match(page.text, /role="status">Some photos cannot be shown just now/)
+  const { id } = (await run.get(`/share/items/${key}/0`)).json()
+  assert.equal(id.length, 9)
+  assert.equal((await run.get(`/share/${key}/download`)).status, 503)
+  assert.equal((await run.get(`/share/photo/${key}/${id[0]}/thumbnail`)).status, 200)
+  assert.equal(new Set(months).size, months.length, 'none is asked for again by each picture')
+  // all of them: that is no album any more
+  isFailing = false
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { status: 500 } : undefined
+  assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503)
+  // Immich gone in the middle of it
+  const other = await start({ library })
+  let count = 0
+  other.immich.fault = ({ path }) => path.endsWith('timeline/bucket') && count++ > 0 ? { status: 503 } : undefined
+  assert.equal((await other.get(`/share/${key}`, { headers: HTML })).status, 503)
+})
+
+test('previews in chats: sizes, and a film where the link is one', async () => {
+  const library = emptyLibrary()
+  const wide = addLink(library, 'wide', { album: addAlbum(library, 'Wide', [photo(1, { width: 3000, height: 2000 }), photo(2)]) })
+  const film = addLink(library, 'film', {}, [video(3, { width: 1000, height: 2000 })])
+  const run = await start({ library })
+  const tags = async (key: string) => Object.fromEntries([...(await run.get(`/share/${key}`, { headers: HTML })).text.matchAll(/property="([^"]*)" content="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+  const album = await tags(wide.key)
+  assert.deepEqual([album['og:image:width'], album['og:image:height'], album['og:type'], album['og:video']], ['2160', '1440', 'website', undefined])
+  const one = await tags(film.key)
+  assert.deepEqual([one['og:image:width'], one['og:image:height'], one['og:type']], ['1440', '2880', 'video.other'])
+  assert.equal((await run.get(new URL(one['og:video']!).pathname)).headers['content-type'], 'video/mp4')
+  const [icon] = /\/share\/static\/[^"]*icon\.png/.exec((await run.get(`/share/${wide.key}`, { headers: HTML })).text)!
+  assert.deepEqual([(await run.get(icon)).body.subarray(1, 4).toString(), (await run.get(icon)).headers['content-type']], ['PNG', 'image/png'])
+})
+
+test('videos of which Immich has no transcode, where those are not to be played', async () => {
+  const library = emptyLibrary()
+  const file = (size: number, type: string) => ({ size, type })
+  const films = [
+    video(1, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(5000, 'video/mp4') }),
+    video(2, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(3000, 'video/mp4') }),
+    video(3, { mime: 'video/quicktime', original: file(5000, 'video/quicktime'), playback: file(5000, 'video/mp4') })
+  ]
+  const shut = addLink(library, 'shut', { allowDownload: false, showMetadata: false }, films)
+  const told = addLink(library, 'told', { allowDownload: false }, films)
+  const open = addLink(library, 'open', {}, films)
+  const statuses = async (key: string, ipp: object) => {
+    const run = await start({ library, ipp: { ...ipp } })
+    return Promise.all(films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers: { range: 'bytes=0-9' } })).status))
+  }
+  for (const { key } of [shut, told, open]) assert.deepEqual(await statuses(key, {}), [206, 206, 206])
+  const strict = { playOriginalVideos: false }
+  // without the file's size nobody can tell; when in doubt, less is given
+  assert.deepEqual(await statuses(shut.key, strict), [404, 404, 206])
+  assert.deepEqual(await statuses(open.key, strict), [206, 206, 206])
+  assert.deepEqual(await statuses(open.key, { ...strict, downloadOriginalPhoto: false }), [404, 206, 206])
+  const run = await start({ library, ipp: { ...strict, downloadOriginalPhoto: false } })
+  const zip = await run.get(`/share/${open.key}/download`)
+  assert.deepEqual(Object.keys(namesIn(zip.body)).filter(name => name.startsWith('not included')).length, 1)
+})
+
 test('a month without end, or months without end, do not hold it up', async () => {
   const run = await start()
   const months = JSON.stringify(Array.from({ length: 20_000 }, () => ({ timeBucket: '2026-01-01', count: 1 })))
@@ -126,13 +200,17 @@ test('a cover that is in the trash or of another album is not shown: the first p
 
 test('a photo without a preview yet gets its page, and may be taken home', async () => {
   const library = emptyLibrary()
-  const fresh = photo(1, { name: 'fresh.jpg' })
+  const fresh = photo(1, { name: 'fresh.jpg', thumbhash: null })
   delete fresh.preview
   delete fresh.thumbnail
   const { key } = addLink(library, 'fresh', {}, [fresh])
   const run = await start({ library })
   assert.equal((await run.get(`/share/${key}`, { headers: HTML })).headers['content-type'], 'text/html; charset=utf-8')
-  assert.match((await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
+  const page = (await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text
+  assert.match(page, /There is no picture of this one yet\.[^]*\/original\?/)
+  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /There is no picture of this one yet/)
+  library.links[0]!.allowDownload = false
+  assert.doesNotMatch((await (await start({ library })).get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
 })
 
 test('an owner\'s words for chosen photos are their title; of an album they stand below its name', async () => {

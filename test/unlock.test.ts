@@ -138,10 +138,49 @@ test('a form of another site is refused; the photo that was asked for comes afte
     [{ 'sec-fetch-site': 'same-origin', origin: 'null' }, 303], [{ 'sec-fetch-site': 'none' }, 303], [{ origin: run.base }, 303], [{ origin: 'null' }, 303]
   ] as const) assert.equal((await run.unlock(fields, headers as Record<string, string>)).answer.status, status, JSON.stringify(headers))
   const form = await run.get(`/share/${key}/${id}`, { headers: HTML })
-  assert.match(form.text, new RegExp(`name="id" value="${id}"`))
-  assert.equal((await run.unlock({ ...fields, id })).answer.headers.location, `/share/${key}/${id}`)
-  assert.equal((await run.unlock({ ...fields, id: '//evil.example' })).answer.headers.location, `/share/${key}`)
-  assert.equal((await run.unlock({ ...fields, id, password: 'x' }, HTML)).answer.headers.location, `/share/${key}/${id}?problem=wrongPassword`)
+  assert.match(form.text, new RegExp(`name="next" value="/share/${key}/${id}"`))
+  const next = `/share/${key}/${id}`
+  assert.equal((await run.unlock({ ...fields, next })).answer.headers.location, next)
+  assert.equal((await run.unlock({ ...fields, next, password: 'x' }, HTML)).answer.headers.location, `${next}?problem=wrongPassword`)
+  for (const other of ['//evil.example', `https://evil.example/share/${key}`, `/share/${run.links.album.key}`, `/share/photo/${run.links.album.key}/${id}`, `/share/${key}/../x`, `/share/${key}\\x`, `//${key}`, `/share/${key}?x`, '/s/secret-slug']) {
+    assert.equal((await run.unlock({ ...fields, next: other })).answer.headers.location, `/share/${key}`, other)
+  }
+})
+
+test('what is asked for in a browser after the hour shows the form, and comes after the unlock', async () => {
+  const run = await start()
+  const { key } = run.links.password
+  const id = run.library.albums.get(run.links.password.album!)!.assets[0]!
+  for (const path of [`/share/${key}/download`, `/share/photo/${key}/${id}/original`, `/share/photo/${key}/${id}`, '/s/secret-slug/download']) {
+    const form = await run.get(path, { headers: HTML })
+    assert.equal(form.status, 200, path)
+    assert.equal(form.headers['cache-control'], 'no-store')
+    const fields = Object.fromEntries([...form.text.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]))
+    const wrong = await run.unlock({ ...fields, password: 'x' }, HTML)
+    assert.equal(wrong.answer.headers.location, `${path}?problem=wrongPassword`)
+    assert.match((await run.get(`${path}?problem=wrongPassword`, { headers: HTML })).text, /That is not the right password/)
+    const { answer, cookie } = await run.unlock({ ...fields, password: path.startsWith('/s/') ? 'hunter2' : PASSWORD }, HTML)
+    assert.equal(answer.headers.location, path)
+    assert.match((await run.get(path, { headers: { ...HTML, cookie } })).headers['content-type']!, /^(image|application\/zip)/)
+    // to programs, and to pictures in a page, it is not there
+    assert.equal((await run.get(path, { headers: { accept: 'image/avif,*/*' } })).status, 404)
+  }
+})
+
+test('X-Forwarded-For from a proxy that is not named: said once, and no way to guesses without end', async () => {
+  const limits = { guessesPerVisitor: 2, guessesPerLink: 5 }
+  const headers = (n: number) => ({ 'x-forwarded-for': `198.51.100.${n}` })
+  const asked = async (trust: Record<string, unknown>, peer: string) => {
+    const run = await start({ ipp: { limits, ...trust } })
+    // as a request looks that comes through Docker's own gateway
+    run.proxy.server.prependListener('connection', socket => Object.defineProperty(socket, 'remoteAddress', { value: peer }))
+    const statuses = []
+    for (let n = 1; n <= 8; n++) statuses.push((await run.unlock({ key: run.links.password.key, password: 'x' }, headers(n))).answer.status)
+    return { statuses, lines: run.lines.filter(line => line.includes('X-Forwarded-For')).length }
+  }
+  assert.deepEqual(await asked({}, '172.17.0.1'), { statuses: [401, 401, 401, 401, 401, 429, 429, 429], lines: 1 })
+  assert.deepEqual(await asked({ trustedProxies: ['172.17.0.1'] }, '172.17.0.1'), { statuses: Array(8).fill(401), lines: 0 })
+  assert.deepEqual(await asked({}, '127.0.0.1'), { statuses: Array(8).fill(401), lines: 0 })
 })
 
 test('guessing at links ends in 429 and in the log, and keeps nobody from links that are there', async () => {
