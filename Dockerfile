@@ -6,7 +6,8 @@ FROM node:24.21.0-bookworm-slim AS node
 # plain JavaScript, the same for every architecture: installed once, on the one that builds
 FROM --platform=$BUILDPLATFORM node:24.21.0-bookworm-slim AS packages
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json .npmrc ./
+COPY test/node test/node
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && find node_modules -type f ! -name '*.min.js' ! -name index.js ! -name index.cjs ! -name '*.css' ! -name lg.woff2 ! -name package.json \
       ! -name 'LICENSE*' -delete \

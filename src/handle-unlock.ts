@@ -8,7 +8,7 @@ import { isRefusal, Refusal } from './refusal.ts'
 import { linkPath } from './render.ts'
 import type { Settings } from './settings.ts'
 import { cookieName, createGuessLimit, SECURE, UNLOCK_SECONDS } from './unlock.ts'
-import { parseLinkRef, parseNext, parsePassword, wideNetwork } from './validate.ts'
+import { parseLinkRef, ownPath, parsePassword, wideNetwork } from './validate.ts'
 import type { LinkRef, Token } from './validate.ts'
 
 /** Bytes of a form that holds a link and a password. */
@@ -39,7 +39,7 @@ export async function unlock (exchange: Exchange): Promise<void> {
   const form = await readForm(exchange, FORM_BYTES)
   const ref = parseLinkRef(form.get('key'), form.get('slug'))
   if (!ref || ('slug' in ref && !app.settings.allowSlugLinks)) throw new Refusal('missing')
-  const back = { ref, next: parseNext(form.get('next'), ref) ?? linkPath(ref) }
+  const back = { ref, next: ownPath(form.get('next'), ref) ?? linkPath(ref) }
   const password = parsePassword(form.get('password'))
   if (!password) return refuse(exchange, back, 401, 'wrongPassword')
   const link = app.log.nameOf(ref)

@@ -66,7 +66,7 @@ export function parseLinkRef (key: unknown, slug?: unknown): LinkRef | undefined
   return own ? { key: own } : custom && { slug: custom }
 }
 /** A path of this very link, at which its visitor goes on after the unlock. */
-export function parseNext (value: unknown, ref: LinkRef): string | undefined {
+export function ownPath (value: unknown, ref: LinkRef): string | undefined {
   const path = match<string>(/^\/(?:share(?:\/photo|\/video)?|s)\/[^/\s\\?#]+(?:\/[\w-]+){0,2}$/, value)
   const [, kind, name] = /^\/(share|s)(?:\/photo|\/video)?\/([^/]+)/.exec(path ?? '') ?? []
   const given = kind === 's' ? parseSlug(decode(name)) : parseKey(decode(name))

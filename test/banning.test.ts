@@ -1,27 +1,24 @@
 /** docs/banning.md: what fail2ban and CrowdSec themselves make of the log of a proxy whose passwords are guessed. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { sampleLibrary } from './library.ts'
 import { ask, freePorts, ROOT } from './helpers.ts'
 import { startImmich } from './standin.ts'
+import { without } from './tools.ts'
 
 const CROWDSEC = '/opt/crowdsec'
 const folder = mkdtempSync(`${tmpdir()}/banning-`)
 after(() => rmSync(folder, { recursive: true }))
-const has = (name: string, there: boolean) => {
-  if (!there && process.env.CI) throw new Error(`no ${name}: CI must run these`)
-  if (!there) process.stderr.write(`\n*** NO ${name}: its example is SKIPPED; .ci/run installs it ***\n\n`)
-  return there
-}
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 
 before(async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
-  const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], { env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], { env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1' }, stdio: ['ignore', 'pipe', 'inherit'] })
   let log = ''
   const port = await new Promise<string>(resolve => child.stdout.on('data', chunk => {
     log += String(chunk)
@@ -41,7 +38,7 @@ before(async () => {
   writeFileSync(`${folder}/log`, log)
 })
 
-test('fail2ban finds each refused unlock, and whom to ban', { skip: !has('fail2ban', spawnSync('fail2ban-regex', ['--version']).status === 0) }, () => {
+test('fail2ban finds each refused unlock, and whom to ban', { skip: without('fail2ban-regex', 'fail2ban') }, () => {
   const filter = /^ {4}\[Definition\]\n(?: {4}.*\n)+/m.exec(read('docs/banning.md'))![0].replace(/^ {4}/gm, '')
   writeFileSync(`${folder}/filter.conf`, filter)
   const { stdout } = spawnSync('fail2ban-regex', [`${folder}/log`, `${folder}/filter.conf`, '-o', 'id'], { encoding: 'utf8' })
@@ -50,7 +47,7 @@ test('fail2ban finds each refused unlock, and whom to ban', { skip: !has('fail2b
   assert.equal(stdout.trim().split('\n').length, 53)
 })
 
-test('CrowdSec bans who guesses too often, and nobody else', { skip: !has('crowdsec', existsSync(`${CROWDSEC}/usr/bin/crowdsec`)) }, async () => {
+test('CrowdSec bans who guesses too often, and nobody else', { skip: without('crowdsec') }, async () => {
   const [port] = await freePorts(1)
   const home = `${folder}/crowdsec`
   for (const name of ['parsers/s00-raw', 'parsers/s01-parse', 'parsers/s02-enrich', 'scenarios', 'postoverflows', 'data', 'hub', 'notifications', 'plugins']) mkdirSync(`${home}/${name}`, { recursive: true })

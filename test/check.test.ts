@@ -10,6 +10,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { addLink, photo, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
+import { without } from './tools.ts'
 
 const sample = sampleLibrary()
 const { links } = sample
@@ -48,7 +49,7 @@ test('a wrong configuration: every problem, and status 1', async () => {
 test('what is wrong on the way to Immich, step by step', async () => {
   const name = await check(undefined, {}, { IMMICH_URL: 'http://nowhere.invalid:2283' })
   assert.equal(name.status, 1)
-  assert.match(name.text, /nowhere\.invalid A: none\nok {4}nowhere\.invalid AAAA: none\nWRONG Immich cannot be reached: .*ENOTFOUND.*\n {6}→ its name is not known here/)
+  assert.match(name.text, /nowhere\.invalid A: none\nok {4}nowhere\.invalid AAAA: none\nWRONG Immich cannot be reached: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/)
   const refused = await check(undefined, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
   assert.match(refused.text, /WRONG Immich cannot be reached: .*ECONNREFUSED 127\.0\.0\.1:2.*\n {6}→ nothing listens there/)
   const plain = await check(undefined, {}, { IMMICH_URL: immich.url.replace('http', 'https') })
@@ -60,7 +61,7 @@ test('what is wrong on the way to Immich, step by step', async () => {
   other.close()
 })
 
-test('a certificate that is not trusted, and one that is', async () => {
+test('a certificate that is not trusted, and one that is', { skip: without('openssl') }, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'ignore' })
   const [key, cert] = [readFileSync(`${folder}/key.pem`), readFileSync(`${folder}/cert.pem`)]

@@ -34,4 +34,8 @@ proxy.server.listen(settings.port, settings.host, () => {
   Ctrl-C ends it.
 `)
 })
-proxy.server.on('error', error => { process.stderr.write(`${error.message}\n`); process.exit(1) })
+proxy.server.on('error', (error: NodeJS.ErrnoException) => {
+  const isTaken = error.code === 'EADDRINUSE'
+  process.stderr.write(isTaken ? `Another program listens on port ${settings.port}. Try: IPP_PORT=${settings.port + 1} npm run demo\n` : `${error.message}\n`)
+  process.exit(1)
+})

@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { after, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import * as apps from 'kubernetes-models/apps/v1'
 import * as core from 'kubernetes-models/v1'
 import { Ajv2019 } from 'ajv/dist/2019.js'
@@ -16,19 +17,19 @@ import { parse, parseAllDocuments } from 'yaml'
 import { ask, freePorts, HTML, ROOT, start, until } from './helpers.ts'
 import { PASSWORD, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
+import { has, without } from './tools.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
-const has = (program: string) => {
-  const found = spawnSync(program, [program === 'nginx' ? '-v' : 'version']).status === 0
-  if (!found) console.log(`LOUD: ${program} is not installed, its examples were not run`)
-  return found
-}
 const folder = mkdtempSync('/tmp/deploy-')
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
-openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days', '2', '-subj', '/CN=photos.example.com', '-addext', 'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com')
-openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=mine')
-openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=me')
-openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-out', 'client.pem', '-days', '2')
+if (has('openssl')) {
+  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days', '2', '-subj', '/CN=photos.example.com', '-addext', 'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com')
+  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=mine')
+  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=me')
+  openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-out', 'client.pem', '-days', '2')
+}
+/** nginx and Caddy, and openssl for their certificates. */
+const lacks = (program: string, from = program) => without('openssl') || without(program, from)
 const read = (name: string) => readFileSync(`${folder}/${name}`)
 
 type Got = { status: number, headers: IncomingHttpHeaders, text: string }
@@ -71,6 +72,18 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
       assert.equal((await through(port, 'photos.example.com', path)).status, 200)
     }
     assert.equal((await through(port, 'photos.example.com', '/api/server/ping')).text, '{"res":"pong"}')
+    // Immich's own API would open a protected link to who has its key
+    const shut = (path: string, headers: Record<string, string> = {}) => through(port, 'photos.example.com', path, { headers })
+    for (const name of ['key', 'slug', 'KEY', '%6bey', 'ke%79', 'key%5B%5D', 'key[]', 'x=1&key', 'x&slug']) {
+      run.immich.asked.length = 0
+      assert.equal((await shut(`/api/shared-links/me?${name}=${password.key}`)).status, 404, name)
+      assert.equal(run.immich.asked.length, 0, name)
+    }
+    run.immich.asked.length = 0
+    await shut('/api/shared-links/me', { 'X-Immich-Share-Key': password.key, 'x-immich-share-slug': 'secret-slug' })
+    assert.equal(run.immich.asked.length, 1)
+    assert.deepEqual(Object.keys(run.immich.asked[0]!.headers).filter(name => name.includes('share')), [])
+    assert.equal((await shut('/api/server/ping?keyboard=1&x=%20key=')).status, 200, 'other queries go on')
     const unlocked = await through(port, 'photos.example.com', '/share/unlock', { method: 'POST', body: new URLSearchParams({ key: password.key, password: PASSWORD }).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } })
     assert.equal(unlocked.status, 303)
     assert.match(String(unlocked.headers['set-cookie']), /; Secure/)
@@ -93,7 +106,7 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
   })
 }
 
-describe('nginx', { skip: !has('nginx') }, async () => {
+describe('nginx', { skip: lacks('nginx', 'nginx-light') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
   await nginx(example('nginx.conf').replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
     .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
@@ -102,7 +115,7 @@ describe('nginx', { skip: !has('nginx') }, async () => {
   judge('nginx', () => ({ port, run }))
 })
 
-describe('Caddy', { skip: !has('caddy') }, async () => {
+describe('Caddy', { skip: lacks('caddy') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
   const tls = `tls ${folder}/server.pem ${folder}/server.key`
   writeFileSync(`${folder}/Caddyfile`, `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` + example('Caddyfile')
@@ -118,13 +131,13 @@ describe('Caddy', { skip: !has('caddy') }, async () => {
   judge('Caddy', () => ({ port, run }))
 })
 
-describe('two replicas behind nginx, sharing IPP_SECRET', { skip: !has('nginx') }, async () => {
+describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx', 'nginx-light') }, async () => {
   const sample = sampleLibrary()
   const immich = await startImmich(sample.library)
   after(() => immich.close().catch(() => {}))
   const asked = [0, 0]
   const replicas = await Promise.all([0, 1].map(async () => {
-    const child = spawn(process.execPath, [new URL('src/server.ts', ROOT).pathname], {
+    const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
       env: { PATH: process.env.PATH!, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', IPP_SECRET: 'the same for both of them', CONFIG: '{}' }, stdio: ['ignore', 'pipe', 'inherit']
     })
     after(() => { child.kill('SIGKILL') })

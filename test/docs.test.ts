@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { loadSettings } from '../src/settings.ts'
 import { ROOT } from './helpers.ts'
 
-const folder = ROOT.pathname
+const folder = fileURLToPath(ROOT)
 const files = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 /** A heading's anchor, as GitHub makes it. */

@@ -144,6 +144,7 @@ describe('fuzzing', () => {
     assert.ok(parsers.length > 12)
     hold(fc.property(fc.oneof(fc.anything(), fc.string(), fc.json()), fc.string(), (value, text) => {
       for (const [, parse] of parsers) (parse as (value: unknown) => unknown)(value)
+      assert.equal(validate.ownPath(value, { key: validate.parseKey('A'.repeat(67))! }), undefined)
       validate.parseTarget(text)
       validate.parseLinkAddress(text)
       validate.parsePath(/^\/(?<key>[^/]+)\/(?<id>[^/]+)$/, text)

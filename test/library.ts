@@ -1,8 +1,9 @@
 /** The library that the demo and the tests share from: the sample pictures, and one link of every kind. */
+import { fileURLToPath } from 'node:url'
 import { readFileSync } from 'node:fs'
 import { newId, newKey, type Asset, type Library, type ShareLink } from './standin.ts'
 
-const folder = new URL('./samples/', import.meta.url).pathname
+const folder = fileURLToPath(new URL('./samples/', import.meta.url))
 const index = JSON.parse(readFileSync(folder + 'index.json', 'utf8')) as
   Record<string, { width: number, height: number, thumbhash: string, duration?: number }>
 

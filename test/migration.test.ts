@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { loadSettings } from '../src/settings.ts'
 import { ask, HTML, ROOT, start } from './helpers.ts'
 
@@ -74,7 +75,7 @@ test('3.x: today\'s names in groups, metadata flags', async () => {
 test('the variables: a file by path, one inline, a port, an address with a slash or /api', () => {
   assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283/', IPP_PORT: '8080', CONFIG: '{"ipp":{"showHomePage":false}}' }, ROOT).port, 8080)
   assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283/api', CONFIG: '{}' }, ROOT).immichUrl, 'http://immich:2283')
-  assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283', IPP_CONFIG: new URL('config.json', ROOT).pathname }, ROOT).notices.length, 0)
+  assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283', IPP_CONFIG: fileURLToPath(new URL('config.json', ROOT)) }, ROOT).notices.length, 0)
   assert.ok(ask)
 })
 

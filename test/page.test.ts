@@ -8,14 +8,12 @@ import type { Browser, Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { CHROMIUM, launch, openView, SIZES, type View } from './browser.ts'
 import { ask, HTML, start } from './helpers.ts'
+import { without } from './tools.ts'
 
-if (!CHROMIUM) {
-  if (process.env.CI) throw new Error('no Chromium: CI must run these')
-  process.stderr.write('\n*** NO CHROMIUM FOUND: the tests of the page are SKIPPED. apt-get install chromium ***\n\n')
-}
+const skip = CHROMIUM ? false : without('chromium')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-describe('the page', { skip: !CHROMIUM }, async () => {
+describe('the page', { skip }, async () => {
   const telling = { groupByDate: 'day', maxZoomQuality: 'fullsize', showGalleryDescription: true, showExpiryDate: true, showMetadata: { description: true, exif: true, location: true } }
   const run = await start({ ipp: telling })
   const { links, library } = run

@@ -1,4 +1,5 @@
 /** `npm run screens`: pictures of each page at both sizes and in both themes, into docs/screens. */
+import { fileURLToPath } from 'node:url'
 import { mkdirSync } from 'node:fs'
 import { createProxy } from '../src/server.ts'
 import { loadSettings } from '../src/settings.ts'
@@ -13,7 +14,7 @@ const config = { ipp: { groupByDate: 'day', showGalleryDescription: true, showMe
 const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: JSON.stringify(config) }, new URL('../', import.meta.url)))
 await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
 const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
-const folder = new URL('../docs/screens/', import.meta.url).pathname
+const folder = fileURLToPath(new URL('../docs/screens/', import.meta.url))
 mkdirSync(folder, { recursive: true })
 const browser = await launch()
 const album = `/share/${links.album.key}`

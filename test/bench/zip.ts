@@ -17,7 +17,7 @@ const immich = await startImmich(library)
 
 /** Starts the proxy, with yazl's own CRC-32 where `plain`. */
 async function start (plain: boolean) {
-  const put = `import { createRequire } from 'node:module'; const crc = createRequire('${ROOT.pathname}src/zip.ts')('buffer-crc32'); const own = crc.unsigned
+  const put = `import { createRequire } from 'node:module'; const crc = createRequire('${new URL('src/zip.ts', ROOT)}')('buffer-crc32'); const own = crc.unsigned
     const { createProxy } = await import('${ROOT.href}src/server.ts'); const { loadSettings } = await import('${ROOT.href}src/settings.ts')
     if (${plain}) crc.unsigned = own
     const proxy = createProxy(loadSettings(process.env, new URL('${ROOT.href}')))

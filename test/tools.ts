@@ -1,0 +1,23 @@
+/** Other people's programs that tests use where they are there: what is missing is skipped loudly, and never in CI. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { test } from 'node:test'
+
+const folders = (process.env.PATH ?? '').split(delimiter).concat('/usr/sbin', '/opt/crowdsec/usr/bin')
+export const has = (program: string): boolean => folders.some(folder => existsSync(join(folder, program)))
+
+/** For `skip`: false where the program is there, else why. In CI it must be there. `works` says more than that it exists. */
+export function without (program: string, from = program, works = () => true): string | false {
+  if (has(program) && works()) return false
+  if (process.env.CI) throw new Error(`no ${program}: CI must run these (.ci/run installs it)`)
+  return `${program} is not here: apt-get install ${from}`
+}
+
+/** One line in the list of what was skipped, for a program that is only one of several witnesses. */
+export function witness (program: string, from?: string): boolean {
+  const skip = without(program, from)
+  test(`${program} as a witness`, { skip }, () => {})
+  return skip === false
+}
+export const output = (program: string, args: string[]): string => spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
