@@ -31,6 +31,7 @@ COPY static static
 ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 3000
-HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["node", "-e", "fetch(`http://localhost:${process.env.IPP_PORT || 3000}/healthcheck`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# asks where IPP_HOST says that it listens; an answer comes within 5 s, also while Immich is frozen
+HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["node", "-e", "const { IPP_HOST, IPP_PORT } = process.env; const host = !IPP_HOST || ['::', '0.0.0.0'].includes(IPP_HOST) ? 'localhost' : IPP_HOST.includes(':') ? `[${IPP_HOST}]` : IPP_HOST; fetch(`http://${host}:${IPP_PORT || 3000}/healthcheck`, { signal: AbortSignal.timeout(8000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # files may be read here and in /config until it listens, none after that; nothing else is permitted at all
 ENTRYPOINT ["node", "--permission", "--allow-fs-read=.", "--allow-fs-read=/config", "src/server.ts"]

@@ -6,6 +6,7 @@
  * What is read whole at once (`read`, `small`) takes one of the places of the short calls; what is streamed
  * to a visitor (`stream`) takes one of the streams, so that slow visitors never hold up a lookup.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body } from './body.ts'
 import { createMemory, createQueue, type Queue } from './bounds.ts'
 import { parseMessage, parsePing, parseVersion } from './immich-json.ts'
@@ -73,6 +74,8 @@ const MAX_JSON = 64 * 1024 * 1024
 /** Of all JSON that is being read at once: parsed, it takes some times as much. */
 const MAX_JSON_TOGETHER = 2 * MAX_JSON
 const MONTHS_TOGETHER = 16
+/** ms: health checks, of Docker and others, wait no longer than some seconds. */
+const PING_WAIT = 5000
 /** Immich, or what stands before it, has no time; that says nothing of what was asked for. */
 const BUSY = [408, 425, 429]
 /**
@@ -236,9 +239,11 @@ export class Immich {
     return answer.status === 304 && old ? old : this.accept(call.path, answer, parse)
   }
 
-  /** True where Immich answers its ping. */
-  ping = (): Promise<boolean> =>
-    this.#pings('', () => this.read(CALLS.ping(), parsePing)).catch(() => false)
+  /** True where Immich answers its ping, soon enough for who asks whether all is well. */
+  async ping (): Promise<boolean> {
+    const isWell = this.#pings('', () => this.read(CALLS.ping(), parsePing)).catch(() => false)
+    return Promise.race([isWell, sleep(PING_WAIT, false, { ref: false })])
+  }
 
   /** Immich's version. Throws a Refusal where nothing answers, or something else. */
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)

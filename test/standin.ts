@@ -116,7 +116,7 @@ const offset = (ms: number): string => utc(ms) + '+00:00'
 /** `H:MM:SS.mmm` of 2.x. */
 const clock = (ms: number | null): string | null => ms === null ? null : new Date(ms).toISOString().slice(11, 23)
 
-export async function startImmich (library: Library, options: { version?: Version, port?: number } = {}) {
+export async function startImmich (library: Library, options: { version?: Version, port?: number, host?: string } = {}) {
   let version: Version = options.version ?? '3.1.0'
   const asked: Asked[] = []
   const sockets = new Set<Socket>()
@@ -509,7 +509,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     answer(entry, request, response, fault)
   })
   server.on('connection', socket => { sockets.add(socket); socket.on('close', () => sockets.delete(socket)) })
-  await new Promise<void>(resolve => server.listen(options.port ?? 0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return Object.assign(state, {
     port,

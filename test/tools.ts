@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 
-const folders = (process.env.PATH ?? '').split(delimiter).concat('/usr/sbin', '/opt/crowdsec/usr/bin')
+const folders = (process.env.PATH ?? '').split(delimiter).concat('/opt/crowdsec/usr/bin')
 export const has = (program: string): boolean => folders.some(folder => existsSync(join(folder, program)))
 
 /** For `skip`: false where the program is there, else why. In CI it must be there. `works` says more than that it exists. */

@@ -1,0 +1,168 @@
+/**
+ * The image, built and run by a real engine: podman, with base images made on the spot under the names of the Dockerfile,
+ * since no registry of images is there: a Debian root by mmdebstrap, and the Node.js that package.json pins.
+ */
+import assert from 'node:assert/strict'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { ask, freePorts, HTML, ROOT, until } from './helpers.ts'
+import { sampleLibrary } from './library.ts'
+import { startImmich } from './standin.ts'
+import { without } from './tools.ts'
+
+const isRoot = process.getuid?.() === 0
+const skip = without('podman') || without('mmdebstrap') || without('runc') || (!isRoot && 'podman is tried as root only')
+const folder = mkdtempSync(join(tmpdir(), 'engine-'))
+// a sandbox may not raise limits, nor have the kind of cgroups that podman's own choice of runtime wants
+writeFileSync(join(folder, 'containers.conf'), '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
+const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
+const podman = (...words: string[]) => {
+  const { status, stdout, stderr } = spawnSync('podman', words, { encoding: 'utf8', env })
+  // without systemd there is nobody who would run health checks by the clock; this test does
+  return { status, stdout: stdout.trim(), stderr: stderr.replace(/^.*systemd connection.*\n/gm, '') }
+}
+const must = (...words: string[]): string => {
+  const { status, stdout, stderr } = podman(...words)
+  assert.equal(status, 0, `podman ${words.join(' ')}: ${stderr}`)
+  return stdout
+}
+/** While Immich, which is in this process, goes on answering. */
+const meanwhile = (...words: string[]) => new Promise<{ status: number, stdout: string }>(resolve => {
+  execFile('podman', words, { env }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, stdout }))
+})
+const containers: string[] = []
+after(() => {
+  if (containers.length) podman('rm', '--force', ...containers)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A root of Debian with these packages alone, as an image of this name. */
+function makeBase (name: string, packages: string, complete: (root: string) => void) {
+  const archive = join(folder, 'base.tar')
+  const root = join(folder, 'root')
+  execFileSync('mmdebstrap', ['--variant=extract', `--include=${packages}`, 'bookworm', archive], { stdio: 'ignore' })
+  rmSync(root, { recursive: true, force: true })
+  mkdirSync(root)
+  execFileSync('tar', ['xf', archive, '-C', root, '--exclude=./dev/*'])
+  mkdirSync(join(root, 'etc/ssl/certs'), { recursive: true })
+  cpSync('/etc/ssl/certs/ca-certificates.crt', join(root, 'etc/ssl/certs/ca-certificates.crt'))
+  complete(root)
+  execFileSync('tar', ['cf', archive, '-C', root, '.'])
+  must('import', '--quiet', '--change', 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt', archive, name)
+}
+
+describe('the image, by podman', { skip }, async () => {
+  const [nodeImage, final] = [/FROM (node:\S+)/, /FROM (gcr\.io\S+)/].map(pattern => pattern.exec(readFileSync(new URL('Dockerfile', ROOT), 'utf8'))![1]!) as [string, string]
+  makeBase(`docker.io/library/${nodeImage}`, 'libstdc++6,dash,coreutils,findutils', root => {
+    mkdirSync(join(root, 'usr/local/bin'), { recursive: true })
+    cpSync(process.execPath, join(root, 'usr/local/bin/node'))
+    const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())))
+    cpSync(npm, join(root, 'usr/local/lib/node_modules/npm'), { recursive: true })
+    symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'))
+    mkdirSync(join(root, 'root'), { recursive: true })
+  })
+  makeBase(final, 'libstdc++6', () => {})
+  const build = () => {
+    const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim()
+    const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'image', '--', '--network', 'host', '--isolation', 'chroot', '--no-cache', '--env', `NPM_CONFIG_REGISTRY=${registry}`], { cwd: fileURLToPath(ROOT), encoding: 'utf8', env: { ...env, npm_config_registry: registry } })
+    assert.equal(status, 0, stdout + stderr)
+    return JSON.parse(must('image', 'inspect', 'immich-public-proxy:local'))[0]
+  }
+  const first = build()
+  const sample = sampleLibrary()
+  const immich = await startImmich(sample.library)
+  after(() => immich.close().catch(() => {}))
+  const page = `/share/${sample.links.album.key}`
+
+  async function run (more: string[] = [], variables: Record<string, string> = {}) {
+    const [port] = await freePorts(1) as [number]
+    const given = Object.entries({ IMMICH_URL: immich.url, IPP_PORT: String(port), ...variables }).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+    const id = must('run', '--detach', '--network', 'host', '--read-only', '--read-only-tmpfs=false', '--cap-drop', 'all', '--security-opt', 'no-new-privileges', ...given, ...more, 'immich-public-proxy:local')
+    containers.push(id)
+    const logs = () => { const { stdout, stderr } = podman('logs', id); return stdout + stderr }
+    await until(() => logs().includes('listening') || must('inspect', '--format', '{{.State.Running}}', id) === 'false', 'the container')
+    return { id, port, base: `http://127.0.0.1:${port}`, logs, health: () => meanwhile('healthcheck', 'run', id).then(({ status }) => status) }
+  }
+
+  test('two builds of one commit have the same layers', () => {
+    assert.deepEqual(build().RootFS, first.RootFS)
+    assert.ok(first.HealthCheck ?? first.Healthcheck ?? first.Config.Healthcheck, 'the health check is in the image')
+  })
+
+  test('not root, nothing to write, no capability; health both ways, and in time while Immich is frozen', async () => {
+    const { id, base, health } = await run()
+    assert.equal((await ask(base, page, { headers: HTML })).status, 200)
+    const pid = must('inspect', '--format', '{{.State.Pid}}', id)
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    assert.match(status, /^Uid:\t65532\t65532\t65532\t65532$/m)
+    assert.match(status, /^CapEff:\t0+$/m)
+    assert.match(status, /^CapBnd:\t0+$/m)
+    assert.match(status, /^NoNewPrivs:\t1$/m)
+    assert.match(readFileSync(`/proc/${pid}/mounts`, 'utf8'), /^\S+ \/ \S+ ro[, ]/m)
+    assert.equal(podman('exec', id, 'sh').status === 0, false, 'no shell')
+    assert.match((await meanwhile('exec', id, 'node', 'src/server.ts', 'check', page)).stdout, /^ok {4}it is an album/)
+    assert.equal(await health(), 0)
+    immich.fault = ({ path }) => path.endsWith('/ping') ? { hang: true } : undefined
+    const before = performance.now()
+    assert.equal(await health(), 1)
+    assert.ok(performance.now() - before < 9500, 'within the ten seconds that the image gives it')
+    immich.fault = () => undefined
+  })
+
+  test('the health check asks where IPP_HOST says', async () => {
+    for (const host of ['127.0.0.1', '0.0.0.0']) assert.equal(await (await run([], { IPP_HOST: host })).health(), 0, host)
+  })
+
+  test('a mounted config.json, one below /config, and CONFIG inline', async () => {
+    const file = join(folder, 'config.json')
+    writeFileSync(file, '{"ipp":{"showHomePage":false}}', { mode: 0o644 })
+    for (const { base, logs } of [
+      await run(['--volume', `${file}:/app/config.json:ro`]),
+      await run(['--volume', `${file}:/config/mine.json:ro`], { IPP_CONFIG: '/config/mine.json' }),
+      await run([], { CONFIG: '{"ipp":{"showHomePage":false}}' })
+    ]) assert.equal((await ask(base, '/', { headers: HTML })).status, 404, logs())
+    const wrong = await run([], { CONFIG: '{"ipp":{"showHomePage":7}}' })
+    assert.match(wrong.logs(), /ipp\.showHomePage: got 7, takes boolean/)
+    assert.equal(must('inspect', '--format', '{{.State.ExitCode}}', wrong.id), '1')
+  })
+
+  test('SIGTERM lets a transfer end, and then it ends', async () => {
+    const { id, base, logs } = await run()
+    const film = [...sample.library.assets.values()].find(({ type }) => type === 'VIDEO')!
+    immich.fault = ({ path }) => path.endsWith('/playback') ? { drip: [20_000, 50] } : undefined
+    const link = sample.links.video
+    const transfer = ask(base, `/share/video/${link.key}/${link.assets![0]}`)
+    await until(() => immich.open > 0, 'the transfer')
+    must('kill', '--signal', 'TERM', id)
+    const answer = await transfer
+    assert.ok(answer.complete && answer.body.length > 0, film.name)
+    await until(() => must('inspect', '--format', '{{.State.Running}}', id) === 'false', 'the end')
+    assert.equal(must('inspect', '--format', '{{.State.ExitCode}}', id), '0')
+    assert.match(logs(), /info stopping signal=SIGTERM/)
+    immich.fault = () => undefined
+  })
+
+  test('docker-compose.yml, by podman-compose, but for the image and the addresses', { skip: without('podman-compose') }, async () => {
+    const [port] = await freePorts(1) as [number]
+    const file = join(folder, 'docker-compose.yml')
+    const own = await startImmich(sample.library, { host: '0.0.0.0' })
+    after(() => own.close().catch(() => {}))
+    writeFileSync(file, readFileSync(new URL('docker-compose.yml', ROOT), 'utf8').replace(/image: .*/, 'image: localhost/immich-public-proxy:local')
+      .replace('3000:3000', `${port}:3000`).replace('http://immich-server:2283', `http://host.containers.internal:${own.port}`))
+    const compose = (...words: string[]) => new Promise<string>(resolve => {
+      execFile('podman-compose', ['--file', file, ...words], { cwd: folder, env }, (_, stdout, stderr) => resolve(stdout + stderr))
+    })
+    const up = await compose('up', '--detach')
+    containers.push('immich-public-proxy')
+    await until(() => podman('logs', 'immich-public-proxy').stdout.includes('listening'), up)
+    assert.equal((await ask(`http://127.0.0.1:${port}`, page, { headers: HTML })).status, 200)
+    const { HostConfig } = JSON.parse(must('inspect', 'immich-public-proxy'))[0]
+    assert.equal(HostConfig.ReadonlyRootfs, true)
+    assert.equal(HostConfig.Memory, 512 * 1024 * 1024)
+    await compose('down')
+  })
+})

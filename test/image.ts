@@ -1,0 +1,27 @@
+/**
+ * `npm run image [-- options]`: builds the image by docker, podman or buildah, whichever is here, as `immich-public-proxy:local`.
+ * The times in it are that of the commit, so that two builds of one commit are the same.
+ */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { has, output } from './tools.ts'
+
+const folder = fileURLToPath(new URL('../', import.meta.url))
+const epoch = process.env.SOURCE_DATE_EPOCH ?? (output('git', ['-C', folder, 'log', '-1', '--format=%ct'])?.trim() || '0')
+// of docker only the client may be here
+const isDocker = has('docker') && spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
+const tag = ['--tag', 'immich-public-proxy:local', folder]
+/** Podman and buildah leave the health check out of an image unless it has Docker's format. */
+const commands: [string, string[]][] = [
+  ['docker', ['buildx', 'build', '--output', 'type=docker,rewrite-timestamp=true', ...process.argv.slice(2), ...tag]],
+  ['podman', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]],
+  ['buildah', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]]
+]
+const found = commands.find(([engine]) => engine === 'docker' ? isDocker : has(engine))
+if (!found) {
+  process.stderr.write('Neither docker, podman nor buildah is here: one of them is needed to build an image.\n')
+  process.exit(1)
+}
+const [engine, words] = found
+process.stdout.write(`${engine} ${words.join(' ')}\n`)
+process.exitCode = spawnSync(engine, words, { stdio: 'inherit', env: { ...process.env, SOURCE_DATE_EPOCH: epoch } }).status ?? 1
