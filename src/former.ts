@@ -3,7 +3,7 @@
  * by the table `former` of config.schema.json. What has no equal is a notice that says what happens instead.
  * Where an old and a new name are given, the new one wins.
  */
-import { object, type Unknown } from './validate.ts'
+import { object, type Unknown } from './unknown.ts'
 
 /**
  * By a former path below `ipp`: where its value goes (`lightGallery.…` is beside `ipp`), and as what; a value
@@ -27,13 +27,18 @@ function take (group: Unknown, path: string): unknown {
   return value
 }
 
-/** Puts a value at a dotted path where there is none yet, or where it overrules that. */
-function put (group: Unknown, path: string, value: unknown, overrules = false): void {
+/**
+ * Puts a value at a dotted path where there is none yet, or where it overrules that; false where it did not.
+ */
+function put (group: Unknown, path: string, value: unknown, overrules = false): boolean {
   const [name = '', ...rest] = path.split('.')
   if (rest.length > 0) {
     group[name] ??= {}
-    put(object(group[name]) ?? {}, rest.join('.'), value, overrules)
-  } else if (overrules || !Object.hasOwn(group, name)) group[name] = value
+    return put(object(group[name]) ?? {}, rest.join('.'), value, overrules)
+  }
+  const isPut = overrules || !Object.hasOwn(group, name)
+  if (isPut) group[name] = value
+  return isPut
 }
 
 /**
@@ -75,7 +80,10 @@ export function translate (
       const present: unknown = Object.hasOwn(values, name) ? values[name] : value
       if (present === null && value !== null) continue
       const isBeside = row.to.startsWith('lightGallery.')
-      put(isBeside ? config : ipp, row.to, present, row.overrules)
+      const isPut = put(isBeside ? config : ipp, row.to, present, row.overrules)
+      // what is a name of today as well, and has the other one beside it, is nothing old
+      const isOfToday = !isPut && rows.some(other => 'to' in other && other.to === path)
+      if (isOfToday) continue
       if (row.to !== path) notices.push(`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${row.to}`)
       else if (present !== value) notices.push(`ipp.${path}: ${name} is now ${JSON.stringify(present)}`)
     }

@@ -5,10 +5,9 @@
  * Each `parse…` gives undefined for what it does not accept, and none throws. The shapes are those of the
  * recordings in `test/recordings`.
  */
-import {
-  decode, list, match, object, parseAssetId, parseKey, parseSlug, parseToken, positive, text, UUID,
-  type AlbumId, type AssetId, type Key, type Month, type Slug, type Token, type Unknown
-} from './validate.ts'
+import { decode, list, match, object, positive, text, type Unknown } from './unknown.ts'
+import { parseAssetId, parseKey, parseSlug, parseToken, UUID } from './validate.ts'
+import type { AlbumId, AssetId, Key, Month, Slug, Token } from './validate.ts'
 
 /**
  * A photo or video of a link. `ratio` is width / height, 0.2 to 5; `time` the local time at which it was

@@ -13,7 +13,7 @@ import { parseMessage, parsePing, parseVersion } from './immich-json.ts'
 import { createReachability, type Log } from './log.ts'
 import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
-import { parseJson } from './validate.ts'
+import { parseJson } from './unknown.ts'
 import type { AlbumId, AssetId, ByteRange, Key, LinkRef, Month, Password, Token } from './validate.ts'
 
 // ---------------------------------------------------------------------------------------- the table of calls

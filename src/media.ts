@@ -9,7 +9,8 @@ import { createMemory, type Memory } from './bounds.ts'
 import { Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
 import { blank } from './strip.ts'
-import { positive, resolveRange, type AssetId, type ByteRange } from './validate.ts'
+import { positive } from './unknown.ts'
+import { resolveRange, type AssetId, type ByteRange } from './validate.ts'
 
 export type MediaKind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /**

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
-import { translate, type Former } from './former.ts'
-import { object, parseBase, parseOrigin, type Trust, type Unknown } from './validate.ts'
+import { show, understand, type Schema } from './schema.ts'
+import { object, type Unknown } from './unknown.ts'
+import { parseBase, parseOrigin, type Trust } from './validate.ts'
 
 type Ipp = (typeof import('../config.json'))['ipp']
 /** What config.json's own types do not tell of its values. */
@@ -35,70 +36,6 @@ const FORMER_VARIABLES: Record<string, string> = { IPP_PORT: 'PORT', PUBLIC_BASE
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
 
-/** The part of JSON Schema that config.schema.json uses; `former` is our own, at its top. */
-type Schema = {
-  type?: string | string[], enum?: unknown[], not?: { const: unknown }, properties?: Record<string, Schema>
-  additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
-  minimum?: number, maximum?: number, default?: unknown, former?: Former
-}
-type Report = Pick<Settings, 'notices' | 'values' | 'changed'> & { problems: string[] }
-
-const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array'
-  : Number.isInteger(value) ? 'integer' : typeof value
-const show = (value: unknown): string => JSON.stringify(value) ?? String(value)
-
-function fits (schema: Schema, value: unknown): boolean {
-  const types = [schema.type ?? []].flat()
-  const type = typeOf(value)
-  if (types.length && !types.includes(type) && !(type === 'integer' && types.includes('number'))) return false
-  const { minimum = -Infinity, maximum = Infinity } = schema
-  if (typeof value === 'number' && !(value >= minimum && value <= maximum)) return false
-  if (typeof value === 'string' && !new RegExp(schema.pattern ?? '').test(value)) return false
-  return (schema.enum?.includes(value) ?? true) && !(schema.not && schema.not.const === value)
-}
-const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string => {
-  const bounds = Object.entries({ from: minimum, to: maximum, as: pattern })
-    .map(([word, bound]) => bound === undefined ? '' : ` ${word} ${bound}`)
-  return values?.map(show).join(', ') ?? [type].flat().join(' or ') + bounds.join('')
-}
-
-/** `value` as the schema wants it, with the schema's defaults below it. */
-function conform (schema: Schema, value: unknown, at: string, report: Report): unknown {
-  const { properties } = schema
-  // true or false for a whole group means each of it
-  if (properties && typeof value === 'boolean' && schema.type?.includes('boolean')) {
-    value = Object.fromEntries(Object.keys(properties).map(name => [name, value]))
-  }
-  if (value === undefined && !properties) return (report.values[at] = schema.default)
-  // as some wrote them, and earlier releases took them
-  const isNumber = [schema.type].flat().some(type => type === 'integer' || type === 'number')
-  if (isNumber && typeof value === 'string' && /^\d+$/.test(value)) value = Number(value)
-  if (value !== undefined && !fits(schema, value)) {
-    report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
-    return undefined
-  }
-  if (properties) {
-    const given = object(value) ?? {}
-    const path = (name: string) => at ? `${at}.${name}` : name
-    const known = Object.keys(properties)
-    for (const name of Object.keys(given).filter(name => !known.includes(name))) {
-      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, known)}?`)
-    }
-    return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
-      [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
-  }
-  const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
-  // a part is told of with its whole, not by itself
-  const part = { ...report, values: {}, changed: {} }
-  for (const [name, entry] of inner ? Object.entries(value as object) : []) {
-    conform(inner!, entry, `${at}.${name}`, part)
-    if (schema.propertyNames) conform(schema.propertyNames, name, at, part)
-  }
-  const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
-  if (show(whole) !== show(schema.default)) report.changed[at] = whole
-  return (report.values[at] = whole)
-}
-
 /** The value of a JSON text. Throws at what is none, and says what many take for JSON. */
 function readJson (text: string): unknown {
   if (text.includes('\0')) throw new Error('it is UTF-16: save it as UTF-8')
@@ -112,13 +49,6 @@ function readJson (text: string): unknown {
     const what = extra[1] ? 'JSON has no comments' : 'JSON has no comma after the last of a list'
     throw new Error(`${what} (${place})`, { cause: error })
   }
-}
-
-/** The known name that shares the most pairs of letters with `name`. */
-function nearest (name: string, known: string[]): string {
-  const pairs = (word: string) => Array.from(word.toLowerCase(), (_, n) => word.slice(n, n + 2).toLowerCase())
-  const alike = (word: string) => pairs(word).filter(pair => pairs(name).includes(pair)).length / word.length
-  return known.reduce((best, next) => alike(next) > alike(best) ? next : best)
 }
 
 function proxies (entries: string[], problems: string[]): BlockList {
@@ -138,8 +68,7 @@ function proxies (entries: string[], problems: string[]): BlockList {
  * names). Throws a ConfigError with a line for each thing that is wrong.
  */
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
-  const report: Report = { problems: [], notices: [], values: {}, changed: {} }
-  const { problems, notices, values, changed } = report
+  const problems: string[] = []
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
   const source = env.CONFIG ? 'CONFIG' : env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   let given: unknown = {}
@@ -157,10 +86,10 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     else if (isFolder) problems.push(`${source}: is a folder (Docker makes one of nothing), takes a file`)
     else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
   }
-  const metadata = schema.properties?.ipp?.properties?.showMetadata?.properties ?? {}
-  const flagsOf = (group: string) => Object.keys(metadata[group]?.properties ?? {})
-  translate(object(given) ?? {}, schema.former ?? {}, flagsOf, notices)
-  const config = conform(schema, given, '', report) as { ipp: Settings, lightGallery: Unknown } | undefined
+  const understood = understand(given, schema)
+  const { notices, values, changed } = understood
+  const config = understood.config as { ipp: Settings, lightGallery: Unknown } | undefined
+  problems.push(...understood.problems)
   const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined) => {
     const old = FORMER_VARIABLES[name]
     if (old && env[old] && !env[name]) notices.push(`${old} is now ${name}`)

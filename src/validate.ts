@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { isIP, type BlockList } from 'node:net'
+import { decode, list, match, object, parseJson, text } from './unknown.ts'
 
 declare const trusted: unique symbol
 type Trusted<Name extends string> = string & { readonly [trusted]: Name }
@@ -24,25 +25,6 @@ export type ByteRange = Trusted<'byte range'>
 /** An entity tag of RFC 9110 section 8.8.3, or several. */
 export type EntityTag = Trusted<'entity tag'>
 export type HttpDate = Trusted<'date'>
-
-/** A value whose fields nothing is known of yet. */
-export type Unknown = Record<string, unknown>
-export const object = (value: unknown): Unknown | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Unknown : undefined
-export const text = (value: unknown): string => typeof value === 'string' ? value : ''
-export const list = (value: unknown): unknown[] => Array.isArray(value) ? value : []
-export const positive = (value: unknown): number =>
-  typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
-export const match = <T extends string>(pattern: RegExp, value: unknown): T | undefined =>
-  typeof value === 'string' && pattern.test(value) ? value as T : undefined
-export function decode (value: string | undefined): string | undefined {
-  // trying costs, and most have nothing to decode
-  try { return value?.includes('%') ? decodeURIComponent(value) : value } catch { return undefined }
-}
-
-export function parseJson (value: string): unknown {
-  try { return JSON.parse(value) } catch { return undefined }
-}
 
 // ------------------------------------------------------------------------------------- links, assets, ranges
 

@@ -47,6 +47,20 @@ test('fail2ban finds each refused unlock, and whom to ban', { skip: without('fai
   assert.equal(stdout.trim().split('\n').length, 53)
 })
 
+test('fail2ban takes the jail as the document has it, with Docker\'s chain', { skip: without('fail2ban-client', 'fail2ban') }, () => {
+  const home = `${folder}/fail2ban`
+  cpSync('/etc/fail2ban', home, { recursive: true })
+  writeFileSync(`${home}/filter.d/immich-public-proxy.conf`, readFileSync(`${folder}/filter.conf`))
+  const jail = /^ {4}\[immich-public-proxy\]\n(?: {4}.*\n)+/m.exec(read('docs/banning.md'))![0].replace(/^ {4}/gm, '')
+  const [chain] = /^ {4}chain = .*$/m.exec(read('docs/banning.md'))!
+  writeFileSync(`${home}/jail.local`, `${jail}${chain.trim()}\n`)
+  const { status, stdout, stderr } = spawnSync('fail2ban-client', ['-c', home, '--dp'], { encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /immich-public-proxy/)
+  assert.match(stdout, /DOCKER-USER/)
+  assert.match(stdout, /maxretry[^]*20/)
+})
+
 test('CrowdSec bans who guesses too often, and nobody else', { skip: without('crowdsec') }, async () => {
   const [port] = await freePorts(1)
   const home = `${folder}/crowdsec`

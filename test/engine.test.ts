@@ -93,6 +93,17 @@ describe('the image, by podman', { skip }, async () => {
     assert.ok(first.HealthCheck ?? first.Healthcheck ?? first.Config.Healthcheck, 'the health check is in the image')
   })
 
+  test('npm run same tells whether an image is this source', () => {
+    const same = (image: string) => spawnSync('npm', ['run', '--silent', 'same', image], { cwd: fileURLToPath(ROOT), encoding: 'utf8', env })
+    const { status, stdout, stderr } = same('immich-public-proxy:local')
+    assert.deepEqual([status, stdout], [0, 'immich-public-proxy:local is this source, file by file\n'], stderr)
+    const file = join(folder, 'Dockerfile')
+    writeFileSync(file, 'FROM immich-public-proxy:local\nCOPY containers.conf /app/src/more.ts\nCOPY containers.conf /app/src/server.ts\n')
+    must('build', '--quiet', '--isolation', 'chroot', '--tag', 'localhost/tampered', '--file', file, folder)
+    const other = same('localhost/tampered')
+    assert.deepEqual([other.status, other.stdout], [1, 'differs: src/more.ts\ndiffers: src/server.ts\n'])
+  })
+
   test('not root, nothing to write, no capability; health both ways, and in time while Immich is frozen', async () => {
     const { id, base, health } = await run()
     assert.equal((await ask(base, page, { headers: HTML })).status, 200)

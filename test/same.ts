@@ -1,0 +1,34 @@
+/**
+ * `npm run same IMAGE`: whether an image is this source. Every file that it has below /app is held against this folder, byte for
+ * byte, and nothing may be missing or more. Exit status 1 where they differ. Of docker or podman one has to be here.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { has } from './tools.ts'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+const [image] = process.argv.slice(2)
+const engine = ['docker', 'podman'].find(has)
+if (!image || !engine) {
+  process.stderr.write(image ? 'Neither docker nor podman is here.\n' : 'Which image? npm run same ghcr.io/immich-public-proxy/immich-public-proxy:5\n')
+  process.exit(2)
+}
+const folder = mkdtempSync(join(tmpdir(), 'same-'))
+const id = execFileSync(engine, ['create', image], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1)!
+execFileSync(engine, ['cp', `${id}:/app`, folder])
+execFileSync(engine, ['rm', id], { stdio: 'ignore' })
+const app = join(folder, 'app')
+const filesIn = (place: string) => readdirSync(place, { recursive: true, withFileTypes: true })
+  .filter(file => !file.isDirectory()).map(file => join(file.parentPath, file.name))
+const different = filesIn(app).map(file => file.slice(app.length + 1))
+  .filter(name => !existsSync(join(root, name)) || !readFileSync(join(app, name)).equals(readFileSync(join(root, name))))
+const missing = ['src', 'static', 'templates'].flatMap(part => filesIn(join(root, part))).map(file => file.slice(root.length))
+  .filter(name => !existsSync(join(app, name)))
+rmSync(folder, { recursive: true })
+for (const name of different) process.stdout.write(`differs: ${name}\n`)
+for (const name of missing) process.stdout.write(`missing in the image: ${name}\n`)
+process.exitCode = different.length + missing.length > 0 ? 1 : 0
+if (!process.exitCode) process.stdout.write(`${image} is this source, file by file\n`)
