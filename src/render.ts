@@ -59,6 +59,8 @@ export class Renderer {
     return { t: this.#strings[lang.split('-')[0] ?? ''] ?? {}, lang, assets: this.#assets }
   }
 
+  #isTimed = (link: Link): boolean => link.showMetadata && this.#told.includes('dateTimeOriginal')
+
   #isDated = (link: Link): boolean => link.showMetadata && this.#settings.groupByDate !== false
 
   /** The number of an item's day since 1970, or of its month (year × 12 + month). */
@@ -161,10 +163,13 @@ export class Renderer {
    */
   #sections ({ visitor, ref, link }: Place, items: Item[], from: number): Values[] {
     const { t, lang } = this.#wording(visitor)
+    const date = dateFormat(lang, { dateStyle: 'long' })
+    const taken = ({ time }: Item) => this.#isTimed(link) ? `, ${date.format(time)}` : ''
     const tiles = items.map((item, n) => ({
       n: from + n, step: stepOf(item.ratio), lazy: n >= EAGER_TILES, href: linkPath(ref, `/${item.id}`),
       src: imagePath(link.key, item, 'thumbnail'), length: item.video && clock(item.duration),
-      motion: item.motion && !item.video, alt: `${item.video ? t.video : t.photo} ${from + n + 1}`
+      motion: item.motion && !item.video,
+      alt: `${item.video ? t.video : t.photo} ${from + n + 1}${taken(item)}`
     }))
     const dated = this.#isDated(link)
     return this.#runsOf(link, items).map(([group, count]) =>
@@ -222,12 +227,11 @@ export class Renderer {
   items (link: Link, { items: all, version }: List, stretch: number): string {
     const items = all.slice(stretch * STRETCH, (stretch + 1) * STRETCH)
     if (items.length === 0) throw new Refusal('missing')
-    const isTimed = link.showMetadata && this.#told.includes('dateTimeOriginal')
     return JSON.stringify({
       version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
       duration: items.map(({ duration }) => duration > 0 ? clock(duration) : ''),
       motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),
-      ...isTimed && { time: items.map(({ time }) => Math.round(time / 1000)) }
+      ...this.#isTimed(link) && { time: items.map(({ time }) => Math.round(time / 1000)) }
     })
   }
 

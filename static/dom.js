@@ -33,7 +33,8 @@ export const iconButton = (label, path, onclick) =>
   make('button', { type: 'button', className: 'icon', title: label, ariaLabel: label, onclick }, icon(path))
 
 export const ICONS = {
-  play: 'M8 5v14l11-7z', select: 'M4 12l5 5L20 6', close: 'M6 6l12 12M18 6 6 18',
+  play: 'M8 5v14l11-7z', select: 'M9 11l3 3 8-9M20 12v8H4V4h10', tick: 'M4 12l5 5L20 6',
+  close: 'M6 6l12 12M18 6 6 18',
   share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7', download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
   info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
   motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'

@@ -1,6 +1,6 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { ICONS, iconButton, say, share } from './dom.js'
+import { ICONS, iconButton, make, say, share } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { item, load } from './items.js'
 import { grid, home, options, t, total } from './link.js'
@@ -25,8 +25,19 @@ function prepareLightbox () {
   return lightbox
 }
 
+/** ms for which the opening of the lightbox is covered. */
+const COVERED = 400
+/** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
+function coverWith (n) {
+  const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
+  if (!tile) return undefined
+  const picture = make('img', { src: tile.src, alt: '' })
+  return document.body.appendChild(make('div', { className: 'cover' }, picture))
+}
+
 /** @param {number} n */
 async function openLightbox (n, isSlideshow = false) {
+  const cover = coverWith(n)
   try {
     const [{ open }] = await Promise.all([prepareLightbox(), load(n)])
     await open(n, isSlideshow)
@@ -36,6 +47,7 @@ async function openLightbox (n, isSlideshow = false) {
     const address = `${home}/${item(n)?.id}`
     if (item(n) && location.pathname !== address) location.assign(address)
   }
+  setTimeout(() => cover?.remove(), COVERED)
 }
 
 /**
@@ -84,7 +96,9 @@ function makeBar () {
   }
   buttons.push(iconButton(t.share, ICONS.share, () => share(home)))
   if (options.zip && total > 1) {
-    buttons.push(Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' }))
+    const button = Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' })
+    button.append(make('span', { className: 'word' }, t.select))
+    buttons.push(button)
     startSelecting()
   }
   actions.prepend(...buttons)
@@ -110,10 +124,21 @@ function numberOfHash () {
   return Number(slide) < total ? slide : undefined
 }
 
+/** The place in the grid, over a reload and a way back to this page: not all browsers find it again. */
+function keepPlace () {
+  history.scrollRestoration = 'manual'
+  const name = `place ${home}`
+  const [visit] = performance.getEntriesByType('navigation')
+  const isBack = /^(reload|back_forward)$/.test(/** @type {any} */ (visit)?.type)
+  if (isBack) scrollTo(0, Number(sessionStorage.getItem(name)))
+  addEventListener('pagehide', () => sessionStorage.setItem(name, String(scrollY)))
+}
+
 function start () {
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
   startGrid()
+  keepPlace()
   startScrubber()
   makeBar()
   followHistory()

@@ -123,9 +123,9 @@ function makeSection (index) {
     const button = make('button', {
       type: 'button', className: 'day', hidden: !options.zip, ariaLabel: label,
       'data-first': first, 'data-count': count
-    }, icon(ICONS.select))
-    const heading = make('h2', {}, button, day)
-    if (!isByMonth) heading.append(' ', make('span', {}, weekday.format(timeOf(group))))
+    }, icon(ICONS.tick))
+    const named = isByMonth ? '' : weekday.format(timeOf(group))
+    const heading = make('h2', { ariaLabel: `${day} ${named}` }, button, day, ' ', make('span', {}, named))
     section.append(heading)
   }
   // placed among its neighbours, so that the order of the keyboard is the order of the eyes
@@ -145,7 +145,7 @@ function makeTile (n, place) {
   tile.dataset.n = String(n)
   tile.style.cssText = place
   const img = imageOf(tile)
-  img.alt = nameOf(n)
+  img.alt ||= nameOf(n)
   if (img.loading === 'lazy') img.loading = 'eager'
   if (img.complete && img.naturalWidth) img.classList.add('in')
   // one that failed before this script ran
@@ -197,7 +197,10 @@ function fill (n, tile, isInView) {
   // each frame comes by here with all that are seen, and most have their picture
   const known = img.classList.contains('in') ? undefined : item(n)
   if (!known) return
-  if (!tile.getAttribute('href')) tile.href = `${home}/${known.id}`
+  if (!tile.getAttribute('href')) {
+    tile.href = `${home}/${known.id}`
+    if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
+  }
   const pill = isVideo(n) ? PILLS.video : known.motion && PILLS.motion
   if (pill && !tile.querySelector('.pill')) {
     const title = isVideo(n) ? '' : t.motion

@@ -74,7 +74,7 @@ const lg = globals.lightGallery(document.body, {
   licenseKey: 'AGPL-3.0-only',
   download: options.download && own.download !== false,
   loop: total < LOOPED && own.loop !== false,
-  numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: true, mode: 'lg-slide',
+  numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: false, mode: 'lg-slide',
   allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
   addClass: 'ipp', ariaLabelledby: '', slideShowAutoplay: false, closeOnTap: false,
   strings: {
@@ -135,7 +135,24 @@ async function showCaption (n) {
 }
 const fillInfo = () => fillPanel(lg.index, () => lg.index)
 
+/** Where and when a finger came down. */
+let pressed = { x: 0, y: 0, at: 0 }
+/** ms and px within which a press is a tap. */
+const TAP_TIME = 300
+const TAP_WAY = 10
+outer.addEventListener('pointerdown', ({ clientX, clientY, timeStamp }) => {
+  pressed = { x: clientX, y: clientY, at: timeStamp }
+}, { capture: true })
+// a tap on the picture, or beside it, takes the controls away and brings them back
+outer.addEventListener('pointerup', ({ clientX, clientY, timeStamp, target }) => {
+  const isTap = Math.hypot(clientX - pressed.x, clientY - pressed.y) < TAP_WAY &&
+    timeStamp - pressed.at < TAP_TIME
+  const on = /** @type {Element} */ (target)
+  if (isTap && on.closest('.lg-item') && !on.closest('video')) outer.classList.toggle('ipp-bare')
+}, { capture: true })
+
 addEventListener('keydown', event => {
+  outer.classList.remove('ipp-bare')
   if (!isOpen || event.ctrlKey || event.metaKey) return
   // lightGallery keeps Alt+Left for itself, which is the browser's Back
   if (event.altKey) return event.stopImmediatePropagation()
@@ -155,7 +172,9 @@ let current = 0
 
 /** Everything else on the page, out of reach while this is open. @param {boolean} isInert */
 function setAside (isInert) {
-  for (const part of document.body.children) if (part !== container) part.toggleAttribute('inert', isInert)
+  // but what is said is to be heard
+  const parts = document.body.querySelectorAll(':scope > :not(.lg-container, .toast)')
+  for (const part of parts) part.toggleAttribute('inert', isInert)
 }
 
 /** Opens at item `n`, whose stretch of the list is there. @param {number} n */
@@ -165,6 +184,7 @@ export async function open (n, isSlideshow = false) {
     return
   }
   isOpen = true
+  outer.classList.remove('ipp-bare')
   const address = `${home}/${item(n)?.id}`
   if (history.state?.n === undefined) {
     // opened here: Back leads to the grid. Come straight to this address: there is no grid to go back to.
@@ -196,6 +216,7 @@ const on = (name, handler) =>
 on('lgBeforeSlide', () => {
   for (const film of outer.querySelectorAll('video')) film.pause()
 })
+on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
 on('lgAfterSlide', ({ detail }) => onShown(detail.index))
 on('lgBeforeClose', () => {
   removeFilms(outer)
@@ -232,12 +253,21 @@ function onShown (n) {
   if (options.caption) showCaption(n)
 }
 
+/** The thumbnail where the picture will be, so that nothing is ever black. @param {number} n */
+function putUnder (n) {
+  const slide = slideOf(n)
+  const known = item(n)
+  if (!slide || !known || slide.querySelector('.ipp-under')) return
+  slide.prepend(make('img', { className: 'ipp-under', src: imagePath(known, 'thumbnail'), alt: '' }))
+}
+
 /** Gives slides that were drawn before their stretch was there what they should show. @param {number} n */
 function dress (n) {
   for (const at of [n - 2, n - 1, n, n + 1, n + 2]) {
     /** @type {HTMLImageElement | null | undefined} */
     const image = slideOf(at)?.querySelector('img.lg-object')
     if (image?.src === BLANK) image.src = new Slide(at).src
+    putUnder(at)
   }
   const slide = slideOf(current)
   const known = item(current)

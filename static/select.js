@@ -32,6 +32,9 @@ function dress (tile, n) {
 function dressAll () {
   const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
   for (const tile of tiles) dress(tile, Number(tile.dataset.n))
+  for (const day of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))) {
+    day.ariaPressed = String(isAllPicked(Number(day.dataset.first), Number(day.dataset.count)))
+  }
   const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
   count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
   download.toggleAttribute('disabled', picked.size === 0)
@@ -67,6 +70,8 @@ export function start (event) {
   const tile = /** @type {HTMLElement | null} */ (target.closest('.tile'))
   if (strip.hidden) {
     strip.hidden = false
+    // Back ends it
+    history.pushState({ isSelecting: true }, '')
     actions.hidden = true
     document.body.classList.add('selecting')
     if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
@@ -81,9 +86,11 @@ export function start (event) {
 
 /** All of a day; none, where all are picked already. @param {number} first @param {number} length */
 function pickDay (first, length) {
-  const isAll = Array.from({ length }, (_, n) => picked.has(first + n)).every(Boolean)
-  pick(first, first + length - 1, !isAll)
+  pick(first, first + length - 1, !isAllPicked(first, length))
 }
+
+/** @param {number} first @param {number} length */
+const isAllPicked = (first, length) => Array.from({ length }, (_, n) => picked.has(first + n)).every(Boolean)
 
 function stop () {
   picked.clear()
@@ -93,7 +100,9 @@ function stop () {
   document.body.classList.remove('selecting')
   dressAll()
   document.getElementById('select')?.focus({ preventScroll: true })
+  if (history.state?.isSelecting) history.back()
 }
+addEventListener('popstate', () => { if (!strip.hidden) stop() })
 
 async function send () {
   say(t.loading, false)

@@ -126,6 +126,55 @@ describe('the page', { skip }, async () => {
     assert.equal(await page.locator('.ipp-caption').count(), 0)
   })
 
+  test('never black: the thumbnail stands where the picture will be; a tap takes the controls away and brings them back', async () => {
+    const own = await start({ library, ipp: telling })
+    const { page, complaints } = await view({ size: 'phone' }, own.base)
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="2"] img.in')
+    let answer = () => {}
+    const asked = new Promise<void>(resolve => { answer = resolve })
+    own.immich.fault = ({ query }) => query.get('size') === 'preview' ? { until: asked } : undefined
+    await page.tap('a.tile[data-n="2"]')
+    await page.waitForFunction(() => {
+      const under = document.querySelector<HTMLImageElement>('.lg-current .ipp-under')
+      return under && under.naturalWidth > 0 && under.getBoundingClientRect().width >= innerWidth && !document.querySelector('.cover')
+    })
+    assert.equal(await page.locator('.lg-current.lg-complete').count(), 0)
+    answer()
+    own.immich.fault = () => undefined
+    await shown(page)
+    const isBare = () => page.evaluate(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare'))
+    // on the picture, and on the black beside it
+    for (const [y, expected] of [[420, true], [760, false], [160, true]] as const) {
+      await page.touchscreen.tap(195, y)
+      await page.waitForFunction(bare => document.querySelector('.lg-outer')!.classList.contains('ipp-bare') === bare, expected)
+    }
+    await page.keyboard.press('ArrowRight')
+    assert.equal(await isBare(), false)
+    assert.equal(await page.locator('.lg-container.lg-show').count(), 1)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('Back ends a selection before it leaves; a day says whether it is picked; a tile says when it was taken', async () => {
+    const own = await start({ library, ipp: { groupByDate: 'day', showMetadata: { exif: { dateTimeOriginal: true } } } })
+    const { page, complaints } = await view({}, own.base)
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="0"][href] img.in')
+    assert.match((await page.getAttribute('a.tile[data-n="0"] img', 'alt'))!, /^(Photo|Video) 1, \d+ \w+ \d{4}$/)
+    assert.equal(await page.getAttribute('h2', 'aria-label'), (await page.textContent('h2'))!.trim())
+    await page.click('#select')
+    await page.click('.day >> nth=0')
+    assert.equal(await page.getAttribute('.day >> nth=0', 'aria-pressed'), 'true')
+    await page.goBack()
+    await page.waitForSelector('.pick-bar', { state: 'hidden' })
+    assert.equal(page.url(), own.base + album)
+    assert.equal(await page.locator('a.tile.picked').count(), 0)
+    await page.click('#select')
+    await page.keyboard.press('Escape')
+    await page.waitForFunction(() => !history.state?.isSelecting)
+    assert.deepEqual(complaints, [])
+  })
+
   test('zooming in loads the full resolution, and a motion photo plays on request', async () => {
     const { page, complaints, asked } = await view()
     const ids = (await run.get(`/share/items/${links.mixed.key}/0`)).json()
@@ -161,6 +210,9 @@ describe('the page', { skip }, async () => {
     await page.touchscreen.tap(195, 820)
     await page.waitForTimeout(700)
     assert.equal(await page.locator('.lg-container.lg-show').count(), 1, 'black beside the photo closes nothing')
+    // it took the controls away
+    await page.touchscreen.tap(195, 820)
+    await page.waitForFunction(() => !document.querySelector('.ipp-bare'))
     await page.click('.lg-close')
     await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
     assert.deepEqual(complaints, [])
