@@ -29,9 +29,12 @@ createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 /** A file that Immich cannot give now is asked for so often, after ms that double each time. */
 const TRIES = 3
 const FIRST_WAIT = 400
-/** Small files are asked for further ahead than others: up to so many, and so many bytes. */
-const MOST_AHEAD = 8
+/**
+ * Small files are asked for further ahead than others, by so many bytes; a request counts as so many at
+ * least.
+ */
 const BYTES_AHEAD = 1024 * 1024
+const LEAST_BYTES = 64 * 1024
 /** Files that are remembered as sent, and links of which a size was wrong. */
 const REMEMBERED = 50_000
 
@@ -208,16 +211,19 @@ export class Zip implements Body {
     await ended
   }
 
-  /** The file of entry `n`; those after it are asked for too: some, or more where they are small. */
+  /** The file of entry `n`; those after it are asked for too, more of them where they are small. */
   #open (n: number): Promise<File> {
+    const { zipRequests } = this.#zips.settings.limits
+    const { entries } = this.#plan
     let bytes = 0
-    for (const [after, entry] of this.#plan.entries.slice(n, n + MOST_AHEAD).entries()) {
-      bytes += entry.size ?? BYTES_AHEAD
-      if (after >= this.#zips.settings.limits.zipRequests && bytes > BYTES_AHEAD) break
-      const file = this.#ahead.get(n + after) ?? this.#ask(entry)
+    for (let at = n; at < entries.length; at++) {
+      const entry = entries[at]!
+      bytes += Math.max(LEAST_BYTES, entry.size ?? BYTES_AHEAD)
+      if (at - n >= zipRequests && bytes > BYTES_AHEAD) break
+      const file = this.#ahead.get(at) ?? this.#ask(entry)
       // that one failed is known when its turn comes
       file.catch(() => {})
-      this.#ahead.set(n + after, file)
+      this.#ahead.set(at, file)
     }
     const file = this.#ahead.get(n)!
     this.#ahead.delete(n)

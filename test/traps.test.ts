@@ -285,6 +285,21 @@ describe('zips', () => {
     assert.equal(other.immich.count(/original$/), 40, 'where nothing is remembered all is asked for')
   })
 
+  test('small files are asked for further ahead than large ones, within so many bytes', async () => {
+    for (const [size, least, most] of [[3000, 9, 17], [700_000, 2, 3]] as const) {
+      const { library, album } = shared(60, n => ({ original: bytes(size + n) }))
+      const run = await start({ library })
+      let open = 0
+      run.immich.fault = ({ path }) => {
+        if (!path.endsWith('/original')) return undefined
+        open = Math.max(open, run.immich.asked.filter(one => one.path.endsWith('/original') && !one.closed).length)
+        return { delay: 5 }
+      }
+      assert.equal(Object.keys(await namesIn((await run.get(`/share/${album.key}/download`)).body)).length, 60)
+      assert.ok(open >= least && open <= most, `${open} at ${size}`)
+    }
+  })
+
   test('HEAD of a large one is planned once', async () => {
     const { library, album } = shared(2000)
     const run = await start({ library })
