@@ -177,6 +177,27 @@ test('within the minute: a chosen photo that is removed or locked is gone, for l
   for (const id of gone) assert.equal((await run.get(`/share/photo/${key}/${id}/thumbnail`)).status, 404)
 })
 
+test('within the minute: what the owner switches off, and a password that is set or changed', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const link = addLink(library, 'switches', { album: addAlbum(library, 'Switches', [photo(1), photo(2)]) })
+  const run = await start({ library, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
+  const page = async (headers = {}) => (await run.get(`/share/${link.key}`, { headers: { ...HTML, ...headers } })).text
+  assert.match(await page(), /&#34;download&#34;:true[^]*&#34;info&#34;:true/)
+  Object.assign(link, { allowDownload: false, showMetadata: false })
+  ahead(61_000)
+  assert.match(await page(), /&#34;download&#34;:false[^]*&#34;info&#34;:false/)
+  assert.equal((await run.get(`/share/${link.key}/download`)).status, 404)
+  link.password = 'first'
+  ahead(61_000)
+  assert.match(await page(), /<form/)
+  const { cookie } = await run.unlock({ key: link.key, password: 'first' })
+  assert.doesNotMatch(await page({ cookie }), /<form/)
+  link.password = 'second'
+  ahead(61_000)
+  assert.match(await page({ cookie }), /<form/)
+})
+
 test('a cover that is in the trash or of another album is not shown: the first photo is', async () => {
   const run = await start()
   const album = run.library.albums.get(run.links.visibility.album!)!
