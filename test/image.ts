@@ -4,12 +4,10 @@
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { has, output } from './tools.ts'
+import { output, works } from './tools.ts'
 
 const folder = fileURLToPath(new URL('../', import.meta.url))
 const epoch = process.env.SOURCE_DATE_EPOCH ?? (output('git', ['-C', folder, 'log', '-1', '--format=%ct'])?.trim() || '0')
-// of docker only the client may be here
-const isDocker = has('docker') && spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
 const tag = ['--tag', 'immich-public-proxy:local', folder]
 /** Podman and buildah leave the health check out of an image unless it has Docker's format. */
 const commands: [string, string[]][] = [
@@ -17,7 +15,7 @@ const commands: [string, string[]][] = [
   ['podman', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]],
   ['buildah', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]]
 ]
-const found = commands.find(([engine]) => engine === 'docker' ? isDocker : has(engine))
+const found = commands.find(([engine]) => works(engine))
 if (!found) {
   process.stderr.write('Neither docker, podman nor buildah is here: one of them is needed to build an image.\n')
   process.exit(1)

@@ -7,11 +7,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { has } from './tools.ts'
+import { works } from './tools.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const [image] = process.argv.slice(2)
-const engine = ['docker', 'podman'].find(has)
+const engine = ['docker', 'podman'].find(works)
 if (!image || !engine) {
   process.stderr.write(image ? 'Neither docker nor podman is here.\n' : 'Which image? npm run same ghcr.io/immich-public-proxy/immich-public-proxy:5\n')
   process.exit(2)

@@ -21,3 +21,6 @@ export function witness (program: string, from?: string): boolean {
   return skip === false
 }
 export const output = (program: string, args: string[]): string => spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
+/** Whether an engine of containers works here: of docker only the client may be there. */
+export const works = (engine: string): boolean =>
+  has(engine) && (engine !== 'docker' || spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0)
