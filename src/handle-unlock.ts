@@ -78,7 +78,7 @@ function waitOf (exchange: Exchange, name: string): number {
   const { byVisitor, byNetwork, byLink } = exchange.app.guesses
   const { link, visitor, network } = countersOf(exchange, name)
   const isOwn = exchange.visitor.isCertain && !byVisitor.has(visitor)
-  const ofLink = !isOwn ? byLink.wait(link) : 0
+  const ofLink = isOwn ? 0 : byLink.wait(link)
   return Math.max(byVisitor.wait(visitor), byNetwork.wait(network), ofLink)
 }
 

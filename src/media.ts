@@ -76,7 +76,7 @@ export class MediaRoom {
     const { stripMetadata, playOriginalVideos } = this.#settings
     if (kind === 'original' && stripMetadata) return this.#stripped(link, item, caller, head)
     const mayPlay = playOriginalVideos || mayHaveOriginals(this.#settings, link)
-    if (kind === 'playback' && !mayPlay) await this.#refuseOriginal(link, item.id, caller)
+    if (kind === 'playback' && !mayPlay) await this.#refuseOriginal(link, item, caller)
     const isSmall = kind === 'thumbnail' || kind === 'preview'
     if (isSmall && !range && !head) {
       const name = `${kind} ${item.id} ${item.thumbhash}`
@@ -90,9 +90,10 @@ export class MediaRoom {
    * Throws a Refusal (withheld) unless it is certain that what Immich plays of a video is a transcode: of
    * another type than the original, or of another size, which is not always told.
    */
-  async #refuseOriginal (link: Link, id: AssetId, caller: Caller): Promise<void> {
+  async #refuseOriginal (link: Link, item: Item, caller: Caller): Promise<void> {
+    const { id } = item
     const playback = await this.#stream('playback', link, id, caller, { head: true })
-    const details = await this.#immich.read(CALLS.details(link, id), parseDetails, caller)
+    const details = await this.details(link, item, caller)
     const size = !link.allowDownload ? positive(details.exif.fileSizeInByte)
       : (await this.#stream('original', link, id, caller, { head: true })).length
     const isTranscode = details.type !== playback.type || (size && size !== playback.length)
@@ -134,10 +135,11 @@ export class MediaRoom {
    * The original of `stripMetadata`, whole and from its beginning: a blanked JPEG, else Immich's preview of
    * an image, else its transcode of a video. Throws a Refusal (withheld) where there is none.
    */
-  async #stripped (link: Link, { id, video }: Item, caller: Caller, head: boolean): Promise<Media> {
+  async #stripped (link: Link, item: Item, caller: Caller, head: boolean): Promise<Media> {
+    const { id, video } = item
     const get = (kind: MediaKind, only: Wanted = { head }) => this.#stream(kind, link, id, caller, only)
     if (video) {
-      await this.#refuseOriginal(link, id, caller)
+      await this.#refuseOriginal(link, item, caller)
       const { name } = await get('original', { head: true })
       return { ...await get('playback'), name }
     }

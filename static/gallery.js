@@ -97,6 +97,7 @@ function makeBar () {
   buttons.push(iconButton(t.share, ICONS.share, () => share(home)))
   if (options.zip && total > 1) {
     const button = Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' })
+    button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
     buttons.push(button)
     startSelecting()

@@ -3,10 +3,10 @@
 import { readSkeleton } from './layout.js'
 
 /**
- * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,   runs: [number,
- * number][], stretch: number, version: string, zip: boolean, download: boolean,   zoom: boolean, info:
- * boolean, caption: boolean, map: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,   t:
- * Record<string, string> }} Options
+ * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
+ *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
+ *   zoom: boolean, info: boolean, caption: boolean, map: boolean, autoOpen: boolean,
+ *   lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
  */
 
 export const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
