@@ -96,6 +96,7 @@ export function isUnchanged (etag: string, modified: string | undefined, conditi
 
 export const HTML = 'text/html; charset=utf-8'
 export const JSON_TYPE = 'application/json; charset=utf-8'
+export const FEED_TYPE = 'application/feed+json; charset=utf-8'
 /** A page, a list or a static file: compressed at most once in each way. */
 export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
 

@@ -76,5 +76,5 @@ export const sendText = (exchange: Exchange, answer: Answer, text?: Text): Promi
 type PageAnswer = { headers?: Headers, link?: Link }
 export const sendPage = (exchange: Exchange, status: number, html: string, more: PageAnswer = {}) =>
   sendText(exchange, { status, kind: 'page', ...more }, asText(HTML, html))
-export const sendJson = (exchange: Exchange, link: Link, value: string): Promise<void> =>
-  sendText(exchange, { status: 200, kind: 'data', link }, asText(JSON_TYPE, value))
+export const sendJson = (exchange: Exchange, link: Link, value: string, type = JSON_TYPE): Promise<void> =>
+  sendText(exchange, { status: 200, kind: 'data', link }, asText(type, value))

@@ -1,5 +1,5 @@
 /** Pages and what belongs to them: the gallery, a photo's page, its details, the list, notices. */
-import { asText, HTML, type Headers, type Text } from './answer.ts'
+import { asText, FEED_TYPE, HTML, type Headers, type Text } from './answer.ts'
 import { callerOf, findItem, openLink, sendJson, sendPage, sendText } from './exchange.ts'
 import type { Exchange, ItemAddress } from './exchange.ts'
 import { sendItem } from './handle-media.ts'
@@ -48,6 +48,20 @@ export async function showPhoto (exchange: Exchange, address: ItemAddress): Prom
 export async function sendItems (exchange: Exchange, address: LinkRef & { stretch: number }): Promise<void> {
   const { link, list } = await openLink(exchange, address)
   await sendJson(exchange, link, exchange.app.renderer.items(link, list, address.stretch))
+}
+
+/** By what a browser tells later which photos are new to it, for the script. */
+export async function sendMarks (exchange: Exchange, ref: LinkRef): Promise<void> {
+  const { link, list } = await openLink(exchange, ref)
+  await sendJson(exchange, link, exchange.app.renderer.marks(list))
+}
+
+/** For picture frames and feed readers, which know no password. */
+export async function sendFeed (exchange: Exchange, ref: LinkRef): Promise<void> {
+  const { app: { renderer }, visitor, target } = exchange
+  const { link, list } = await openLink(exchange, ref)
+  if (link.protected) throw new Refusal('missing')
+  await sendJson(exchange, link, renderer.feed({ visitor, ref, link }, list, target.page), FEED_TYPE)
 }
 
 /** What the info panel shows, for the script. */

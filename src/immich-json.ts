@@ -12,11 +12,12 @@ import type { AlbumId, AssetId, Key, Month, Slug, Token } from './validate.ts'
 /**
  * A photo or video of a link. `ratio` is width / height, 0.2 to 5; `time` the local time at which it was
  * taken, in ms since 1970 as if that were UTC; `duration` in ms, of an image more than 0 where it moves;
- * `motion` the id of the video part of a motion photo; `edited` where Immich says that it is.
+ * `motion` the id of the video part of a motion photo; `edited` where Immich says that it is; `sphere` where
+ * it looks all around.
  */
 export type Item = {
   id: AssetId, video: boolean, ratio: number, thumbhash: string, time: number, duration: number
-  motion?: AssetId, edited?: boolean
+  motion?: AssetId, edited?: boolean, sphere?: boolean
 }
 /**
  * A link. An ALBUM link has its list in the timeline, an INDIVIDUAL one has it here. `expiresAt` in ms since
@@ -51,7 +52,8 @@ function makeItem (id: AssetId, video: boolean, ratio: number, given: Unknown, t
   return {
     id, video, time: sane(time), ratio: Math.min(5, Math.max(0.2, ratio || 1)),
     thumbhash: thumbhash(given.thumbhash), duration: duration(given.duration), ...motion && { motion },
-    ...given.isEdited === true && { edited: true }
+    ...given.isEdited === true && { edited: true },
+    ...given.projectionType === 'EQUIRECTANGULAR' && { sphere: true }
   }
 }
 
@@ -61,7 +63,9 @@ function parseAsset (value: unknown): Item[] {
   const known = asset.type === 'IMAGE' || asset.type === 'VIDEO'
   if (!id || !known || !isVisible(asset.visibility, asset.isTrashed)) return []
   const ratio = positive(asset.width) / positive(asset.height)
-  return [makeItem(id, asset.type === 'VIDEO', ratio, asset, time(asset.localDateTime))]
+  const { projectionType } = object(asset.exifInfo) ?? {}
+  const given = { ...asset, projectionType }
+  return [makeItem(id, asset.type === 'VIDEO', ratio, given, time(asset.localDateTime))]
 }
 
 /** The answer of `shared-links/me` and `shared-links/login`; recordings …/me-key. */
@@ -103,7 +107,7 @@ export function parseMonths (value: unknown): { month: Month, count: number }[] 
 }
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
-  'livePhotoVideoId', 'visibility', 'isTrashed']
+  'livePhotoVideoId', 'visibility', 'isTrashed', 'projectionType']
 /**
  * The answer of `timeline/bucket`: columns, of so many `rows`, of which those that may be seen.
  * `fileCreatedAt` is UTC without a zone (recordings …/timeline-bucket-*).

@@ -6,7 +6,8 @@ import type { Settings } from './settings.ts'
 import { skeletonOf, stepOf, versionOf } from './skeleton.ts'
 import { fill, readTemplate, type Values } from './template.ts'
 import type { AssetId, Key, LinkRef, Visitor } from './validate.ts'
-import { clock, counted, dateFormat, DAY, loadStrings, pickLanguage, type Words } from './words.ts'
+import { clock, counted, dateFormat, DAY, directionOf, loadStrings, pickLanguage } from './words.ts'
+import type { Words } from './words.ts'
 
 /** Items of one stretch of the list, which the page's script fetches at a time. */
 const STRETCH = 500
@@ -54,9 +55,10 @@ export class Renderer {
     this.#told = flags.flatMap(([name, yes]) => yes && name !== 'webLink' ? [name] : [])
   }
 
-  #wording (visitor: Visitor): { t: Words, lang: string, assets: string } {
+  #wording (visitor: Visitor): { t: Words, lang: string, dir: string, assets: string } {
     const lang = pickLanguage(visitor.languages(), this.#strings)
-    return { t: this.#strings[lang.split('-')[0] ?? ''] ?? {}, lang, assets: this.#assets }
+    const t = this.#strings[lang.split('-')[0] ?? ''] ?? {}
+    return { t, lang, dir: directionOf(lang), assets: this.#assets }
   }
 
   #isTimed = (link: Link): boolean => link.showMetadata && this.#told.includes('dateTimeOriginal')
@@ -82,13 +84,16 @@ export class Renderer {
     return runs
   }
 
-  #heading (group: number, lang: string): { day: string, weekday: string } {
+  /** The heading of a day or month: a day has its year where that of the one `before` was another. */
+  #heading (group: number, lang: string, before?: number): string {
     if (this.#settings.groupByDate === 'month') {
       const first = Date.UTC(Math.floor(group / 12), group % 12)
-      return { day: dateFormat(lang, { year: 'numeric', month: 'long' }).format(first), weekday: '' }
+      return dateFormat(lang, { year: 'numeric', month: 'long' }).format(first)
     }
-    const day = dateFormat(lang, { dateStyle: 'long' }).format(group * DAY)
-    return { day, weekday: dateFormat(lang, { weekday: 'long' }).format(group * DAY) }
+    const yearOf = (day: number) => new Date(day * DAY).getUTCFullYear()
+    const isSameYear = before !== undefined && yearOf(before) === yearOf(group)
+    const parts = { weekday: 'short', day: 'numeric', month: 'short' } as const
+    return dateFormat(lang, isSameYear ? parts : { ...parts, year: 'numeric' }).format(group * DAY)
   }
 
   /** How many photos and videos, and from when to when. */
@@ -143,12 +148,13 @@ export class Renderer {
   #common (at: Place, list: List, picture?: Item, caption = '') {
     const { visitor, ref, link } = at
     const { showGalleryTitle, showGalleryDescription, showExpiryDate } = this.#settings
-    const { t, lang, assets } = this.#wording(visitor)
+    const { t, lang, dir, assets } = this.#wording(visitor)
     const { items } = list
     const name = (showGalleryTitle && link.title) || t.sharedPhotos || ''
     const ends = showExpiryDate && link.expiresAt
     return {
-      t, lang, assets, name, script: true, title: caption || name, home: linkPath(ref),
+      t, lang, dir, assets, name, script: true, title: caption || name, home: linkPath(ref),
+      feed: !link.protected && linkPath(ref, '/feed.json'),
       about: showGalleryDescription ? link.description : '', summary: this.#summary(link, items, t, lang),
       og: this.#openGraph(at, list, picture), skeleton: skeletonOf(items),
       options: JSON.stringify(this.#options(at, list)),
@@ -168,12 +174,12 @@ export class Renderer {
     const tiles = items.map((item, n) => ({
       n: from + n, step: stepOf(item.ratio), lazy: n >= EAGER_TILES, href: linkPath(ref, `/${item.id}`),
       src: imagePath(link.key, item, 'thumbnail'), length: item.video && clock(item.duration),
-      motion: item.motion && !item.video,
+      motion: item.motion && !item.video, sphere: item.sphere,
       alt: `${item.video ? t.video : t.photo} ${from + n + 1}${taken(item)}`
     }))
     const dated = this.#isDated(link)
-    return this.#runsOf(link, items).map(([group, count]) =>
-      ({ dated, ...dated && this.#heading(group, lang), tiles: tiles.splice(0, count) }))
+    return this.#runsOf(link, items).map(([group, count], n, runs) =>
+      ({ day: dated && this.#heading(group, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count) }))
   }
 
   /** A page without a link. `values` are its texts by name. */
@@ -231,7 +237,41 @@ export class Renderer {
       version, id: items.map(({ id }) => id), thumbhash: items.map(({ thumbhash }) => thumbhash),
       duration: items.map(({ duration }) => duration > 0 ? clock(duration) : ''),
       motion: Object.fromEntries(items.flatMap(({ motion }, n) => motion ? [[n, motion]] : [])),
+      sphere: items.flatMap(({ sphere }, n) => sphere ? [n] : []),
       ...this.#isTimed(link) && { time: items.map(({ time }) => Math.round(time / 1000)) }
+    })
+  }
+
+  /**
+   * Four characters an item, by which a browser tells later which photos it has not seen: the first three
+   * bytes of its id, which are random.
+   */
+  marks ({ items, version }: List): string {
+    const marks = Buffer.from(items.map(({ id }) => id.slice(0, 6)).join(''), 'hex').toString('base64')
+    return JSON.stringify({ version, marks })
+  }
+
+  /**
+   * A JSON Feed (https://www.jsonfeed.org/version/1.1/), a stretch of the list at a time, as page `page`.
+   * Throws a Refusal beyond the last.
+   */
+  feed ({ visitor, ref, link }: Place, { items }: List, page: number): string {
+    const { t, lang } = this.#wording(visitor)
+    const base = visitor.base()
+    const from = (page - 1) * STRETCH
+    const shown = items.slice(from, page * STRETCH)
+    if (shown.length === 0 && page > 1) throw new Refusal('missing')
+    const address = (rest: string) => base + linkPath(ref, rest)
+    return JSON.stringify({
+      version: 'https://jsonfeed.org/version/1.1', language: lang,
+      title: (this.#settings.showGalleryTitle && link.title) || t.sharedPhotos,
+      home_page_url: address(''), feed_url: address('/feed.json'),
+      ...items.length > page * STRETCH && { next_url: address(`/feed.json?page=${page + 1}`) },
+      items: shown.map((item, n) => ({
+        id: item.id, url: address(`/${item.id}`), image: base + imagePath(link.key, item, 'preview'),
+        content_text: `${item.video ? t.video : t.photo} ${from + n + 1}`,
+        ...this.#isTimed(link) && { date_published: new Date(item.time).toISOString() }
+      }))
     })
   }
 

@@ -13,10 +13,11 @@ const TYPES: Record<string, string> =
  */
 const OWN = [
   'style.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js',
-  'thumbhash.js', 'retry.js', 'grid.js', 'scrubber.js', 'select.js', 'lightbox.js', 'film.js', 'details.js'
+  'thumbhash.js', 'retry.js', 'grid.js', 'scrubber.js', 'news.js', 'select.js', 'save.js', 'lightbox.js',
+  'film.js', 'details.js', 'play.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
-const PLUGINS = ['zoom', 'autoplay', 'fullscreen']
+const PLUGINS = ['zoom', 'fullscreen']
 /** What is made of more than one file, and what is not of ours. */
 const MADE: Record<string, string[]> = {
   'lightbox.css': [

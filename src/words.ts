@@ -7,9 +7,18 @@ export const DAY = 86_400_000
 export const loadStrings = (root: URL): Record<string, Words> =>
   JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Record<string, Words>
 
+/** Codes of languages for which there are words under another. */
+const SAME: Record<string, string> = { nb: 'no', nn: 'no', iw: 'he' }
+/** Languages that are written from right to left. */
+const RIGHT_TO_LEFT = ['ar', 'he']
+
+export const directionOf = (lang: string): 'ltr' | 'rtl' =>
+  RIGHT_TO_LEFT.includes(lang.split('-')[0] ?? '') ? 'rtl' : 'ltr'
+
 /** The first of the visitor's languages that there are words for, with its region, which dates depend on. */
 export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
   const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+    .map(language => language.replace(/^[a-z]+/, code => SAME[code] ?? code))
   const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
 }

@@ -3,7 +3,8 @@
 import { ICONS, iconButton, make, say, share } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { item, load } from './items.js'
-import { grid, home, options, t, total } from './link.js'
+import { grid, home, isShelf, options, t, total } from './link.js'
+import { startNews } from './news.js'
 import { startScrubber } from './scrubber.js'
 
 /** ms after which a touch is a long one, and begins a selection. */
@@ -125,6 +126,19 @@ function numberOfHash () {
   return Number(slide) < total ? slide : undefined
 }
 
+/** A long description is cut to its first lines, with a button that shows all of it. */
+function clampAbout () {
+  const about = /** @type {HTMLElement | null} */ (document.querySelector('.about'))
+  about?.classList.add('clamped')
+  if (!about || about.scrollHeight <= about.clientHeight) return
+  const more = make('button', { type: 'button', className: 'more', onclick: () => {
+    about.classList.remove('clamped')
+    more.remove()
+    relayout()
+  } }, t.more)
+  about.after(more)
+}
+
 /** The place in the grid, over a reload and a way back to this page: not all browsers find it again. */
 function keepPlace () {
   history.scrollRestoration = 'manual'
@@ -138,6 +152,7 @@ function keepPlace () {
 function start () {
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
+  clampAbout()
   startGrid()
   keepPlace()
   startScrubber()
@@ -148,8 +163,9 @@ function start () {
   const idle = window.requestIdleCallback ?? setTimeout
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
   addEventListener('load', () => idle(prepareEarly))
-  const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen ? '0' : undefined)
-  if (open !== undefined) openLightbox(Number(open))
+  addEventListener('load', () => idle(startNews))
+  const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
+  if (open !== undefined) openLightbox(Number(open), isShelf)
 }
 
 if (total > 0) start()

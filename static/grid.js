@@ -31,6 +31,8 @@ export const listeners = {
 
 /** @type {import('./layout.js').Layout} */
 export let layout
+/** The first item of each section. @type {number[]} */
+let sectionFirsts = []
 /** px of the page above the grid */
 let gridTop = 0
 let gridWidth = 0
@@ -56,8 +58,11 @@ const tiles = new Map()
  * Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}
  */
 const adopted = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
-const weekday = dates({ weekday: 'long' })
 const date = dates({ dateStyle: 'long' })
+const day = dates({ weekday: 'short', day: 'numeric', month: 'short' })
+const dayOfYear = dates({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
+/** Where the arrow to the right leads, in the direction of the writing. */
+const FORWARD = document.dir === 'rtl' ? -1 : 1
 
 // ------------------------------------------------------------------------------------------ where things are
 
@@ -86,7 +91,9 @@ function measure () {
   const isGrouped = options.group !== false
   const heading = isGrouped ? HEADING : 0
   const space = isGrouped ? SPACE : 0
-  layout = layOut(ratio, options.runs, { width, gap, target, heading, space })
+  const isShared = options.group === 'day'
+  layout = layOut(ratio, options.runs, { width, gap, target, heading, space, isShared })
+  sectionFirsts = layout.sections.map(({ first }) => first)
   grid.style.height = `${layout.height}px`
   gridTop = grid.getBoundingClientRect().top + scrollY
 }
@@ -113,20 +120,32 @@ function resize () {
 
 // ---------------------------------------------------------------------------------------- sections and tiles
 
+/**
+ * The heading of a section: a day has its year where that of the one before was another.
+ * @param {number} index
+ */
+function headingOf (index) {
+  const time = timeOf(layout.sections[index].group)
+  if (isByMonth) return month.format(time)
+  const yearOf = (/** @type {number} */ time) => new Date(time).getUTCFullYear()
+  const isSameYear = index > 0 && yearOf(timeOf(layout.sections[index - 1].group)) === yearOf(time)
+  return (isSameYear ? day : dayOfYear).format(time)
+}
+
 /** @param {number} index */
 function makeSection (index) {
-  const { top, height, group, first, count } = layout.sections[index]
-  const section = make('section', { style: `top:${top}px;height:${height}px` })
+  const { top, height, left, width, first, count } = layout.sections[index]
+  const style = `top:${top}px;height:${height}px;--left:${left}px;width:${width}px`
+  const section = make('section', { style })
+  section.classList.toggle('beside', left > 0)
   if (options.group) {
-    const day = (isByMonth ? month : date).format(timeOf(group))
-    const label = t.selectDay.replace('{day}', day)
+    const named = headingOf(index)
+    const label = t.selectDay.replace('{day}', named)
     const button = make('button', {
       type: 'button', className: 'day', hidden: !options.zip, ariaLabel: label,
       'data-first': first, 'data-count': count
     }, icon(ICONS.tick))
-    const named = isByMonth ? '' : weekday.format(timeOf(group))
-    const heading = make('h2', { ariaLabel: `${day} ${named}` }, button, day, ' ', make('span', {}, named))
-    section.append(heading)
+    section.append(make('h2', { ariaLabel: named }, button, named))
   }
   // placed among its neighbours, so that the order of the keyboard is the order of the eyes
   const next = Math.min(...[...sections.keys()].filter(other => other > index))
@@ -187,6 +206,15 @@ function onError (img) {
   retry(img)
 }
 
+/** What is in a corner of a tile. @param {number} n @param {import('./items.js').Item} known */
+function pillsOf (n, known) {
+  const pill = (/** @type {string} */ title, /** @type {(Node | string)[]} */ ...inner) =>
+    make('span', { className: 'pill', title }, ...inner)
+  if (isVideo(n)) return [pill('', icon(PILLS.video), known.duration)]
+  if (known.motion) return [pill(t.motion, icon(PILLS.motion))]
+  return known.sphere ? [pill(t.sphere, '360°')] : []
+}
+
 /**
  * Gives a tile what is known of its item: a picture only where the scrolling is slow enough to see it, and
  * what stands for the picture only where that is seen. @param {number} n @param {HTMLAnchorElement} tile
@@ -201,11 +229,7 @@ function fill (n, tile, isInView) {
     tile.href = `${home}/${known.id}`
     if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
   }
-  const pill = isVideo(n) ? PILLS.video : known.motion && PILLS.motion
-  if (pill && !tile.querySelector('.pill')) {
-    const title = isVideo(n) ? '' : t.motion
-    tile.append(make('span', { className: 'pill', title }, icon(pill), isVideo(n) ? known.duration : ''))
-  }
+  if (!tile.querySelector('.pill')) tile.append(...pillsOf(n, known))
   if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
   if (known.thumbhash && isInView && !isFast) {
     tile.style.backgroundImage ||= `url(${placeholder(known.thumbhash)})`
@@ -238,28 +262,23 @@ function draw () {
   if (!isFast && (isUnfilled || spareTiles < 0)) queueFrame()
 }
 
-/** @type {number[]} */
-let sectionFirsts = []
-listeners.layout.push(() => { sectionFirsts = layout.sections.map(({ first }) => first) })
-
 /** @param {number} row @param {Set<number>} wanted */
 function drawRow (row, wanted) {
   const isInView = isSeen(row)
   const height = layout.rowHeight[row]
-  let left = 0
   for (let n = layout.rowFirst[row]; n < layout.rowFirst[row + 1]; n++) {
-    const width = ratio[n] * height
     let tile = tiles.get(n)
     wanted.add(n)
     if (!tile && (isInView || spareTiles-- > 0)) {
       const section = layout.sections[lastAtMost(sectionFirsts, n)]
+      const start = layout.left[n] - section.left
       const top = layout.rowTop[row] - section.top
-      tile = makeTile(n, `left:${left}px;top:${top}px;width:${width}px;height:${height}px`)
+      const size = `width:${ratio[n] * height}px;height:${height}px`
+      tile = makeTile(n, `inset-inline-start:${start}px;top:${top}px;${size}`)
       placeTile(n, tile)
       load(n)
       fill(n, tile, isInView)
     } else if (tile && isInView) fill(n, tile, isInView)
-    left += width + gap
   }
 }
 
@@ -302,7 +321,7 @@ function frame (now) {
   // nobody can see a tile that is gone within a frame or two
   if (speed < TOO_FAST) draw()
   if (isFast) settling = window.setTimeout(queueFrame, SETTLE)
-  for (const listener of listeners.scroll) listener(lastY)
+  if (speed > 0) for (const listener of listeners.scroll) listener(lastY)
 }
 
 /** Takes over the grid that the server made, and follows the scrolling. */
@@ -317,9 +336,9 @@ export function startGrid () {
   addEventListener('scroll', queueFrame, { passive: true })
   addEventListener('resize', resize)
   grid.addEventListener('focusin', draw)
-  // neither of them bubbles
-  grid.addEventListener('load', event => onLoad(/** @type {HTMLImageElement} */ (event.target)), true)
-  grid.addEventListener('error', event => onError(/** @type {HTMLImageElement} */ (event.target)), true)
+  // neither of them bubbles, and a drawing loads too
+  grid.addEventListener('load', ({ target }) => { if (target instanceof HTMLImageElement) onLoad(target) }, true)
+  grid.addEventListener('error', ({ target }) => { if (target instanceof HTMLImageElement) onError(target) }, true)
   grid.addEventListener('keydown', moveFocus)
 }
 
@@ -335,16 +354,13 @@ export function focusTile (n) {
   tiles.get(n)?.focus({ preventScroll: true })
 }
 
-/** The item of a row that is above or below a tile. @param {HTMLElement} tile @param {number} row */
-function besideIn (row, tile) {
+/** The item of a row that is above or below item `n`. @param {number} row @param {number} n */
+function besideIn (row, n) {
   const isRow = row >= 0 && row < layout.rowFirst.length - 1
-  if (!isRow) return Number(tile.dataset.n)
-  let middle = tile.offsetLeft + tile.offsetWidth / 2
-  for (let n = layout.rowFirst[row]; n < layout.rowFirst[row + 1]; n++) {
-    middle -= ratio[n] * layout.rowHeight[row] + gap
-    if (middle <= 0) return n
-  }
-  return layout.rowFirst[row + 1] - 1
+  if (!isRow) return n
+  const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
+  const [first, next] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
+  return first + lastAtMost(layout.left.subarray(first, next), middle)
 }
 
 /** @param {KeyboardEvent} event */
@@ -353,8 +369,8 @@ function moveFocus (event) {
   if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
   const n = Number(tile.dataset.n)
   const to = {
-    ArrowRight: n + 1, ArrowLeft: n - 1, Home: 0, End: ratio.length - 1,
-    ArrowDown: besideIn(rowOf(n) + 1, tile), ArrowUp: besideIn(rowOf(n) - 1, tile)
+    ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: ratio.length - 1,
+    ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)
   }[event.key]
   if (to === undefined || to < 0 || to >= ratio.length) return
   event.preventDefault()

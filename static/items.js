@@ -5,8 +5,9 @@ import { key, options, t } from './link.js'
 
 /**
  * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
- *   time?: number[], version: string }} Stretch
- * @typedef {{ id: string, thumbhash: string, duration: string, motion?: string, time?: number }} Item
+ *   sphere: number[], time?: number[], version: string }} Stretch
+ * @typedef {{ id: string, thumbhash: string, duration: string, motion?: string, sphere: boolean,
+ *   time?: number }} Item
  */
 
 /** ms until a stretch that failed is asked for again: doubled each time, up to the longest. */
@@ -58,7 +59,7 @@ async function fetchStretch (number) {
   for (const listener of onStretch) listener()
 }
 
-function reload () {
+export function reload () {
   if (Date.now() - Number(sessionStorage.getItem('again')) < RELOAD_PAUSE) return
   sessionStorage.setItem('again', String(Date.now()))
   location.reload()
@@ -74,7 +75,7 @@ export function item (n) {
   if (!stretch) return undefined
   return {
     id: stretch.id[at], thumbhash: stretch.thumbhash[at], duration: stretch.duration[at],
-    motion: stretch.motion[at], time: stretch.time?.[at]
+    motion: stretch.motion[at], sphere: stretch.sphere.includes(at), time: stretch.time?.[at]
   }
 }
 

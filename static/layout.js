@@ -2,10 +2,12 @@
 /** Justified rows for a whole link at once, from nothing but aspect ratios. */
 
 /**
- * @typedef {{ first: number, count: number, group: number, top: number, height: number }} Section
+ * @typedef {{ first: number, count: number, group: number, top: number, height: number, left: number,
+ *   width: number }} Section
  * @typedef {{ sections: Section[], rowFirst: number[], rowTop: number[], rowHeight: number[],
- *   height: number }} Layout
- * @typedef {{ width: number, target: number, gap: number, heading: number, space: number }} Measures in px
+ *   left: Float32Array, height: number }} Layout `left` of each item
+ * @typedef {{ width: number, target: number, gap: number, heading: number, space: number,
+ *   isShared: boolean }} Measures in px; whether small groups share a row
  */
 
 /** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (src/skeleton.ts). */
@@ -58,6 +60,105 @@ function breakRows (ratio, first, end, { width, target, gap }) {
   return starts.reverse()
 }
 
+/** px between groups that share a row, and the least that each has for its heading. */
+const BETWEEN = 16
+const NARROWEST = 124
+
+/** @param {Float32Array} ratio @param {number} first @param {number} end */
+function sumOf (ratio, first, end) {
+  let sum = 0
+  for (let n = first; n < end; n++) sum += ratio[n]
+  return sum
+}
+
+/**
+ * How many of the groups from `at` on, of which the first begins with item `first`, have room in one row.
+ * @param {Float32Array} ratio @param {[group: number, count: number][]} runs @param {number} at
+ * @param {number} first @param {Measures} measures
+ */
+function countSharing (ratio, runs, at, first, { width, target, gap, isShared }) {
+  let used = -BETWEEN
+  let count = 0
+  while (isShared && at + count < runs.length) {
+    const [, length] = runs[at + count]
+    const own = sumOf(ratio, first, first + length) * target + gap * (length - 1)
+    used += BETWEEN + Math.max(NARROWEST, own)
+    if (used > width) break
+    first += length
+    count++
+  }
+  return Math.max(1, count)
+}
+
+/**
+ * Places the items of one row, from `left` on; gives where it ends. @param {Layout} layout
+ * @param {Float32Array} ratio @param {{ first: number, end: number, left: number, height: number }} row
+ * @param {Measures} measures
+ */
+function placeRow (layout, ratio, { first, end, left, height }, { gap }) {
+  for (let n = first; n < end; n++) {
+    layout.left[n] = left
+    left += ratio[n] * height + gap
+  }
+  return left - gap
+}
+
+/**
+ * One group, over as many rows as it takes. @param {Layout} layout @param {Float32Array} ratio
+ * @param {[group: number, count: number]} run @param {number} first @param {Measures} measures
+ */
+function addAlone (layout, ratio, [group, count], first, measures) {
+  const { width, target, gap, heading, space } = measures
+  const end = first + count
+  const starts = breakRows(ratio, first, end, measures)
+  let below = heading
+  for (const [k, start] of starts.entries()) {
+    const stop = starts[k + 1] ?? end
+    const full = (width - gap * (stop - start - 1)) / sumOf(ratio, start, stop)
+    const height = stop === end && full > target * TOO_TALL ? target : full
+    placeRow(layout, ratio, { first: start, end: stop, left: 0, height }, measures)
+    layout.rowFirst.push(start)
+    layout.rowTop.push(layout.height + below)
+    layout.rowHeight.push(height)
+    below += height + gap
+  }
+  const height = below - gap + space
+  layout.sections.push({ first, count, group, top: layout.height, height, left: 0, width })
+  layout.height += height
+}
+
+/**
+ * Small groups beside one another in one row. @param {Layout} layout @param {Float32Array} ratio
+ * @param {[group: number, count: number][]} runs @param {number} first @param {Measures} measures
+ */
+function addShared (layout, ratio, runs, first, measures) {
+  const { width, target, gap, heading, space } = measures
+  const end = runs.reduce((end, [, count]) => end + count, first)
+  const gaps = gap * (end - first - runs.length) + BETWEEN * (runs.length - 1)
+  const full = (width - gaps) / sumOf(ratio, first, end)
+  layout.rowFirst.push(first)
+  layout.rowTop.push(layout.height + heading)
+  let isFilled = full <= target * TOO_TALL
+  let start = first
+  for (const [, count] of runs) {
+    // one that is as narrow as its heading has more room than its photos
+    if (sumOf(ratio, start, start + count) * target < NARROWEST) isFilled = false
+    start += count
+  }
+  const height = isFilled ? full : target
+  layout.rowHeight.push(height)
+  let left = 0
+  for (const [group, count] of runs) {
+    const right = placeRow(layout, ratio, { first, end: first + count, left, height }, measures)
+    const own = Math.max(NARROWEST, right - left)
+    const box = { top: layout.height, height: heading + height + space, left, width: own }
+    layout.sections.push({ first, count, group, ...box })
+    left += own + BETWEEN
+    first += count
+  }
+  layout.height += heading + height + space
+}
+
 /**
  * Rows for all items, in sections by `runs` of items of one day or month.
  * @param {Float32Array} ratio
@@ -66,29 +167,17 @@ function breakRows (ratio, first, end, { width, target, gap }) {
  * @returns {Layout}
  */
 export function layOut (ratio, runs, measures) {
-  const { width, target, gap, heading, space } = measures
+  const left = new Float32Array(ratio.length)
   /** @type {Layout} */
-  const layout = { sections: [], rowFirst: [], rowTop: [], rowHeight: [], height: 0 }
+  const layout = { sections: [], rowFirst: [], rowTop: [], rowHeight: [], left, height: 0 }
   let first = 0
-  for (const [group, count] of runs) {
-    const end = first + count
-    const starts = breakRows(ratio, first, end, measures)
-    let below = heading
-    for (const [k, start] of starts.entries()) {
-      const stop = starts[k + 1] ?? end
-      let sum = 0
-      for (let n = start; n < stop; n++) sum += ratio[n]
-      const full = (width - gap * (stop - start - 1)) / sum
-      const height = stop === end && full > target * TOO_TALL ? target : full
-      layout.rowFirst.push(start)
-      layout.rowTop.push(layout.height + below)
-      layout.rowHeight.push(height)
-      below += height + gap
-    }
-    const height = below - gap + space
-    layout.sections.push({ first, count, group, top: layout.height, height })
-    layout.height += height
-    first = end
+  for (let at = 0; at < runs.length;) {
+    const count = countSharing(ratio, runs, at, first, measures)
+    const sharing = runs.slice(at, at + count)
+    if (count > 1) addShared(layout, ratio, sharing, first, measures)
+    else addAlone(layout, ratio, sharing[0], first, measures)
+    for (const [, length] of sharing) first += length
+    at += count
   }
   layout.rowFirst.push(ratio.length)
   return layout

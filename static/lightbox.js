@@ -5,8 +5,10 @@ import { ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
 import { imagePath, item, load } from './items.js'
-import { home, isVideo, nameOf, options, t, total } from './link.js'
+import { home, isShelf, isVideo, nameOf, options, ratio, t, total } from './link.js'
+import { createPlay } from './play.js'
 import { retry } from './retry.js'
+import { canSave, save } from './save.js'
 
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 /** Items on either side that are loaded ahead, and ms that this may delay the opening. */
@@ -63,27 +65,26 @@ const own = plain(options.lightGallery)
 const mobile = plain(options.lightGallery.mobileSettings)
 
 const lg = globals.lightGallery(document.body, {
-  speed: 200, startAnimationDuration: 200, backdropDuration: 200, counter: true, slideShowInterval: 5000,
+  speed: 200, startAnimationDuration: 200, backdropDuration: 200, counter: true, 
   ...own,
   mobileSettings: { controls: false, showCloseIcon: true, ...mobile,
     download: options.download && mobile.download !== false },
   ...isCalm && { speed: 0, startAnimationDuration: 0, backdropDuration: 0, slideEndAnimation: false },
   dynamic: true,
   dynamicEl: Array.from({ length: total }, (_, n) => new Slide(n)),
-  plugins: [globals.lgZoom, globals.lgAutoplay, globals.lgFullscreen],
+  plugins: [globals.lgZoom, globals.lgFullscreen],
   licenseKey: 'AGPL-3.0-only',
   download: options.download && own.download !== false,
   loop: total < LOOPED && own.loop !== false,
   numberOfSlideItemsInDom: 6, preload: 2, showZoomInOutIcons: false, actualSize: false, mode: 'lg-slide',
   allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
-  addClass: 'ipp', ariaLabelledby: '', slideShowAutoplay: false, closeOnTap: false,
+  addClass: 'ipp', ariaLabelledby: '', closeOnTap: false,
   strings: {
     closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next,
-    download: t.download, playVideo: t.play, mediaLoadingFailed: t.failed
+    download: canSave ? t.save : t.download, playVideo: t.play, mediaLoadingFailed: t.failed
   },
   zoomPluginStrings: { zoomIn: t.zoomIn, zoomOut: t.zoomOut, viewActualSize: t.zoomIn },
-  fullscreenPluginStrings: { toggleFullscreen: t.fullscreen },
-  autoplayPluginStrings: { toggleAutoplay: t.slideshow }
+  fullscreenPluginStrings: { toggleFullscreen: t.fullscreen }
 })
 
 /** @type {HTMLElement} */
@@ -104,12 +105,45 @@ function addTool (name, label, path, onclick) {
   toolbar.append(button)
   return button
 }
+// on a phone, what has the class `ipp-rest` is behind this one
+const moreButton = addTool('ipp-more', t.more, ICONS.more, toggleRest)
 const infoButton = options.info ? addTool('ipp-info', t.info, ICONS.info, toggleInfo) : undefined
-addTool('ipp-share', t.share, ICONS.share, () => share(`${home}/${item(lg.index)?.id}`))
-const motionButton = addTool('ipp-motion', t.motion, ICONS.motion, () => {
+const download = toolbar.querySelector('.lg-download')
+addTool(download ? 'ipp-share ipp-rest' : 'ipp-share', t.share, ICONS.share,
+  () => share(`${home}/${item(lg.index)?.id}`))
+const motionButton = addTool('ipp-motion ipp-rest', t.motion, ICONS.motion, () => {
   const slide = slideOf(lg.index)
   const known = item(lg.index)
   if (slide && known) playMotion(slide, known)
+})
+const playButton = addTool('ipp-play ipp-rest', t.slideshow, ICONS.play, () => play.toggle())
+playButton.hidden = total === 1
+download?.addEventListener('click', event => {
+  if (!canSave) return
+  event.preventDefault()
+  save([lg.index])
+})
+
+function toggleRest () {
+  const isShown = toolbar.classList.toggle('ipp-all')
+  moreButton.setAttribute('aria-expanded', String(isShown))
+}
+
+const play = createPlay({
+  interval: Number(own.slideShowInterval) || 5000,
+  index: () => lg.index,
+  show: n => lg.slide(n),
+  film: () => {
+    const slide = slideOf(lg.index)
+    const known = item(lg.index)
+    if (slide && known && isVideo(lg.index)) showVideo(slide, lg.index, known)
+    return slide?.querySelector('video') ?? null
+  },
+  pictureOf: async n => {
+    await load(n)
+    return new Slide(n).src
+  },
+  onChange: isPlaying => playButton.setAttribute('aria-pressed', String(isPlaying))
 })
 
 function toggleInfo () {
@@ -148,7 +182,9 @@ outer.addEventListener('pointerup', ({ clientX, clientY, timeStamp, target }) =>
   const isTap = Math.hypot(clientX - pressed.x, clientY - pressed.y) < TAP_WAY &&
     timeStamp - pressed.at < TAP_TIME
   const on = /** @type {Element} */ (target)
-  if (isTap && on.closest('.lg-item') && !on.closest('video')) outer.classList.toggle('ipp-bare')
+  // who takes a film in hand wants to see it
+  if (on.closest('video')) play.stop()
+  else if (isTap && on.closest('.lg-item')) outer.classList.toggle('ipp-bare')
 }, { capture: true })
 
 addEventListener('keydown', event => {
@@ -157,10 +193,12 @@ addEventListener('keydown', event => {
   // lightGallery keeps Alt+Left for itself, which is the browser's Back
   if (event.altKey) return event.stopImmediatePropagation()
   if (event.key === 'i') toggleInfo()
-  if (event.key === 'Escape' && panel.isConnected) {
-    event.stopPropagation()
-    toggleInfo()
-  }
+  const isRest = toolbar.classList.contains('ipp-all')
+  if (event.key !== 'Escape' || !(panel.isConnected || isRest)) return
+  // what is on top goes first, the lightbox last
+  event.stopPropagation()
+  if (panel.isConnected) toggleInfo()
+  else toggleRest()
 }, { capture: true })
 
 // --------------------------------------------------------------------------------------- opening and closing
@@ -173,9 +211,15 @@ let current = 0
 /** Everything else on the page, out of reach while this is open. @param {boolean} isInert */
 function setAside (isInert) {
   // but what is said is to be heard
-  const parts = document.body.querySelectorAll(':scope > :not(.lg-container, .toast)')
+  const parts = document.body.querySelectorAll(':scope > :not(.lg-container, .toast, .offer)')
   for (const part of parts) part.toggleAttribute('inert', isInert)
 }
+
+/**
+ * The address while item `n` is shown: its own, but a tablet on a shelf keeps its slideshow's.
+ * @param {number} n
+ */
+const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
 /** Opens at item `n`, whose stretch of the list is there. @param {number} n */
 export async function open (n, isSlideshow = false) {
@@ -184,22 +228,20 @@ export async function open (n, isSlideshow = false) {
     return
   }
   isOpen = true
-  outer.classList.remove('ipp-bare')
-  const address = `${home}/${item(n)?.id}`
+  outer.classList.toggle('ipp-bare', isShelf)
+  const address = addressOf(n)
   if (history.state?.n === undefined) {
     // opened here: Back leads to the grid. Come straight to this address: there is no grid to go back to.
-    if (location.pathname === address) history.replaceState({ n, isCold: true }, '', address)
+    const isCold = location.pathname + location.search === address
+    if (isCold) history.replaceState({ n, isCold }, '', address)
     else history.pushState({ n }, '', address)
   }
   const beside = [load(Math.max(0, n - AROUND)), load(Math.min(total - 1, n + AROUND))]
   await Promise.race([Promise.all(beside), new Promise(resolve => setTimeout(resolve, MOST_DELAY))])
-  if (isSlideshow) {
-    const autoplay = lg.plugins.find((/** @type {any} */ plugin) => plugin.startAutoPlay)
-    document.body.addEventListener('lgAfterOpen', () => autoplay?.startAutoPlay(), { once: true })
-  }
   lg.openGallery(n)
   setAside(true)
   onShown(n)
+  if (isSlideshow) play.start()
 }
 
 /** Closes what is open, without touching the history. */
@@ -219,6 +261,7 @@ on('lgBeforeSlide', () => {
 on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
 on('lgAfterSlide', ({ detail }) => onShown(detail.index))
 on('lgBeforeClose', () => {
+  play.stop()
   removeFilms(outer)
   panel.remove()
   setAside(false)
@@ -244,7 +287,7 @@ function onShown (n) {
   const known = item(n)
   motionButton.hidden = !known?.motion || isVideo(n)
   const state = { ...history.state, n }
-  if (known && history.state?.n !== n) history.replaceState(state, '', `${home}/${known.id}`)
+  if (known && history.state?.n !== n) history.replaceState(state, '', addressOf(n))
   // four nodes and three listeners a slide are never let go otherwise
   Object.assign(lg.LGel.constructor.eventListeners, { 'load.lg': [], 'error.lg': [] })
   const image = slideOf(n)?.querySelector('img.lg-object')
@@ -296,6 +339,22 @@ outer.addEventListener('error', event => {
   event.stopPropagation()
   onFailed(image)
 }, { capture: true })
+
+/** Width to height from which a photo is opened at the height of the screen, to be walked along. */
+const PANORAMA = 3
+/** A panorama as high as the screen, for as wide as the screen nothing could be seen of it. */
+function fitHeight () {
+  const image = /** @type {HTMLImageElement | null} */ (outer.querySelector('.lg-current img.lg-object'))
+  const zoom = lg.plugins.find((/** @type {any} */ plugin) => plugin.zoomImage)
+  const scale = image ? container.clientHeight / image.clientHeight : 1
+  if (!zoom || ratio[lg.index] < PANORAMA || scale < 1.5 || outer.classList.contains('lg-zoomed')) return
+  zoom.setZoomEssentials()
+  zoom.setPageCords()
+  zoom.beginZoom(scale)
+  zoom.zoomImage(scale, scale - 1, true, false)
+}
+on('lgSlideItemLoad', ({ detail }) => { if (detail.index === lg.index) fitHeight() })
+on('lgAfterSlide', () => { if (slideOf(lg.index)?.classList.contains('lg-complete')) fitHeight() })
 
 /** Full resolution, decoded before it takes the preview's place. */
 async function sharpen () {

@@ -2,8 +2,9 @@
 /** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
 import { ICONS, iconButton, make, say } from './dom.js'
 import { listeners } from './grid.js'
-import { item, load } from './items.js'
-import { grid, home, lang, t } from './link.js'
+import { imagePath, item, load } from './items.js'
+import { grid, home, lang, options, t } from './link.js'
+import { canSave, save } from './save.js'
 
 /** @type {Set<number>} */
 const picked = new Set()
@@ -15,9 +16,11 @@ const rules = new Intl.PluralRules(lang)
 
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count', role: 'status' })
-const download = iconButton(t.download, ICONS.download, send)
+const download = iconButton(t.download, ICONS.zip, send)
+const keep = iconButton(t.save, ICONS.download, () => save(inOrder()))
+keep.hidden = !canSave
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
-  iconButton(t.cancel, ICONS.close, stop), count, download)
+  iconButton(t.cancel, ICONS.close, stop), count, keep, download)
 actions.before(strip)
 listeners.tile.push(dress)
 
@@ -37,7 +40,7 @@ function dressAll () {
   }
   const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
   count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
-  download.toggleAttribute('disabled', picked.size === 0)
+  for (const button of [keep, download]) button.toggleAttribute('disabled', picked.size === 0)
 }
 
 /** @param {number} from @param {number} to @param {boolean} isPicked */
@@ -104,10 +107,15 @@ function stop () {
 }
 addEventListener('popstate', () => { if (!strip.hidden) stop() })
 
+const inOrder = () => [...picked].sort((a, b) => a - b)
+
 async function send () {
   say(t.loading, false)
-  const numbers = [...picked].sort((a, b) => a - b)
+  const numbers = inOrder()
   for (const n of numbers) if (!item(n)) await load(n)
+  const only = numbers.length === 1 ? item(numbers[0]) : undefined
+  // one is the file, not a zip of one
+  if (only && options.download) return make('a', { href: imagePath(only, 'original'), download: '' }).click()
   const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
     make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
   document.body.append(form)

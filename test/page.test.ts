@@ -77,7 +77,7 @@ describe('the page', { skip }, async () => {
       await page.waitForURL(run.base + album)
       await page.click('button[aria-label="Slideshow"]')
       await shown(page)
-      await page.waitForSelector('.lg-show-autoplay')
+      await page.waitForSelector('.ipp-play[aria-pressed=true]', { state: 'attached' })
       await page.click('.lg-close')
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
       await page.click('#select')
