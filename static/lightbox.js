@@ -81,7 +81,7 @@ const lg = globals.lightGallery(document.body, {
   addClass: 'ipp', ariaLabelledby: '', closeOnTap: false,
   strings: {
     closeGallery: t.close, toggleMaximize: t.fullscreen, previousSlide: t.previous, nextSlide: t.next,
-    download: canSave ? t.save : t.download, playVideo: t.play, mediaLoadingFailed: t.failed
+    download: canSave() ? t.save : t.download, playVideo: t.play, mediaLoadingFailed: t.failed
   },
   zoomPluginStrings: { zoomIn: t.zoomIn, zoomOut: t.zoomOut, viewActualSize: t.zoomIn },
   fullscreenPluginStrings: { toggleFullscreen: t.fullscreen }
@@ -119,7 +119,7 @@ const motionButton = addTool('ipp-motion ipp-rest', t.motion, ICONS.motion, () =
 const playButton = addTool('ipp-play ipp-rest', t.slideshow, ICONS.play, () => play.toggle())
 playButton.hidden = total === 1
 download?.addEventListener('click', event => {
-  if (!canSave) return
+  if (!canSave()) return
   event.preventDefault()
   save([lg.index])
 })
@@ -183,8 +183,10 @@ outer.addEventListener('pointerup', ({ clientX, clientY, timeStamp, target }) =>
     timeStamp - pressed.at < TAP_TIME
   const on = /** @type {Element} */ (target)
   // who takes a film in hand wants to see it
-  if (on.closest('video')) play.stop()
-  else if (isTap && on.closest('.lg-item')) outer.classList.toggle('ipp-bare')
+  if (on.closest('video')) {
+    play.stop()
+    outer.classList.remove('ipp-bare')
+  } else if (isTap && on.closest('.lg-item')) outer.classList.toggle('ipp-bare')
 }, { capture: true })
 
 addEventListener('keydown', event => {
@@ -346,7 +348,7 @@ const PANORAMA = 3
 function fitHeight () {
   const image = /** @type {HTMLImageElement | null} */ (outer.querySelector('.lg-current img.lg-object'))
   const zoom = lg.plugins.find((/** @type {any} */ plugin) => plugin.zoomImage)
-  const scale = image ? container.clientHeight / image.clientHeight : 1
+  const scale = image ? outer.clientHeight / image.clientHeight : 1
   if (!zoom || ratio[lg.index] < PANORAMA || scale < 1.5 || outer.classList.contains('lg-zoomed')) return
   zoom.setZoomEssentials()
   zoom.setPageCords()

@@ -13,7 +13,7 @@ const MOST_BYTES = 100e6
 const sample = new File([''], 'photo.jpg', { type: 'image/jpeg' })
 
 /** Whether there is such a sheet, on what is held in a hand; elsewhere a file is best where files go. */
-export const canSave = options.download && matchMedia('(pointer: coarse)').matches &&
+export const canSave = () => options.download && matchMedia('(pointer: coarse)').matches &&
   Boolean(navigator.canShare?.({ files: [sample] }))
 
 /** @param {string | null} disposition */

@@ -18,7 +18,7 @@ const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count', role: 'status' })
 const download = iconButton(t.download, ICONS.zip, send)
 const keep = iconButton(t.save, ICONS.download, () => save(inOrder()))
-keep.hidden = !canSave
+keep.hidden = !canSave()
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
   iconButton(t.cancel, ICONS.close, stop), count, keep, download)
 actions.before(strip)

@@ -1,7 +1,8 @@
 /** Links of every kind, their lists, their pages, and how often Immich is asked for them. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { HTML, start, until } from './helpers.ts'
 import { VERSIONS } from './standin.ts'
 
@@ -29,6 +30,16 @@ for (const version of VERSIONS) {
         const seconds = Math.round((asset.duration ?? 0) / 1000)
         assert.equal(duration[n], seconds ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}` : '')
       })
+    })
+
+    test('photos that look all around are told apart, in albums and among chosen ones', async () => {
+      const around = photo(700, { exif: { projectionType: 'EQUIRECTANGULAR' } })
+      const chosen = [photo(701), around]
+      for (const link of [addLink(library, 'around', { album: addAlbum(library, 'Around', chosen) }), addLink(library, 'around chosen', {}, chosen)]) {
+        const { id, sphere } = (await run.get(`/share/items/${link.key}/0`)).json()
+        assert.deepEqual(sphere.map((n: number) => id[n]), [around.id])
+        assert.match((await run.get(`/share/${link.key}`, { headers: HTML })).text, /title="360° photo">360°</)
+      }
     })
 
     test('every spelling of a slug that Immich allows', async () => {
@@ -142,9 +153,9 @@ test('pages: what is on them, in the visitor\'s language', async () => {
   assert.match(english, /97 photos and videos · Oct 2025/)
   assert.match(english, /Available until December 31, 2100/)
   assert.match(english, /Two weeks\nby the &#60;water&#62; &#38; more/)
-  assert.match(english, /<h2>October 18, 2025 <span>Saturday<\/span><\/h2>/)
-  assert.match(await page(run.links.album.key, 'de-DE,de;q=0.9,en;q=0.8'), /<html lang="de-DE">[\s\S]*97 Fotos und Videos[\s\S]*18\. Oktober 2025/)
-  assert.match(await page(run.links.album.key, 'en-GB'), /18 October 2025/)
+  assert.match(english, /<h2>Sat, Oct 18, 2025<\/h2>[^]*<h2>Fri, Oct 17<\/h2>/)
+  assert.match(await page(run.links.album.key, 'de-DE,de;q=0.9,en;q=0.8'), /<html lang="de-DE" dir="ltr">[\s\S]*97 Fotos und Videos[\s\S]*Sa\., 18\. Okt\. 2025/)
+  assert.match(await page(run.links.album.key, 'en-GB'), /Sat,? 18 Oct 2025/)
   assert.match(await page(run.links.album.key, 'xx, ja;q=0.5'), /写真と動画97点/)
   assert.match(await page(run.links.album.key, '<script>, ;;;q=x'), /lang="en"/)
   for (const language of ['fr', 'es', 'it', 'nl', 'pt', 'pl', 'sv', 'cs', 'zh']) {
@@ -232,4 +243,69 @@ test('a page in the making is made and compressed once, for all who ask, and of 
   assert.deepEqual(await Promise.all(answered), [250, 250, 250, 250])
   for (const socket of sockets) socket.destroy()
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
+})
+
+test('a feed for frames and readers: every photo by absolute addresses, a stretch at a time, and none of what has a password', async () => {
+  const library = emptyLibrary()
+  const assets = Array.from({ length: 501 }, (_, n) => photo(n, { name: `feed ${n}`, taken: Date.UTC(2026, 0, 1) - n * 60_000 }))
+  const { key } = addLink(library, 'feed', { album: addAlbum(library, 'A feed', assets), slug: 'a feed' })
+  const shut = addLink(library, 'shut feed', { album: addAlbum(library, 'Shut', [photo(1)]), password: PASSWORD })
+  const run = await start({ library, env: { PUBLIC_BASE_URL: 'https://photos.example' } })
+  const page = await run.get(`/share/${key}`, { headers: HTML })
+  assert.match(page.text, new RegExp(`<link rel="alternate" type="application/feed\\+json" title="A feed" href="/share/${key}/feed.json">`))
+  const first = await run.get(`/share/${key}/feed.json`)
+  assert.match(first.headers['content-type']!, /^application\/feed\+json/)
+  assert.equal(first.headers['cache-control'], 'no-cache')
+  assert.equal((await run.get(`/share/${key}/feed.json`, { headers: { 'if-none-match': first.headers.etag! } })).status, 304)
+  const { version, title, next_url: next, items } = first.json()
+  assert.deepEqual([version, title, items.length], ['https://jsonfeed.org/version/1.1', 'A feed', 500])
+  const rest = (await run.get(new URL(next).pathname + new URL(next).search)).json()
+  assert.deepEqual([rest.items.length, rest.next_url], [1, undefined])
+  assert.deepEqual([...items, ...rest.items].map(({ id }: { id: string }) => id), assets.map(({ id }) => id))
+  for (const { url, image, date_published: date } of items) {
+    assert.ok(url.startsWith(`https://photos.example/share/${key}/`) && /^https:\/\/photos\.example\/share\/photo\/.+\/preview\?v=\w+$/.test(image))
+    assert.equal(date, undefined, 'times need two yeses')
+  }
+  const { pathname, search } = new URL(items[0].image)
+  assert.equal((await run.get(pathname + search)).headers['content-type'], 'image/jpeg')
+  assert.equal((await run.get(`/share/${key}/feed.json?page=3`)).status, 404)
+  assert.equal((await run.get('/s/a%20feed/feed.json')).json().feed_url, 'https://photos.example/s/a%20feed/feed.json')
+  const { cookie } = await run.unlock({ key: shut.key, password: PASSWORD })
+  for (const headers of [HTML, { cookie }]) assert.equal((await run.get(`/share/${shut.key}/feed.json`, { headers: headers as Record<string, string> })).status, 404)
+  assert.ok(!(await run.get(`/share/${shut.key}`, { headers: { ...HTML, cookie } })).text.includes('feed'))
+  const told = await start({ library, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
+  assert.equal((await told.get(`/share/${key}/feed.json`)).json().items[0].date_published, new Date(assets[0]!.taken + 7_200_000).toISOString())
+})
+
+test('marks: four characters an item, in the list\'s order, with its version', async () => {
+  const run = await start()
+  const { id, version } = (await run.get(`/share/items/${run.links.album.key}/0`)).json()
+  const marks = (await run.get(`/share/marks/${run.links.album.key}`)).json()
+  assert.deepEqual(marks, { version, marks: id.map((id: string) => Buffer.from(id.slice(0, 6), 'hex').toString('base64')).join('') })
+  assert.equal((await run.get(`/share/marks/${run.links.password.key}`)).status, 404)
+})
+
+test('every language has all the words, with what is filled into them, and is found by its names', async () => {
+  const strings: Record<string, Record<string, string>> = JSON.parse(readFileSync(new URL('../static/strings.json', import.meta.url), 'utf8'))
+  const { en = {} } = strings
+  const blanks = (text = '') => (text.match(/\{\w+\}/g) ?? []).join()
+  for (const [lang, words] of Object.entries(strings)) {
+    const forms = new Intl.PluralRules(lang).resolvedOptions().pluralCategories
+    for (const [name, text] of Object.entries(en)) {
+      const wanted = name.replace(/_one$/, '_other')
+      assert.equal(blanks(words[wanted]), blanks(text), `${lang} ${wanted}`)
+      assert.ok(words[wanted], `${lang} ${wanted}`)
+    }
+    for (const name of Object.keys(words)) {
+      const [plain = '', form] = name.split('_')
+      assert.ok(form === undefined ? Object.hasOwn(en, name) : Object.hasOwn(en, `${plain}_other`) && forms.includes(form as Intl.LDMLPluralRule), `${lang} ${name}`)
+    }
+  }
+  const run = await start()
+  const asked = { ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])), 'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en' }
+  for (const [language, lang] of Object.entries(asked)) {
+    const { text } = await run.get('/', { headers: { ...HTML, 'accept-language': language } })
+    assert.match(text, new RegExp(`<html lang="${lang}(-[A-Z]+)?" dir="${['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'}">`), language)
+    assert.ok(text.includes(strings[lang]!.homeTitle!), language)
+  }
 })

@@ -175,6 +175,152 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('small days share a row, each under its heading; a year stands where it changes', async () => {
+    const library = emptyLibrary()
+    const counts = [1, 2, 1, 1, 30, 2]
+    const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => photo(day * 40 + n, { name: `few ${day} ${n}`, width: 3000, height: 4000, taken: Date.UTC(2026, 0, 3 - day, 12) - n * 60_000 })))
+    const { key } = addLink(library, 'few', { album: addAlbum(library, 'Few', days), description: 'Many words of it. '.repeat(100) })
+    const own = await start({ library, ipp: { groupByDate: 'day', showGalleryDescription: true } })
+    for (const [size, language, first, isMirrored] of [['desk', 'en-GB', 4, false], ['phone', 'en-GB', 2, false], ['desk', 'he', 4, true]] as const) {
+      const { page, complaints } = await view({ size, language }, own.base)
+      await page.goto(`/share/${key}`)
+      await page.waitForSelector('.laid-out a.tile img.in')
+      const sections = await page.evaluate(() => Array.from(document.querySelectorAll('section'), section => {
+        const { top, left, right } = section.getBoundingClientRect()
+        const tiles = Array.from(section.querySelectorAll('a.tile'), tile => tile.getBoundingClientRect())
+        return { top, left, right, heading: section.querySelector('h2')!.textContent, isWithin: tiles.every(tile => tile.left >= left - 1 && tile.right <= right + 1) }
+      }))
+      const row = sections.filter(({ top }) => top === sections[0]!.top)
+      assert.equal(row.length, first, size)
+      assert.ok(sections.every(({ isWithin }) => isWithin), 'no photo is outside of its day')
+      for (const [n, { left, right }] of row.slice(1).entries()) assert.ok(isMirrored ? right <= row[n]!.left - 15 : left >= row[n]!.right + 15, `${size}: the ${n}th`)
+      if (language === 'en-GB') assert.deepEqual(row.map(({ heading }) => heading!.replace(',', '')), ['Sat 3 Jan 2026', 'Fri 2 Jan', 'Thu 1 Jan', 'Wed 31 Dec 2025'].slice(0, first))
+      // no description pushes the photos away
+      const lines = () => page.evaluate(() => Math.round(document.querySelector('.about')!.clientHeight / parseFloat(getComputedStyle(document.querySelector('.about')!).lineHeight)))
+      assert.equal(await lines(), 4)
+      const before = (await page.locator('a.tile >> nth=0').boundingBox())!.y
+      await page.click('.more')
+      assert.ok(await lines() > 4)
+      assert.ok((await page.locator('a.tile >> nth=0').boundingBox())!.y > before + 40)
+      // the arrows follow the writing
+      await page.focus('a.tile[data-n="0"]')
+      await page.keyboard.press(isMirrored ? 'ArrowLeft' : 'ArrowRight')
+      assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.n), '1')
+      await page.keyboard.press('ArrowDown')
+      assert.ok(await page.evaluate(() => Number((document.activeElement as HTMLElement).dataset.n)) >= (size === 'phone' ? 4 : 5))
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true)
+      assert.deepEqual(complaints, [])
+    }
+  })
+
+  test('a panorama is as high as the screen when it is opened', async () => {
+    const library = emptyLibrary()
+    const wide = photo(1, { name: 'wide', width: 10_000, height: 1000 })
+    const { key } = addLink(library, 'wide', { album: addAlbum(library, 'Wide', [wide, photo(2)]) })
+    const own = await start({ library })
+    const { page, complaints } = await view({ size: 'phone' }, own.base)
+    await page.route('**/preview?*', route => route.request().url().includes(wide.id)
+      ? route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="10000" height="1000"><rect width="10000" height="1000" fill="#284"/></svg>' }) : route.continue())
+    await page.goto(`/share/${key}/${wide.id}`)
+    await shown(page)
+    await page.waitForFunction(() => document.querySelector('.lg-current img.lg-object')!.getBoundingClientRect().height > innerHeight * 0.9)
+    while (page.url().endsWith(wide.id)) {
+      await page.keyboard.press('ArrowRight')
+      await page.waitForTimeout(100)
+    }
+    await page.waitForFunction(() => !document.querySelector('.lg-outer.lg-zoomed'))
+    assert.deepEqual(complaints, [])
+  })
+
+  test('on a phone few buttons, the rest behind one; Escape takes away what is on top', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="2"][href] img.in')
+    await page.tap('a.tile[data-n="2"]')
+    await shown(page)
+    const tools = () => page.evaluate(() => Array.from(document.querySelectorAll<HTMLElement>('.lg-toolbar .lg-icon')).filter(tool => tool.offsetWidth > 0).map(tool => tool.getAttribute('aria-label')).sort())
+    const few = ['Close', 'Details', 'Download', 'More']
+    assert.deepEqual(await tools(), few)
+    await page.click('.ipp-more')
+    assert.deepEqual(await tools(), [...few, 'Share', 'Slideshow'].sort())
+    await page.click('.ipp-info')
+    await page.waitForSelector('.ipp-panel dt')
+    for (const left of ['.ipp-all', '.lg-container.lg-show']) {
+      await page.keyboard.press('Escape')
+      assert.equal(await page.locator('.ipp-panel').count(), 0)
+      assert.equal(await page.locator(left).count(), 1)
+    }
+    assert.deepEqual(await tools(), few)
+    await page.keyboard.press('Escape')
+    await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+    assert.deepEqual(complaints, [])
+  })
+
+  test('the slideshow of a day: awake, films to their end, through an hour without Immich, with what is new, and no heavier', async context => {
+    const library = emptyLibrary()
+    const photos = [photo(1), video(2), photo(3), photo(4)]
+    const name = addAlbum(library, 'Shelf', photos)
+    const { key } = addLink(library, 'shelf', { album: name })
+    const own = await start({ library, ipp: { limits: { retries: 1 } }, lightGallery: { slideShowInterval: 240_000 } })
+    const { page, context: window } = await view({ size: 'phone' }, own.base)
+    await page.clock.install()
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => { Object.assign(window, { awake: true }); return { release: async () => { Object.assign(window, { awake: false }) } } } } })
+    })
+    await page.goto(`/share/${key}?play`)
+    await shown(page)
+    assert.equal(await page.evaluate(() => (window as any).awake), true)
+    assert.equal(page.url(), `${own.base}/share/${key}?play`)
+    assert.equal(await page.evaluate(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare')), true)
+    const session = await window.newCDPSession(page)
+    const heap = async () => {
+      await session.send('HeapProfiler.collectGarbage')
+      return (await session.send('Runtime.getHeapUsage')).usedSize / 1e6
+    }
+    const isBlank = () => page.evaluate(() => {
+      const image = document.querySelector<HTMLImageElement>('.lg-current img.lg-object')
+      const film = document.querySelector<HTMLVideoElement>('.lg-current video')
+      return !(film || (image && image.complete && image.naturalWidth > 1))
+    })
+    const slide = () => page.textContent('.lg-counter').then(text => text!.replace(/\s+/g, ''))
+    const seen = new Set<string>()
+    let first = 0
+    // a film runs by a clock of its own
+    const endFilm = () => page.evaluate(() => document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
+    // Immich is away in the fourth hour
+    for (let hour = 0; hour < 24; hour++) {
+      own.immich.fault = () => hour === 3 ? { status: 503, body: '{}' } : undefined
+      for (let minute = 0; minute < 60; minute += 4) {
+        await page.clock.runFor(240_500)
+        await endFilm()
+        seen.add(await slide())
+        assert.equal(await isBlank(), false, `hour ${hour}, minute ${minute}`)
+      }
+      if (hour === 1) first = await heap()
+    }
+    assert.equal(seen.size, 4, [...seen].join())
+    const last = await heap()
+    assert.ok(last < first * 1.3 + 2, `${first} MB at first, ${last} MB in the end`)
+    // what comes is shown, without a touch
+    const real = performance.now.bind(performance)
+    context.mock.method(performance, 'now', () => real() + 120_000)
+    const added = photo(5)
+    library.assets.set(added.id, added)
+    library.albums.get(name)!.assets.push(added.id)
+    for (let n = 0; n < 100 && !/\/5$/.test(await slide().catch(() => '')); n++) {
+      await page.clock.runFor(60_000).catch(() => {})
+      await endFilm().catch(() => {})
+    }
+    assert.match(await slide(), /\/5$/)
+    assert.equal(page.url(), `${own.base}/share/${key}?play`)
+    await shown(page)
+    // a touch brings the controls, and closing it lets the screen sleep
+    await page.touchscreen.tap(195, 160)
+    await page.click('.lg-close')
+    await page.waitForFunction(() => (window as any).awake === false)
+    await window.close()
+  })
+
   test('zooming in loads the full resolution, and a motion photo plays on request', async () => {
     const { page, complaints, asked } = await view()
     const ids = (await run.get(`/share/items/${links.mixed.key}/0`)).json()
@@ -362,6 +508,11 @@ describe('the page', { skip }, async () => {
     await page.click('a.tile[data-n="2"]')
     const two = await take(() => page.click('.pick-bar [aria-label="Download"]'))
     assert.ok(two.bytes.length > 1000 && two.bytes.length < all.bytes.length && two.bytes.subarray(0, 2).toString() === 'PK')
+    // one is the file, not a zip of one
+    await page.click('a.tile[data-n="2"]')
+    const one = await take(() => page.click('.pick-bar [aria-label="Download"]'))
+    assert.match(one.name, /^IMG_\d+\.jpg$/)
+    assert.equal(one.bytes.subarray(0, 2).toString('hex'), 'ffd8')
     await page.keyboard.press('Escape')
     await page.click('a.tile[data-n="1"]')
     await shown(page)

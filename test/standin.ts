@@ -67,7 +67,7 @@ export type Fault = {
   reset?: boolean
   status?: number
   headers?: Record<string, string>
-  body?: string
+  body?: string | Buffer
   /** bytes of the body, after which the connection dies, or nothing more comes */
   dieAfter?: number
   silentAfter?: number
@@ -185,7 +185,7 @@ export async function startImmich (library: Library, options: { version?: Versio
       localOffsetHours: column(asset => asset.offsetHours),
       ...modern() && { createdAt: column(asset => utc(asset.taken)) },
       ownerId: column(() => newId('owner')),
-      projectionType: column(() => null),
+      projectionType: column(asset => asset.exif.projectionType ?? null),
       ratio: column(asset => Math.round(asset.width / asset.height * 1000) / 1000),
       status: column(asset => asset.trashed ? 'trashed' : 'active'),
       thumbhash: column(asset => asset.thumbhash),

@@ -1,6 +1,7 @@
 /** What real Immich servers and pasted links do that one would not expect; see `immich-api/README.md` of the design. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { addAlbum, addLink, emptyLibrary, photo, video } from './library.ts'
 import { HTML, start } from './helpers.ts'
 import { VERSIONS } from './standin.ts'
@@ -35,11 +36,26 @@ for (const version of VERSIONS) {
       const links = [addLink(library, 'chosen', {}, assets), addLink(library, 'album', { album: addAlbum(library, 'Days', assets) })]
       for (const { key } of links) {
         const { text } = await run.get(`/share/${key}`, { headers: HTML })
-        assert.deepEqual([...text.matchAll(/<h2>([^<]*)/g)].map(([, name]) => name!.trim()), ['July 2, 2026', 'July 1, 2026'])
+        assert.deepEqual([...text.matchAll(/<h2>([^<]*)/g)].map(([, name]) => name!.trim()), ['Thu, Jul 2, 2026', 'Wed, Jul 1'])
       }
     })
   })
 }
+
+test('what Immich packs although it was asked not to is not believed', async () => {
+  const run = await start()
+  const body = gzipSync(JSON.stringify({ res: 'pong' }))
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body, headers: { 'content-encoding': 'gzip', 'content-type': 'application/json' } } : undefined
+  assert.equal((await run.get('/healthcheck')).status, 503)
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body: '{"res":"pong"}', headers: { 'content-type': 'application/json' } } : undefined
+  assert.equal((await run.get('/healthcheck')).status, 200)
+})
+
+test('slugs that Immich cannot have are not asked for', async () => {
+  const run = await start()
+  for (const slug of ['a%0Ab', '%00', 'a%7F', 'a%C2%85b', '%ED%A0%80']) assert.equal((await run.get(`/s/${slug}`, { headers: HTML })).status, 404, slug)
+  assert.deepEqual(run.immich.asked, [])
+})
 
 test('a month that gives less than it announces is said once', async () => {
   const run = await start()
