@@ -6,7 +6,7 @@
 import { make } from './dom.js'
 import { grid, month, options, t, timeOf } from './link.js'
 import { lastAtMost } from './layout.js'
-import { layout, listeners, topOf } from './grid.js'
+import { layout, listeners, relayout, topOf } from './grid.js'
 
 /** ms for which the grip stays after the last scroll. */
 const LINGER = 1500
@@ -37,7 +37,7 @@ function layOutStops () {
   for (const { first, group } of layout.sections) {
     const name = month.format(timeOf(group))
     const year = new Date(timeOf(group)).getUTCFullYear()
-    if (stops.at(-1)?.name !== name) stops.push({ first, name, year })
+    if (stops[stops.length - 1]?.name !== name) stops.push({ first, name, year })
   }
   scrubber.hidden = !options.group || layout.height < innerHeight * SHORTEST
   scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
@@ -127,4 +127,7 @@ export function startScrubber () {
   listeners.layout.push(layOutStops)
   listeners.scroll.push(onScroll)
   layOutStops()
+  // on a desk it has room of its own, which the photos give
+  document.body.classList.toggle('dated', !scrubber.hidden)
+  if (!scrubber.hidden) relayout()
 }

@@ -1,0 +1,137 @@
+/**
+ * Script and style of the page, held to the browsers that it is made for by MDN's table of what each of them can.
+ * What is newer may be used where the page does without it: such a use is named here, with what happens instead.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { parseSync } from '@babel/core'
+import bcd, { type CompatStatement, type Identifier } from '@mdn/browser-compat-data' with { type: 'json' }
+
+const BASELINE = { safari: 15, safari_ios: 15, firefox: 119, chrome: 105 } as const
+const root = new URL('../static/', import.meta.url)
+const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
+
+/** The browsers of the baseline that cannot do it. */
+function lacking ({ support }: CompatStatement): string[] {
+  return Object.entries(BASELINE).filter(([browser, version]) => {
+    const given = support[browser as keyof typeof BASELINE]
+    const ways = given === undefined ? [] : Array.isArray(given) ? given : [given]
+    return !ways.some(({ version_added: added, version_removed: removed, flags }) =>
+      typeof added === 'string' && parseFloat(added.replace('≤', '')) <= version && !removed && !flags)
+  }).map(([browser]) => browser)
+}
+
+const without = (name: string, statements: CompatStatement[]): string[] => {
+  const missing = statements.map(lacking)
+  // one of that name that all can do is enough: which object it is of cannot be seen
+  return missing.length === 0 || missing.some(browsers => browsers.length === 0) ? [] : [`${name}: not in ${missing[0]!.join(', ')}`]
+}
+
+// ------------------------------------------------------------------------------------------------------------ script
+
+/** Each name by which something is reached, with all that the table has under it. */
+const members = new Map<string, CompatStatement[]>()
+const globals = new Map<string, CompatStatement>()
+function add (name: string, entry: Identifier) {
+  if (entry.__compat) members.set(name, [...members.get(name) ?? [], entry.__compat])
+}
+for (const [name, entry] of Object.entries({ ...bcd.api, ...bcd.javascript.builtins } as Record<string, Identifier>)) {
+  if (entry.__compat) globals.set(name, entry.__compat)
+  // what is on the window is reached without it too
+  add(name, entry)
+  for (const [member, inner] of Object.entries(entry)) if (member !== '__compat') add(member, inner as Identifier)
+}
+for (const entry of Object.values(bcd.javascript.builtins!.Intl!)) {
+  for (const [member, inner] of Object.entries(entry)) if (member !== '__compat') add(member, inner as unknown as Identifier)
+}
+
+const OPERATORS: Record<string, string> = { '??': 'nullish_coalescing', '??=': 'nullish_coalescing_assignment', '||=': 'logical_or_assignment', '&&=': 'logical_and_assignment', '**': 'exponentiation' }
+const GUARDED: Record<string, string> = {
+  blocking: 'an attribute that others pass over', wakeLock: 'behind ?.: the screen sleeps as it would', canShare: 'behind ?.: no sheet, a download',
+  userActivation: 'behind ?.: a press more', requestIdleCallback: 'behind ??: setTimeout', trustedTypes: 'behind ?.: nothing asks for them there',
+  createPolicy: 'of trustedTypes', share: 'behind if: the address is copied', isActive: 'of userActivation', loading: 'is read, and is nothing there'
+}
+
+/** Objects of our own, whose fields are no browser's. */
+const OWN = ['t', 'options', 'meta', 'listeners', 'pressed', 'ICONS', 'mobile', 'own']
+
+type Node = { type: string, [field: string]: unknown }
+function usedIn (file: string): { reached: Set<string>, named: Set<string>, operators: Set<string> } {
+  const [reached, named, operators] = [new Set<string>(), new Set<string>(), new Set<string>()]
+  const visit = (node: Node): void => {
+    const property = node.property as Node | undefined
+    const object = node.object as Node | undefined
+    const isOwn = OWN.includes(String(object?.name)) || (object?.property as Node | undefined)?.name === 'dataset'
+    if (/^(Optional)?MemberExpression$/.test(node.type) && !node.computed && !isOwn) reached.add(String(property!.name))
+    if (node.type === 'NewExpression' && (node.callee as Node).type === 'Identifier') named.add(String((node.callee as Node).name))
+    if (/^(Logical|Assignment|Binary)Expression$/.test(node.type)) operators.add(String(node.operator))
+    for (const value of Object.values(node)) {
+      for (const one of Array.isArray(value) ? value : [value]) if (one && typeof one === 'object' && typeof one.type === 'string') visit(one as Node)
+    }
+  }
+  visit((parseSync(read(file), { filename: file, sourceType: 'module', configFile: false, babelrc: false }) as unknown as { program: Node }).program)
+  return { reached, named, operators }
+}
+
+test('script: nothing that Safari 15, Firefox 119 or Chrome 105 lack, but what the page does without', () => {
+  const found: string[] = []
+  for (const file of readdirSync(root).filter(name => name.endsWith('.js'))) {
+    const { reached, named, operators } = usedIn(file)
+    for (const name of reached) if (!Object.hasOwn(GUARDED, name)) found.push(...without(`${file}: .${name}`, members.get(name) ?? []))
+    for (const name of named) if (globals.has(name)) found.push(...without(`${file}: new ${name}`, [globals.get(name)!]))
+    for (const operator of operators) {
+      const entry = (bcd.javascript.operators as unknown as Record<string, Identifier>)[OPERATORS[operator] ?? '']
+      if (entry?.__compat) found.push(...without(`${file}: ${operator}`, [entry.__compat]))
+    }
+  }
+  assert.deepEqual(found, [])
+})
+
+// ------------------------------------------------------------------------------------------------------------- style
+
+const FALLBACK: Record<string, string> = {
+  '100dvh': '100vh stands before it', 'match-parent': '-webkit-match-parent beside it', '-webkit-match-parent': 'match-parent beside it',
+  outline: 'square before Safari 16.4', pointer: 'a phone has none', 'ns-resize': 'a phone has none', default: 'a phone has none',
+  contain: 'slower', '-webkit-touch-callout': 'of iPhones alone'
+}
+
+test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
+  const css = bcd.css as unknown as Record<'properties' | 'selectors' | 'at-rules', Record<string, Identifier>>
+  const found: string[] = []
+  for (const file of ['style.css', 'lightbox.css']) {
+    const text = read(file).replace(/\/\*[^]*?\*\//g, '')
+    for (const [, name = '', value = ''] of text.matchAll(/[{;]\s*([a-z-]+)\s*:\s*([^;{}]+)(?=[;}])/g)) {
+      const entry = css.properties[name]
+      if (!entry || Object.hasOwn(FALLBACK, name)) continue
+      if (entry.__compat) found.push(...without(`${file}: ${name}`, [entry.__compat]))
+      for (const word of value.match(/[a-z][a-z-]+/g) ?? []) {
+        const known = (entry[word] as Identifier | undefined)?.__compat
+        if (known && !Object.hasOwn(FALLBACK, word)) found.push(...without(`${file}: ${name}: ${word}`, [known]))
+      }
+    }
+    for (const [, selectors = ''] of text.matchAll(/(?:^|[{};])\s*([^@{};]+)\{/g)) {
+      for (const [, name = ''] of selectors.matchAll(/::?([a-z-]+)/g)) {
+        const entry = css.selectors[name]
+        // alone, its rule is passed over; beside others it takes them with it
+        const isAlone = name === 'focus-visible' && !selectors.includes(',')
+        if (entry?.__compat && !isAlone) found.push(...without(`${file}: ${selectors.trim()}`, [entry.__compat]))
+      }
+    }
+    for (const [, name = '', query = ''] of text.matchAll(/@([a-z-]+)([^{;]*)/g)) {
+      const entry = css['at-rules'][name]
+      if (entry?.__compat) found.push(...without(`${file}: @${name}`, [entry.__compat]))
+      for (const [, feature = ''] of query.matchAll(/\(([a-z-]+)/g)) {
+        const known = (entry?.[feature] as Identifier | undefined)?.__compat
+        if (known) found.push(...without(`${file}: @${name} (${feature})`, [known]))
+      }
+    }
+  }
+  assert.deepEqual(found, [])
+})
+
+test('the table is read: what they do lack is found', () => {
+  const { has } = (bcd.css as unknown as { selectors: Record<string, Identifier> }).selectors
+  assert.deepEqual(without('has', [has!.__compat!]), ['has: not in safari, safari_ios, firefox'])
+  assert.match(without('toReversed', members.get('startViewTransition')!)[0]!, /safari/)
+})
