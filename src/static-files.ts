@@ -12,9 +12,9 @@ const TYPES: Record<string, string> =
  * What the page's first script needs is named in `templates/head.html` too, so that it comes without waiting.
  */
 const OWN = [
-  'style.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js',
-  'thumbhash.js', 'retry.js', 'grid.js', 'scrubber.js', 'news.js', 'select.js', 'save.js', 'lightbox.js',
-  'film.js', 'details.js', 'play.js'
+  'style.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js', 'items.js',
+  'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
+  'save.js', 'lightbox.js', 'film.js', 'details.js', 'play.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'fullscreen']

@@ -17,6 +17,10 @@ export function make (tag, fields = {}, ...children) {
   return element
 }
 
+/** Adds a stylesheet that lies beside this file, and waits for it. @param {string} name */
+export const addStyle = name => new Promise((onload, onerror) => document.head.append(
+  make('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, onload, onerror })))
+
 /** @param {string} path */
 export function icon (path) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
@@ -34,11 +38,7 @@ export const iconButton = (label, path, onclick) =>
 
 export const ICONS = {
   play: 'M8 5v14l11-7z', select: 'M9 11l3 3 8-9M20 12v8H4V4h10', tick: 'M4 12l5 5L20 6',
-  close: 'M6 6l12 12M18 6 6 18',
-  share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7', download: 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14',
-  more: 'M5 12v.01M12 12v.01M19 12v.01', zip: 'M4 8h16v12H4zM4 8l2-4h12l2 4M12 11v6m0 0 3-3m-3 3-3-3',
-  info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
-  motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
+  close: 'M6 6l12 12M18 6 6 18', share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7'
 }
 
 /** ms for which something that is said is seen. */
@@ -54,25 +54,6 @@ export function say (text, isSeen = true) {
     toast.classList.remove('seen')
     toast.textContent = ''
   }, SEEN)
-}
-
-/**
- * A bar at the bottom, in the place of the one before, with something to press; without `onTake` it only says
- * how far something is. `onClose` is called where it is closed instead. @param {string} text
- * @param {() => void} [onTake] @param {() => void} [onClose]
- */
-export function offer (text, onTake, onClose = () => {}) {
-  const end = (/** @type {() => void} */ then) => () => {
-    bar.remove()
-    then()
-  }
-  const take = { type: 'button', className: 'button primary', onclick: end(onTake ?? onClose) }
-  const bar = make('div', { className: 'offer', role: 'status' },
-    onTake ? make('button', take, text) : make('p', {}, text),
-    iconButton(t.close, ICONS.close, end(onClose)))
-  document.querySelector('.offer')?.remove()
-  document.body.append(bar)
-  return bar
 }
 
 /** Hands an address of this site on, by the system's own sheet or the clipboard. @param {string} path */

@@ -1,11 +1,9 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { item, load } from './items.js'
 import { grid, home, isShelf, options, t, total } from './link.js'
-import { startNews } from './news.js'
-import { startScrubber } from './scrubber.js'
 
 /** ms after which a touch is a long one, and begins a selection. */
 const LONG_PRESS = 500
@@ -71,8 +69,18 @@ function followHistory () {
 
 // --------------------------------------------------------------------------------------------- the selection
 
+/** The style of what is not there at first. @type {Promise<unknown> | undefined} */
+let tools
+function styleTools () {
+  tools ??= addStyle('tools.css')
+  return tools
+}
+
 /** @param {Event} event */
-const select = async event => (await import('./select.js')).start(event)
+async function select (event) {
+  const [{ start }] = await Promise.all([import('./select.js'), styleTools()])
+  start(event)
+}
 
 /** A long press, or the button of a day. */
 function startSelecting () {
@@ -149,13 +157,20 @@ function keepPlace () {
   addEventListener('pagehide', () => sessionStorage.setItem(name, String(scrollY)))
 }
 
+/** What nobody needs before there are photos to see. */
+async function loadTheRest () {
+  const [{ startScrubber }, { startNews }] =
+    await Promise.all([import('./scrubber.js'), import('./news.js'), styleTools()])
+  startScrubber()
+  startNews()
+}
+
 function start () {
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
   clampAbout()
   startGrid()
   keepPlace()
-  startScrubber()
   makeBar()
   followHistory()
   grid.addEventListener('click', onClick)
@@ -163,7 +178,7 @@ function start () {
   const idle = window.requestIdleCallback ?? setTimeout
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
   addEventListener('load', () => idle(prepareEarly))
-  addEventListener('load', () => idle(startNews))
+  addEventListener('load', () => idle(loadTheRest))
   const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
   if (open !== undefined) openLightbox(Number(open), isShelf)
 }

@@ -5,11 +5,12 @@ import { imagePath, item, load, onStretch } from './items.js'
 import { lastAtMost, layOut } from './layout.js'
 import { dates, grid, home, isByMonth, isVideo, month, nameOf, options, ratio, t, timeOf } from './link.js'
 import { retry } from './retry.js'
-import { meanColour, placeholder } from './thumbhash.js'
 
 /** px of a heading, and below a section. */
 const HEADING = 44
 const SPACE = 8
+/** Screens of dated photos from which on there is a scrubber. */
+const LONG = 2.5
 /** What is drawn beyond the viewport, in heights of it. */
 const BEYOND = 0.6
 /** px a ms: above, a tile is not seen well enough for a picture; above, not at all. */
@@ -111,6 +112,9 @@ export function relayout () {
   draw()
   for (const listener of listeners.layout) listener()
 }
+
+/** Whether there is so much of it that there is a scrubber. */
+export const isLong = () => options.group !== false && layout.height > innerHeight * LONG
 
 /** After a change of the window's size. */
 function resize () {
@@ -215,6 +219,14 @@ function pillsOf (n, known) {
   return known.sphere ? [pill(t.sphere, '360°')] : []
 }
 
+/** What stands for the picture; its colour alone where nobody sees more. @param {HTMLElement} tile
+ * @param {string} thumbhash @param {boolean} isWhole */
+async function paint (tile, thumbhash, isWhole) {
+  const { meanColour, placeholder } = await import('./thumbhash.js')
+  tile.style.backgroundColor ||= meanColour(thumbhash)
+  if (isWhole) tile.style.backgroundImage ||= `url(${placeholder(thumbhash)})`
+}
+
 /**
  * Gives a tile what is known of its item: a picture only where the scrolling is slow enough to see it, and
  * what stands for the picture only where that is seen. @param {number} n @param {HTMLAnchorElement} tile
@@ -230,10 +242,7 @@ function fill (n, tile, isInView) {
     if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
   }
   if (!tile.querySelector('.pill')) tile.append(...pillsOf(n, known))
-  if (known.thumbhash && !tile.style.backgroundColor) tile.style.backgroundColor = meanColour(known.thumbhash)
-  if (known.thumbhash && isInView && !isFast) {
-    tile.style.backgroundImage ||= `url(${placeholder(known.thumbhash)})`
-  }
+  if (known.thumbhash && !tile.style.backgroundImage) paint(tile, known.thumbhash, isInView && !isFast)
   if (img.getAttribute('src') || tile.classList.contains('failed')) return
   if (isFast || sparePictures <= 0) {
     isUnfilled = true
@@ -329,6 +338,11 @@ export function startGrid () {
   grid.classList.add('laid-out')
   grid.replaceChildren()
   relayout()
+  if (isLong()) {
+    // on a desk the scrubber has room of its own, which the photos give
+    document.body.classList.add('dated')
+    relayout()
+  }
   onStretch.push(() => {
     isUnfilled = true
     queueFrame()
@@ -337,8 +351,10 @@ export function startGrid () {
   addEventListener('resize', resize)
   grid.addEventListener('focusin', draw)
   // neither of them bubbles, and a drawing loads too
-  grid.addEventListener('load', ({ target }) => { if (target instanceof HTMLImageElement) onLoad(target) }, true)
-  grid.addEventListener('error', ({ target }) => { if (target instanceof HTMLImageElement) onError(target) }, true)
+  const hear = (/** @type {string} */ name, /** @type {(image: HTMLImageElement) => void} */ handle) =>
+    grid.addEventListener(name, ({ target }) => { if (target instanceof HTMLImageElement) handle(target) }, true)
+  hear('load', onLoad)
+  hear('error', onError)
   grid.addEventListener('keydown', moveFocus)
 }
 

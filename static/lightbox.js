@@ -1,7 +1,7 @@
 // @ts-check
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
 import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
-import { ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
 import { imagePath, item, load } from './items.js'
@@ -27,10 +27,8 @@ const globals = window
 globals.trustedTypes?.createPolicy('default', {
   createHTML: (/** @type {string} */ markup) => markup.replace(/ style="[^"]*"/g, '')
 })
-const styled = new Promise((onload, onerror) => document.head.append(
-  make('link', { rel: 'stylesheet', href: `${folder}lightbox.css`, onload, onerror })))
 // eslint-disable-next-line no-unsanitized/method -- beside this very file
-await Promise.all([import(`${folder}lightgallery.js`), styled])
+await Promise.all([import(`${folder}lightgallery.js`), addStyle('lightbox.css')])
 
 /** For lightGallery, which takes texts for markup. @param {string} text */
 const escaped = text => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
@@ -98,6 +96,10 @@ const slideOf = n => outer.querySelector(`#lg-item-${lg.lgId}-${n}`)
 
 // ----------------------------------------------------------------------------------------------- its buttons
 
+const TOOLS = {
+  more: 'M5 12v.01M12 12v.01M19 12v.01', info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
+  motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
+}
 const toolbar = /** @type {HTMLElement} */ (outer.querySelector('.lg-toolbar'))
 /** @param {string} name @param {string} label @param {string} path @param {() => void} onclick */
 function addTool (name, label, path, onclick) {
@@ -106,12 +108,12 @@ function addTool (name, label, path, onclick) {
   return button
 }
 // on a phone, what has the class `ipp-rest` is behind this one
-const moreButton = addTool('ipp-more', t.more, ICONS.more, toggleRest)
-const infoButton = options.info ? addTool('ipp-info', t.info, ICONS.info, toggleInfo) : undefined
+const moreButton = addTool('ipp-more', t.more, TOOLS.more, toggleRest)
+const infoButton = options.info ? addTool('ipp-info', t.info, TOOLS.info, toggleInfo) : undefined
 const download = toolbar.querySelector('.lg-download')
 addTool(download ? 'ipp-share ipp-rest' : 'ipp-share', t.share, ICONS.share,
   () => share(`${home}/${item(lg.index)?.id}`))
-const motionButton = addTool('ipp-motion ipp-rest', t.motion, ICONS.motion, () => {
+const motionButton = addTool('ipp-motion ipp-rest', t.motion, TOOLS.motion, () => {
   const slide = slideOf(lg.index)
   const known = item(lg.index)
   if (slide && known) playMotion(slide, known)

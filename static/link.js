@@ -26,8 +26,5 @@ export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', 
 export const month = dates({ year: 'numeric', month: 'long' })
 /** Whether the page was asked for as a slideshow, for a tablet on a shelf. */
 export const isShelf = new URLSearchParams(location.search).has('play')
-/** @param {number} n @param {number} of */
-export const positionOf = (n, of) =>
-  t.position.replace('{n}', n.toLocaleString(lang)).replace('{total}', of.toLocaleString(lang))
 /** When a group of the server's begins: a day since 1970, or year × 12 + month. @param {number} group */
 export const timeOf = group => isByMonth ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000

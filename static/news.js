@@ -3,9 +3,9 @@
  * What came since this browser was here last, and what comes while the page is open. What was seen is
  * remembered in the browser alone, and where it keeps nothing, nothing is told.
  */
-import { offer } from './dom.js'
 import { focusTile, listeners } from './grid.js'
 import { key, options, t } from './link.js'
+import { offer } from './offer.js'
 
 /** Characters of a mark, of which each item has one. */
 const MARK = 4

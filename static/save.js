@@ -3,9 +3,10 @@
  * Saving by the system's own sheet, which leads to the phone's photos: fetched first, some at a time, and
  * what could not be had is named.
  */
-import { offer, say } from './dom.js'
+import { say } from './dom.js'
 import { imagePath, item, load } from './items.js'
-import { nameOf, options, positionOf, t } from './link.js'
+import { lang, nameOf, options, t } from './link.js'
+import { offer } from './offer.js'
 
 /** Files and bytes of one sheet; with more a phone refuses, or has no memory. */
 const MOST_FILES = 30
@@ -15,6 +16,10 @@ const sample = new File([''], 'photo.jpg', { type: 'image/jpeg' })
 /** Whether there is such a sheet, on what is held in a hand; elsewhere a file is best where files go. */
 export const canSave = () => options.download && matchMedia('(pointer: coarse)').matches &&
   Boolean(navigator.canShare?.({ files: [sample] }))
+
+/** @param {number} n @param {number} of */
+const positionOf = (n, of) =>
+  t.position.replace('{n}', n.toLocaleString(lang)).replace('{total}', of.toLocaleString(lang))
 
 /** @param {string | null} disposition */
 function fileNameIn (disposition) {

@@ -4,14 +4,12 @@
  * dragged. At rest it takes no touch, so that a tap or a swipe there is one on the photos.
  */
 import { make } from './dom.js'
-import { grid, month, options, t, timeOf } from './link.js'
+import { grid, month, t, timeOf } from './link.js'
 import { lastAtMost } from './layout.js'
-import { layout, listeners, relayout, topOf } from './grid.js'
+import { isLong, layout, listeners, topOf } from './grid.js'
 
 /** ms for which the grip stays after the last scroll. */
 const LINGER = 1500
-/** Screens of photos below which there is none. */
-const SHORTEST = 2.5
 /** px between years, and between the ticks of months. */
 const YEAR_ROOM = 22
 const TICK_ROOM = 10
@@ -39,7 +37,7 @@ function layOutStops () {
     const year = new Date(timeOf(group)).getUTCFullYear()
     if (stops[stops.length - 1]?.name !== name) stops.push({ first, name, year })
   }
-  scrubber.hidden = !options.group || layout.height < innerHeight * SHORTEST
+  scrubber.hidden = !isLong()
   scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
   scrubber.replaceChildren(grip, label)
   range = Math.max(1, document.documentElement.scrollHeight - innerHeight)
@@ -127,7 +125,4 @@ export function startScrubber () {
   listeners.layout.push(layOutStops)
   listeners.scroll.push(onScroll)
   layOutStops()
-  // on a desk it has room of its own, which the photos give
-  document.body.classList.toggle('dated', !scrubber.hidden)
-  if (!scrubber.hidden) relayout()
 }

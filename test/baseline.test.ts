@@ -17,8 +17,8 @@ function lacking ({ support }: CompatStatement): string[] {
   return Object.entries(BASELINE).filter(([browser, version]) => {
     const given = support[browser as keyof typeof BASELINE]
     const ways = given === undefined ? [] : Array.isArray(given) ? given : [given]
-    return !ways.some(({ version_added: added, version_removed: removed, flags }) =>
-      typeof added === 'string' && parseFloat(added.replace('≤', '')) <= version && !removed && !flags)
+    return !ways.some(({ version_added: added, version_removed: removed, flags, prefix, alternative_name: other }) =>
+      !prefix && !other && typeof added === 'string' && parseFloat(added.replace('≤', '')) <= version && !removed && !flags)
   }).map(([browser]) => browser)
 }
 
@@ -99,12 +99,14 @@ const FALLBACK: Record<string, string> = {
 test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
   const css = bcd.css as unknown as Record<'properties' | 'selectors' | 'at-rules', Record<string, Identifier>>
   const found: string[] = []
-  for (const file of ['style.css', 'lightbox.css']) {
+  for (const file of ['style.css', 'tools.css', 'lightbox.css']) {
     const text = read(file).replace(/\/\*[^]*?\*\//g, '')
     for (const [, name = '', value = ''] of text.matchAll(/[{;]\s*([a-z-]+)\s*:\s*([^;{}]+)(?=[;}])/g)) {
       const entry = css.properties[name]
       if (!entry || Object.hasOwn(FALLBACK, name)) continue
-      if (entry.__compat) found.push(...without(`${file}: ${name}`, [entry.__compat]))
+      // by its older name too, in the same rule or the one beside it
+      const isTwice = text.includes(`-webkit-${name}: ${value}`)
+      if (entry.__compat && !isTwice) found.push(...without(`${file}: ${name}`, [entry.__compat]))
       for (const word of value.match(/[a-z][a-z-]+/g) ?? []) {
         const known = (entry[word] as Identifier | undefined)?.__compat
         if (known && !Object.hasOwn(FALLBACK, word)) found.push(...without(`${file}: ${name}: ${word}`, [known]))

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { gzipSync } from 'node:zlib'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
@@ -164,7 +163,7 @@ describe('the page', { skip }, async () => {
     assert.equal(await page.getAttribute('h2', 'aria-label'), (await page.textContent('h2'))!.trim())
     await page.click('#select')
     await page.click('.day >> nth=0')
-    assert.equal(await page.getAttribute('.day >> nth=0', 'aria-pressed'), 'true')
+    await page.waitForSelector('.day[aria-pressed=true]')
     await page.goBack()
     await page.waitForSelector('.pick-bar', { state: 'hidden' })
     assert.equal(page.url(), own.base + album)
@@ -622,21 +621,27 @@ describe('the page', { skip }, async () => {
     }
   })
 
+  const read = (name: string) => readFileSync(new URL(`../static/${name}`, import.meta.url), 'utf8')
   test('what it weighs: scripts and styles', async () => {
     const { page, asked } = await view()
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.click('a.tile[data-n="0"]')
     await shown(page)
-    const sizes = new Map<string, number>()
-    for (const line of new Set(asked.filter(line => line.includes('/share/static/')))) {
-      const path = line.split(' ')[1]!
-      sizes.set(path.split('/').at(-1)!, gzipSync((await ask(run.base, path)).body).length)
+    const html = (await run.get(album, { headers: HTML })).text
+    const early = new Set([...html.matchAll(/"(\/share\/static\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path!))
+    // all that the first script stands on comes with it, and nothing else does
+    const needed = (name: string): string[] => [...read(name).matchAll(/^import .* from '\.\/(.+)'$/gm)].flatMap(([, other]) => [other!, ...needed(other!)])
+    assert.deepEqual(new Set([...early].map(path => path.split('/').at(-1))), new Set(['style.css', 'gallery.js', ...needed('gallery.js')]))
+    const late = new Set(asked.filter(line => /share\/static\/.+\.(js|css|woff2)$/.test(line)).map(line => line.split(' ')[1]!).filter(path => !early.has(path)))
+    const weigh = async (paths: Iterable<string>, encoding: string) => {
+      let sum = 0
+      for (const path of paths) sum += (await ask(run.base, path, { headers: { 'accept-encoding': encoding } })).body.length
+      return sum
     }
-    const sum = (names: string[]) => names.reduce((total, name) => total + (sizes.get(name) ?? 0), 0)
-    const first = sum(['style.css', 'gallery.js', 'layout.js'])
-    const box = sum(['lightbox.js', 'lightbox.css', 'lightgallery.js', 'lg.woff2'])
-    assert.ok(first > 0 && first <= 15_000, `first load ${first}`)
-    assert.ok(box > 0 && box <= 36_000, `lightbox ${box}`)
+    const first = await weigh(early, 'gzip')
+    const rest = await weigh(late, 'br')
+    assert.ok(first <= 18_000, `first load ${first} by gzip`)
+    assert.ok(late.size >= 6 && rest <= 50_000, `the rest ${rest}: ${[...late]}`)
   })
 })

@@ -2,6 +2,7 @@
  * What the page costs at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements, heap,
  * layout shift, and the slowest frames while scrolling with the CPU slowed four times.
  */
+import type { Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { launch, openView } from '../browser.ts'
 import { ask, HTML } from '../helpers.ts'
@@ -83,6 +84,48 @@ for (const { count, key } of links) {
   await context.close()
 }
 console.log(`first tiles at 50,000: ${(median(firsts.get(50_000)!) / median(firsts.get(500)!)).toFixed(2)} times those at 500`)
+
+// ------------------------------------------------------------------------------ what a hand feels, on a slow phone
+
+/** ms from the tap or key until a frame shows item `n`: as anything of it, or `sharp`. */
+const felt = (page: Page, n: number, sharp: boolean) => page.evaluate(([n, sharp]) => new Promise<number>(resolve => {
+  let start = Infinity
+  for (const name of ['touchend', 'keydown']) addEventListener(name, ({ timeStamp }) => { start = timeStamp }, { capture: true, once: true })
+  const look = () => {
+    const slide = document.querySelector(`.lg-show .lg-item.lg-current`)
+    const image = slide?.querySelector<HTMLImageElement>('img.lg-object')
+    const isOpenAt = slide?.id.endsWith(`-${n}`)
+    const isSharp = isOpenAt && image && image.complete && image.naturalWidth > 100
+    const under = isOpenAt ? slide!.querySelector<HTMLImageElement>('.ipp-under') : undefined
+    const isThere = isSharp || (under && under.complete && under.naturalWidth > 0) || document.querySelector('.cover img')
+    // the frame after this one is on the screen
+    if (start < Infinity && (sharp ? isSharp : isThere)) requestAnimationFrame(() => resolve(performance.now() - start))
+    else requestAnimationFrame(look)
+  }
+  look()
+}), [n, sharp] as const)
+
+const all = { first: [] as number[], sharp: [] as number[], next: [] as number[] }
+for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
+  const { page, context } = await openView(browser, base, { size: 'phone' })
+  const cdp = await context.newCDPSession(page)
+  await cdp.send('Network.enable')
+  // slow 4G, as the page speed tools have it: 1.6 Mbit/s, 150 ms
+  await cdp.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 750e3 / 8 })
+  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  await page.goto(`/share/${links[1]!.key}`)
+  await page.waitForSelector('a.tile[data-n="3"][href] img.in')
+  // a person has looked at the photos for a while
+  await page.waitForTimeout(3000)
+  const [first, sharp] = await Promise.all([felt(page, 3, false), felt(page, 3, true), page.tap('a.tile[data-n="3"]')])
+  await page.waitForTimeout(1500)
+  const [next] = await Promise.all([felt(page, 4, false), page.keyboard.press('ArrowRight')])
+  all.first.push(first)
+  all.sharp.push(sharp)
+  all.next.push(next)
+  await context.close()
+}
+console.log(`slow 4G, CPU slowed 4 times: something of the photo ${median(all.first).toFixed(0)} ms after the tap, sharp ${median(all.sharp).toFixed(0)} ms, the next photo ${median(all.next).toFixed(0)} ms`)
 await browser.close()
 await proxy.close(0)
 await immich.close()
