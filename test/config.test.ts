@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ConfigError, loadSettings } from '../src/settings.ts'
+import { PASSWORD } from './library.ts'
 import { HTML, ROOT, start } from './helpers.ts'
 
 const env = { IMMICH_URL: 'http://immich:2283' }
@@ -128,6 +129,7 @@ test('home page, slugs and downloads can be switched off', async () => {
   const run = await start({ ipp: { showHomePage: false, allowSlugLinks: false, allowDownloadAll: 0 } })
   for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) assert.equal((await run.get(path)).status, 404, path)
   assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).answer.status, 404)
+  assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
   assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/png')
 })
