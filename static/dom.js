@@ -41,8 +41,9 @@ export const ICONS = {
   close: 'M6 6l12 12M18 6 6 18', share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7'
 }
 
-/** ms for which something that is said is seen. */
+/** ms for which something that is said is seen, and as many for each character of it. */
 const SEEN = 4000
+const EACH = 100
 const toast = document.body.appendChild(make('div', { className: 'toast', role: 'status' }))
 let hiding = 0
 /** Says something to everybody: seen for a moment, and read out. @param {string} text */
@@ -53,7 +54,7 @@ export function say (text, isSeen = true) {
   hiding = window.setTimeout(() => {
     toast.classList.remove('seen')
     toast.textContent = ''
-  }, SEEN)
+  }, SEEN + text.length * EACH)
 }
 
 /** Hands an address of this site on, by the system's own sheet or the clipboard. @param {string} path */

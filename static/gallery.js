@@ -3,7 +3,7 @@
 import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { item, load } from './items.js'
-import { grid, home, isShelf, options, t, total } from './link.js'
+import { grid, home, isShelf, options, t, total, visit } from './link.js'
 
 /** ms after which a touch is a long one, and begins a selection. */
 const LONG_PRESS = 500
@@ -151,10 +151,10 @@ function clampAbout () {
 function keepPlace () {
   history.scrollRestoration = 'manual'
   const name = `place ${home}`
-  const [visit] = performance.getEntriesByType('navigation')
-  const isBack = /^(reload|back_forward)$/.test(/** @type {any} */ (visit)?.type)
-  if (isBack) scrollTo(0, Number(sessionStorage.getItem(name)))
-  addEventListener('pagehide', () => sessionStorage.setItem(name, String(scrollY)))
+  const [arrival] = performance.getEntriesByType('navigation')
+  const isBack = /^(reload|back_forward)$/.test(/** @type {any} */ (arrival)?.type)
+  if (isBack) scrollTo(0, Number(visit.read(name)))
+  addEventListener('pagehide', () => visit.write(name, String(scrollY)))
 }
 
 /** What nobody needs before there are photos to see. */

@@ -1,7 +1,7 @@
 // @ts-check
 /** The list of the link, a stretch at a time, and the addresses of what is in it. */
 import { say } from './dom.js'
-import { key, options, t } from './link.js'
+import { key, options, t, visit } from './link.js'
 
 /**
  * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
@@ -60,9 +60,9 @@ async function fetchStretch (number) {
 }
 
 export function reload () {
-  if (Date.now() - Number(sessionStorage.getItem('again')) < RELOAD_PAUSE) return
-  sessionStorage.setItem('again', String(Date.now()))
-  location.reload()
+  const isSoon = Date.now() - Number(visit.read('again')) < RELOAD_PAUSE
+  // nor where nobody would know that it was
+  if (!isSoon && visit.write('again', String(Date.now()))) location.reload()
 }
 
 /**

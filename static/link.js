@@ -20,6 +20,19 @@ export const isVideo = n => video[n] === 1
 /** @param {number} n */
 export const nameOf = n => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
+/** What this browser keeps until its window is closed; where it may keep nothing, it has nothing. */
+export const visit = {
+  /** @param {string} name */
+  read (name) {
+    try { return sessionStorage.getItem(name) } catch { return null }
+  },
+  /** Whether it is kept. @param {string} name @param {string} value */
+  write (name, value) {
+    try { sessionStorage.setItem(name, value) } catch { return false }
+    return true
+  }
+}
+
 export const isByMonth = options.group === 'month'
 /** @param {Intl.DateTimeFormatOptions} format */
 export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })

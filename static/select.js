@@ -32,14 +32,20 @@ function dress (tile, n) {
   tile.classList.toggle('picked', isSelecting && picked.has(n))
   tile.role = isSelecting ? 'checkbox' : null
   tile.ariaChecked = isSelecting ? String(picked.has(n)) : null
+  const day = /** @type {HTMLElement | null | undefined} */ (tile.parentElement?.querySelector('.day'))
+  if (day && isSelecting) dressDay(day)
+}
+
+/** @param {HTMLElement} day */
+function dressDay (day) {
+  day.ariaPressed = String(isAllPicked(Number(day.dataset.first), Number(day.dataset.count)))
 }
 
 function dressAll () {
   const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
   for (const tile of tiles) dress(tile, Number(tile.dataset.n))
-  for (const day of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))) {
-    day.ariaPressed = String(isAllPicked(Number(day.dataset.first), Number(day.dataset.count)))
-  }
+  const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
+  for (const day of days) dressDay(day)
   const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
   count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
   for (const button of [keep, download]) button.toggleAttribute('disabled', picked.size === 0)
