@@ -63,7 +63,7 @@ const MUTANTS: Mutant[] = [
 ]
 
 /** The tests that run for a mutant by rule, fast ones first: the first that turns red is enough. */
-const ALL = ['config', 'unlock', 'links', 'limits', 'traps', 'media', 'promises']
+const ALL = ['config', 'unlock', 'links', 'limits', 'traps', 'media', 'promises', 'matrix']
 /** The test that is most likely to see it, by room. */
 const LIKELY: Record<string, string> = { answer: 'promises', 'immich-json': 'links', links: 'links', exchange: 'unlock', unlock: 'unlock', 'handle-unlock': 'unlock' }
 const byRule = process.argv.slice(2).flatMap(file => {

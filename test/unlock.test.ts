@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createKeys } from '../src/unlock.ts'
 import { cookieName, createGuessLimit, createSeal } from '../src/unlock.ts'
-import { parseKey, parseToken, type Key, type Token } from '../src/validate.ts'
+import { parseKey, parseSlug, parseToken, type Key, type Token } from '../src/validate.ts'
 import { PASSWORD } from './library.ts'
 import { HTML, start } from './helpers.ts'
 import { newKey, VERSIONS } from './standin.ts'
@@ -268,6 +268,17 @@ test('an unlock ends after an hour, whichever way a clock jumps', () => {
   assert.equal(open(), undefined)
   now = 1_000_000_000_000 - 120_000
   assert.equal(open(), undefined, 'of the future')
+})
+
+test('a cookie is of one link, by its name and by its seal, slugs too', () => {
+  const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
+  const token = parseToken('abc=') as Token
+  const links = [{ key: parseKey(newKey('a'))! }, { key: parseKey(newKey('b'))! }, { slug: parseSlug('a')! }, { slug: parseSlug('b')! }]
+  assert.equal(new Set(links.map(cookieName)).size, 4)
+  for (const own of links) {
+    const value = seal.seal(own, token)
+    for (const link of links) assert.equal(seal.open(link, new Map([[cookieName(link), value]])), link === own ? token : undefined)
+  }
 })
 
 test('the limit refills steadily', () => {
