@@ -1,8 +1,17 @@
 // @ts-nocheck
-// After npm ci: says what is missing, where neither test/node nor the machine has a Node.js that runs this.
+// After npm ci: links the Node.js of test/node where npm 9 has forgotten it, and says what is missing where there is none.
 'use strict'
+const { existsSync, symlinkSync } = require('node:fs')
+const { join } = require('node:path')
 const { engines: { node: needed } } = require('../../package.json')
+
+const modules = join(__dirname, '../../node_modules')
+const own = `node-${process.platform}-${process.arch}/bin/node`
+const link = join(modules, '.bin/node')
+if (existsSync(join(modules, own)) && !existsSync(link)) symlinkSync(join('..', own), link)
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 const [wantedMajor, wantedMinor] = needed.replace('>=', '').split('.').map(Number)
 const isOld = major < wantedMajor || (major === wantedMajor && minor < wantedMinor)
-if (isOld) console.error(`Node.js ${needed} is needed to run this, and here is ${process.version}: install it from https://nodejs.org`)
+const advice = `Node.js ${needed} is needed to run this, and here is ${process.version}: install it from https://nodejs.org`
+if (isOld && !existsSync(link)) console.error(advice)
