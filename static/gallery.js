@@ -159,8 +159,9 @@ function keepPlace () {
 
 /** What nobody needs before there are photos to see. */
 async function loadTheRest () {
-  const [{ startScrubber }, { startNews }] =
-    await Promise.all([import('./scrubber.js'), import('./news.js'), styleTools()])
+  const [{ startKeyboard }, { startScrubber }, { startNews }] = await Promise.all(
+    [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
+  startKeyboard()
   startScrubber()
   startNews()
 }

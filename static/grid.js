@@ -62,13 +62,11 @@ const adopted = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(t
 const date = dates({ dateStyle: 'long' })
 const day = dates({ weekday: 'short', day: 'numeric', month: 'short' })
 const dayOfYear = dates({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
-/** Where the arrow to the right leads, in the direction of the writing. */
-const FORWARD = document.dir === 'rtl' ? -1 : 1
 
 // ------------------------------------------------------------------------------------------ where things are
 
 /** @param {number} n */
-const rowOf = n => lastAtMost(layout.rowFirst, n, layout.rowFirst.length - 1)
+export const rowOf = n => lastAtMost(layout.rowFirst, n, layout.rowFirst.length - 1)
 /** The row at `y` px of the page. @param {number} y */
 const rowAt = y => lastAtMost(layout.rowTop, y - gridTop)
 /** px of the page above item `n`. @param {number} n */
@@ -352,13 +350,12 @@ export function startGrid () {
   grid.addEventListener('focusin', draw)
   // neither of them bubbles, and a drawing loads too
   const hear = (/** @type {string} */ name, /** @type {(image: HTMLImageElement) => void} */ handle) =>
-    grid.addEventListener(name, ({ target }) => { if (target instanceof HTMLImageElement) handle(target) }, true)
+    grid.addEventListener(name, ({ target }) => {
+      if (target instanceof HTMLImageElement) handle(target)
+    }, true)
   hear('load', onLoad)
   hear('error', onError)
-  grid.addEventListener('keydown', moveFocus)
 }
-
-// ---------------------------------------------------------------------------------------------- the keyboard
 
 /** Puts the keyboard on item `n`, wherever it is. @param {number} n */
 export function focusTile (n) {
@@ -368,27 +365,4 @@ export function focusTile (n) {
   if (!isInView) scrollTo(0, Math.max(0, top - (innerHeight - height) / 2))
   draw()
   tiles.get(n)?.focus({ preventScroll: true })
-}
-
-/** The item of a row that is above or below item `n`. @param {number} row @param {number} n */
-function besideIn (row, n) {
-  const isRow = row >= 0 && row < layout.rowFirst.length - 1
-  if (!isRow) return n
-  const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
-  const [first, next] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
-  return first + lastAtMost(layout.left.subarray(first, next), middle)
-}
-
-/** @param {KeyboardEvent} event */
-function moveFocus (event) {
-  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
-  if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
-  const n = Number(tile.dataset.n)
-  const to = {
-    ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: ratio.length - 1,
-    ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)
-  }[event.key]
-  if (to === undefined || to < 0 || to >= ratio.length) return
-  event.preventDefault()
-  focusTile(to)
 }

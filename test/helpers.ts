@@ -82,9 +82,9 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
 }
 export type Running = Awaited<ReturnType<typeof start>>
 
-/** Waits until `check` holds; fails after some seconds. For what happens soon but not at once. */
+/** Waits until `check` holds; fails after half a minute. For what happens soon, but on a busy machine not at once. */
 export async function until (check: () => boolean, what = 'the condition'): Promise<void> {
-  for (let n = 0; n < 500; n++) {
+  for (let n = 0; n < 3000; n++) {
     if (check()) return
     await new Promise(resolve => setTimeout(resolve, 10))
   }

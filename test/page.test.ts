@@ -202,6 +202,7 @@ describe('the page', { skip }, async () => {
       assert.ok(await lines() > 4)
       assert.ok((await page.locator('a.tile >> nth=0').boundingBox())!.y > before + 40)
       // the arrows follow the writing
+      await page.waitForSelector('.scrubber', { state: 'attached' })
       await page.focus('a.tile[data-n="0"]')
       await page.keyboard.press(isMirrored ? 'ArrowLeft' : 'ArrowRight')
       assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.n), '1')
@@ -540,6 +541,8 @@ describe('the page', { skip }, async () => {
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.keyboard.press('Tab')
     assert.equal(await page.evaluate(() => document.activeElement!.className), 'skip')
+    // what follows the keys comes after the photos
+    await page.waitForSelector('.scrubber', { state: 'attached' })
     await page.focus('a.tile[data-n="0"]')
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowDown')
@@ -695,6 +698,7 @@ describe('the page', { skip }, async () => {
         await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLElement>('a.tile')).some(tile => tile.querySelector('img.in') && tile.getBoundingClientRect().top > 60 && tile.getBoundingClientRect().top < innerHeight))
         seen.push(await nodes())
       }
+      await page.waitForSelector('.scrubber', { state: 'attached' })
       await page.focus('a.tile >> nth=-1')
       await page.keyboard.press('End')
       const order = [...assets].sort((a, b) => b.taken - a.taken)

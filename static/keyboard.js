@@ -1,0 +1,33 @@
+// @ts-check
+/** The arrows, Home and End in the grid. */
+import { focusTile, layout, rowOf } from './grid.js'
+import { lastAtMost } from './layout.js'
+import { grid, ratio } from './link.js'
+
+/** Where the arrow to the right leads, in the direction of the writing. */
+const FORWARD = document.dir === 'rtl' ? -1 : 1
+
+/** The item of a row that is above or below item `n`. @param {number} row @param {number} n */
+function besideIn (row, n) {
+  const isRow = row >= 0 && row < layout.rowFirst.length - 1
+  if (!isRow) return n
+  const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
+  const [first, next] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
+  return first + lastAtMost(layout.left.subarray(first, next), middle)
+}
+
+/** @param {KeyboardEvent} event */
+function moveFocus (event) {
+  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
+  const n = Number(tile.dataset.n)
+  const to = {
+    ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: ratio.length - 1,
+    ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)
+  }[event.key]
+  if (to === undefined || to < 0 || to >= ratio.length) return
+  event.preventDefault()
+  focusTile(to)
+}
+
+export const startKeyboard = () => grid.addEventListener('keydown', moveFocus)
