@@ -78,7 +78,7 @@ for (const [call, { path, kind, visit }] of Object.entries(CALLS)) {
         // only where Immich says nothing is there anything to wait for: on a busy machine a second may pass by itself
         const isSilent = fault.hang || fault.silentAfter !== undefined
         // so few places that one which is not given back shows at once
-        const limits = { upstreamTimeout: isSilent ? 1 : 60, upstreamRequests: 4, upstreamStreams: 4 }
+        const limits = { upstreamTimeout: isSilent ? 1 : 19, upstreamRequests: 4, upstreamStreams: 4 }
         const run = await start({ library: shared.library })
         const [address, body] = visit(shared)
         const request = ({ get }: Running) => get(address, body === undefined ? { headers: HTML } : { method: 'POST', body, headers: { ...HTML, 'content-type': 'application/x-www-form-urlencoded' } })
@@ -148,7 +148,7 @@ describe('what is no answer of HTTP', { concurrency: true }, () => {
         if (dripping) socket.on('close', () => clearInterval(dripping))
       })
       await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
-      const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: drip ? 1 : 60, upstreamRequests: 2 } } })
+      const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } } })
       for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)
       assert.deepEqual(run.lines.filter(line => line.includes('cannot be reached')).map(line => line.includes(advice)), [true], 'said once, with what to try')
       stranger.close()
