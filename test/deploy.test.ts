@@ -221,6 +221,20 @@ test('the Kubernetes manifests fit their schemas, and say what they should', () 
   assert.ok(spec.template.spec.terminationGracePeriodSeconds > grace && grace < 10)
 })
 
+test('the rule for Cloudflare is one of its language, and for videos alone', () => {
+  const [, rule] = /^ {4}(\(http\.host eq .+\))$/m.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
+  // fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language, as JavaScript has them; nothing else may be left
+  const asScript = rule!.replace(/\bhttp\.host\b/g, 'host').replace(/\bhttp\.request\.uri\.path\b/g, 'path').replace(/ eq /g, ' === ').replace(/ and /g, ' && ')
+    .replace(/starts_with\((\w+), ("[^"]+")\)/g, '$1.startsWith($2)')
+  assert.match(asScript, /^\(host === "[\w.]+" && path\.startsWith\("[\w/]+"\)\)$/)
+  const isFor = new Function('host', 'path', `return ${asScript}`) as (host: string, path: string) => boolean
+  const { links, library } = sampleLibrary()
+  const film = library.albums.get(links.album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')
+  const addresses = { [`/share/video/${links.album.key}/${film}`]: true, [`/share/photo/${links.album.key}/${film}/thumbnail`]: false, [`/share/${links.album.key}`]: false, [`/share/${links.album.key}/download`]: false, '/s/video/x': false }
+  for (const [path, expected] of Object.entries(addresses)) assert.equal(isFor('photos.example.com', path), expected, path)
+  assert.equal(isFor('www.example.com', Object.keys(addresses)[0]!), false)
+})
+
 test('the Traefik examples are what Traefik 3 takes', () => {
   // labels say what a file would: each part of a name is a level
   const labels: Record<string, string> = parse(example('traefik.yml')).services['immich-public-proxy'].labels

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -179,4 +179,15 @@ describe('the image, by podman', { skip }, async () => {
     assert.equal(HostConfig.Memory, 512 * 1024 * 1024)
     await compose('down')
   })
+})
+
+test('each docker compose command of the documents is one, for the compose file that is here', { skip: skip || without('podman-compose') }, () => {
+  const texts = ['README.md', ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
+  const commands = texts.flatMap(text => [...text.matchAll(/docker compose ([a-z][^&`\n]*)/g)].map(([, words]) => words!.trim()))
+  assert.ok(commands.length >= 4, String(commands))
+  for (const command of commands) {
+    const { status, stderr } = spawnSync('podman-compose', ['--dry-run', ...command.split(' ')], { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' })
+    assert.equal(status, 0, `${command}: ${stderr}`)
+  }
+  assert.notEqual(spawnSync('podman-compose', ['--dry-run', 'ascend'], { cwd: fileURLToPath(ROOT), env }).status, 0)
 })
