@@ -52,12 +52,14 @@ for (const engine of ENGINES) {
       await isShown()
       assert.equal(await counter(), '3/97')
       assert.equal(await here(), `${album}/${ids[2]}`)
-      await hand.tap(195, 420)
-      await until('the controls away', () => document.querySelector('.lg-outer')!.classList.contains('ipp-bare'))
+      const isBare = () => hand.run(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare'))
+      // on a busy machine a driver's tap may last so long that it is none
+      for (let n = 0; n < 20 && !await isBare(); n++) await hand.tap(195, 420).then(() => new Promise(resolve => setTimeout(resolve, 200)))
+      assert.equal(await isBare(), true)
       // a key that is pressed while lightGallery still moves is lost
       while (await here() === `${album}/${ids[2]}`) await hand.press('ArrowRight').then(() => new Promise(resolve => setTimeout(resolve, 100)))
       await until('the next', id => location.href.endsWith(id), ids[3]!)
-      assert.equal(await hand.run(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare')), false)
+      assert.equal(await isBare(), false)
       // lightGallery takes nothing while it moves
       await until('the next at rest', () => !document.querySelector('.lg-outer.lg-slide-progress'))
       for (const [width, height] of [[844, 390], [1200, 800], [390, 844]] as const) await hand.size(width, height)
