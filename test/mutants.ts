@@ -55,8 +55,8 @@ const MUTANTS: Mutant[] = [
   ['the list: zips of what is only in part there', 'handle-zip', "if (list.isPartial && !choose)", 'if (false)', ['traps']],
   ['guesses: at links', 'exchange', "if (isRefusal(error, 'missing')) countUnknown(app, visitor, ref)", '', ['unlock']],
   ['the door: redirects', 'immich', "redirect: 'manual'", "redirect: 'follow'", ['faults']],
-  ['the door: encodings', 'immich', "if (response.headers.has('content-encoding'))", 'if (false)', ['faults']],
-  ['the door: a slug with control characters', 'validate', '/^[^\\p{Cc}\\p{Cs}]{1,255}$/u', '/^[^]{1,255}$/u', ['faults', 'links']],
+  ['the door: encodings', 'immich', "if (response.headers.has('content-encoding'))", 'if (false)', ['traps']],
+  ['the door: a slug with control characters', 'validate', '/^[^\\p{Cc}\\p{Cs}]{1,255}$/u', '/^[^]{1,255}$/u', ['traps', 'links']],
   ['bounds: forms', 'exchange', 'if (size > limit) return new Map()', '', ['faults', 'unlock']],
   ['bounds: a quarter', 'bounds', 'Math.ceil(limit / 4)', 'limit', ['limits']],
   ['bounds: two hosts', 'server', ' || hosts.length > 1', '', ['traps']]
