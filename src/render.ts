@@ -28,6 +28,9 @@ const imagePath = (key: Key, { id, thumbhash }: Item, size: string): string =>
 const videoPath = (key: Key, { thumbhash }: Item, id: AssetId): string =>
   `/share/video/${key}/${id}?v=${versionOf(thumbhash)}`
 
+/** What an item is called, by its number in the list from 0. */
+const nameOf = ({ video }: Item, n: number, t: Words): string => `${video ? t.video : t.photo} ${n + 1}`
+
 /** Whose page it is, of which link, and by which address of it. */
 export type Place = { visitor: Visitor, ref: LinkRef, link: Link }
 type Plain = 'home' | 'password' | 'notice'
@@ -60,6 +63,9 @@ export class Renderer {
     const t = this.#strings[lang.split('-')[0] ?? ''] ?? {}
     return { t, lang, dir: directionOf(lang), assets: this.#assets }
   }
+
+  #titleOf = (link: Link, t: Words): string =>
+    (this.#settings.showGalleryTitle && link.title) || t.sharedPhotos || ''
 
   #isTimed = (link: Link): boolean => link.showMetadata && this.#told.includes('dateTimeOriginal')
 
@@ -147,10 +153,10 @@ export class Renderer {
   /** What gallery.html and photo.html share: texts, addresses, og: tags, and what is for the script. */
   #common (at: Place, list: List, picture?: Item, caption = '') {
     const { visitor, ref, link } = at
-    const { showGalleryTitle, showGalleryDescription, showExpiryDate } = this.#settings
+    const { showGalleryDescription, showExpiryDate } = this.#settings
     const { t, lang, dir, assets } = this.#wording(visitor)
     const { items } = list
-    const name = (showGalleryTitle && link.title) || t.sharedPhotos || ''
+    const name = this.#titleOf(link, t)
     const ends = showExpiryDate && link.expiresAt
     return {
       t, lang, dir, assets, name, script: true, title: caption || name, home: linkPath(ref),
@@ -175,7 +181,7 @@ export class Renderer {
       n: from + n, step: stepOf(item.ratio), lazy: n >= EAGER_TILES, href: linkPath(ref, `/${item.id}`),
       src: imagePath(link.key, item, 'thumbnail'), length: item.video && clock(item.duration),
       motion: item.motion && !item.video, sphere: item.sphere,
-      alt: `${item.video ? t.video : t.photo} ${from + n + 1}${taken(item)}`
+      alt: nameOf(item, from + n, t) + taken(item)
     }))
     const dated = this.#isDated(link)
     return this.#runsOf(link, items).map(([group, count], n, runs) =>
@@ -214,7 +220,7 @@ export class Renderer {
     const beside = (other?: Item) => other && linkPath(ref, `/${other.id}`)
     const total = list.items.length.toLocaleString(lang)
     return fill(this.#templates.photo, [{
-      ...values, caption, at: n, alt: caption || `${video ? t.video : t.photo} ${n + 1}`,
+      ...values, caption, at: n, alt: caption || nameOf(item, n, t),
       position: t.position?.replace('{n}', (n + 1).toLocaleString(lang)).replace('{total}', total),
       previous: beside(list.items[n - 1]), next: beside(list.items[n + 1]),
       image: !video && imagePath(key, item, duration > 0 ? 'fullsize' : 'preview'),
@@ -264,12 +270,12 @@ export class Renderer {
     const address = (rest: string) => base + linkPath(ref, rest)
     return JSON.stringify({
       version: 'https://jsonfeed.org/version/1.1', language: lang,
-      title: (this.#settings.showGalleryTitle && link.title) || t.sharedPhotos,
+      title: this.#titleOf(link, t),
       home_page_url: address(''), feed_url: address('/feed.json'),
       ...items.length > page * STRETCH && { next_url: address(`/feed.json?page=${page + 1}`) },
       items: shown.map((item, n) => ({
         id: item.id, url: address(`/${item.id}`), image: base + imagePath(link.key, item, 'preview'),
-        content_text: `${item.video ? t.video : t.photo} ${from + n + 1}`,
+        content_text: nameOf(item, from + n, t),
         ...this.#isTimed(link) && { date_published: new Date(item.time).toISOString() }
       }))
     })

@@ -14,15 +14,22 @@ const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 
 // ---------------------------------------------------------------------------------------------- the lightbox
 
-/** @type {Promise<typeof import('./lightbox.js')> | undefined} */
-let lightbox
-function prepareLightbox () {
-  lightbox ??= import('./lightbox.js').catch(error => {
-    lightbox = undefined
-    throw error
-  })
-  return lightbox
+/**
+ * Loads once, when it is first wanted, and again where it did not come. @template T
+ * @param {() => Promise<T>} load
+ */
+function lazily (load) {
+  /** @type {Promise<T> | undefined} */
+  let coming
+  return () => {
+    coming ??= load().catch(error => {
+      coming = undefined
+      throw error
+    })
+    return coming
+  }
 }
+const prepareLightbox = lazily(() => import('./lightbox.js'))
 
 /** ms for which the opening of the lightbox is covered. */
 const COVERED = 400
@@ -69,12 +76,8 @@ function followHistory () {
 
 // --------------------------------------------------------------------------------------------- the selection
 
-/** The style of what is not there at first. @type {Promise<unknown> | undefined} */
-let tools
-function styleTools () {
-  tools ??= addStyle('tools.css')
-  return tools
-}
+/** The style of what is not there at first. */
+const styleTools = lazily(() => addStyle('tools.css'))
 
 /** @param {Event} event */
 async function select (event) {

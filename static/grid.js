@@ -238,9 +238,11 @@ function fill (n, tile, isInView) {
   if (!tile.getAttribute('href')) {
     tile.href = `${home}/${known.id}`
     if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
+    tile.append(...pillsOf(n, known))
   }
-  if (!tile.querySelector('.pill')) tile.append(...pillsOf(n, known))
-  if (known.thumbhash && !tile.style.backgroundImage) paint(tile, known.thumbhash, isInView && !isFast)
+  const isWhole = isInView && !isFast
+  const isPainted = isWhole ? tile.style.backgroundImage : tile.style.backgroundColor
+  if (known.thumbhash && !isPainted) paint(tile, known.thumbhash, isWhole)
   if (img.getAttribute('src') || tile.classList.contains('failed')) return
   if (isFast || sparePictures <= 0) {
     isUnfilled = true
@@ -339,7 +341,7 @@ export function startGrid () {
   if (isLong()) {
     // on a desk the scrubber has room of its own, which the photos give
     document.body.classList.add('dated')
-    relayout()
+    resize()
   }
   onStretch.push(() => {
     isUnfilled = true

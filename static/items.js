@@ -59,7 +59,7 @@ async function fetchStretch (number) {
   for (const listener of onStretch) listener()
 }
 
-export function reload () {
+function reload () {
   const isSoon = Date.now() - Number(visit.read('again')) < RELOAD_PAUSE
   // nor where nobody would know that it was
   if (!isSoon && visit.write('again', String(Date.now()))) location.reload()

@@ -4,7 +4,7 @@
  * remembered in the browser alone, and where it keeps nothing, nothing is told.
  */
 import { focusTile, listeners } from './grid.js'
-import { key, options, t } from './link.js'
+import { key, options, t, visit } from './link.js'
 import { offer } from './offer.js'
 
 /** Characters of a mark, of which each item has one. */
@@ -36,11 +36,11 @@ export async function hasChanged () {
 async function findNew () {
   const last = localStorage.getItem(name)
   // what was new when this visit began is new until it ends, over any reload
-  const before = sessionStorage.getItem(name) ?? last
+  const before = visit.read(name) ?? last
   const { marks } = await fetchMarks()
   if (marks === '') return
   localStorage.setItem(name, marks)
-  sessionStorage.setItem(name, before ?? marks)
+  visit.write(name, before ?? marks)
   if (before === null) return
   const seen = new Set()
   for (let at = 0; at < before.length; at += MARK) seen.add(before.slice(at, at + MARK))
