@@ -31,6 +31,9 @@ function lazily (load) {
 }
 const prepareLightbox = lazily(() => import('./lightbox.js'))
 
+/** ms until what did not come is tried again; that the rest of the script waits for an idle moment. */
+const AGAIN = 5000
+const LATEST = 3000
 /** ms for which the opening of the lightbox is covered. */
 const COVERED = 400
 /** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
@@ -56,9 +59,7 @@ async function openLightbox (n, isSlideshow = false) {
   setTimeout(() => cover?.remove(), COVERED)
 }
 
-/**
- * Takes away the picture of a photo's own page, which the lightbox has taken over; the grid moves up for it.
- */
+/** Takes away the picture of a photo's own page, which the lightbox shows now. */
 function removePhotoPage () {
   const photo = document.getElementById('photo')
   if (!photo) return
@@ -78,11 +79,17 @@ function followHistory () {
 
 /** The style of what is not there at first. */
 const styleTools = lazily(() => addStyle('tools.css'))
+const prepareSelection = lazily(async () => {
+  await styleTools()
+  return import('./select.js')
+})
 
 /** @param {Event} event */
 async function select (event) {
-  const [{ start }] = await Promise.all([import('./select.js'), styleTools()])
-  start(event)
+  try {
+    const { start } = await prepareSelection()
+    start(event)
+  } catch { say(t.failed) }
 }
 
 /** A long press, or the button of a day. */
@@ -127,10 +134,7 @@ function onClick (event) {
   openLightbox(Number(tile.dataset.n))
 }
 
-/**
- * The item that an address of an earlier release names after its `#`, by number or by id: that one's own page
- * is asked for. @returns {string | undefined}
- */
+/** The item that an earlier release's `#` names by number; by id, its own page is asked for. */
 function numberOfHash () {
   const [, slide, id] = /^#(?:lg=\d+&slide=(\d+)|([\da-f-]{36}))$/.exec(location.hash) ?? []
   if (id) location.replace(`${home}/${id}`)
@@ -160,10 +164,17 @@ function keepPlace () {
   addEventListener('pagehide', () => visit.write(name, String(scrollY)))
 }
 
-/** What nobody needs before there are photos to see. */
+const prepareRest = () => Promise.all(
+  [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
+
+/** What nobody needs before there are photos to see; where it does not come, it is tried again. */
 async function loadTheRest () {
-  const [{ startKeyboard }, { startScrubber }, { startNews }] = await Promise.all(
-    [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
+  const rest = await prepareRest().catch(() => undefined)
+  if (!rest) {
+    setTimeout(loadTheRest, AGAIN)
+    return
+  }
+  const [{ startKeyboard }, { startScrubber }, { startNews }] = rest
   startKeyboard()
   startScrubber()
   startNews()
@@ -178,11 +189,17 @@ function start () {
   makeBar()
   followHistory()
   grid.addEventListener('click', onClick)
-  const prepareEarly = () => { prepareLightbox().catch(() => {}) }
-  const idle = window.requestIdleCallback ?? setTimeout
+  // both are to be there at the first touch, on any network
+  const prepareEarly = () => {
+    prepareLightbox().catch(() => {})
+    if (options.zip) prepareSelection().catch(() => {})
+  }
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
-  addEventListener('load', () => idle(prepareEarly))
-  addEventListener('load', () => idle(loadTheRest))
+  const idle = window.requestIdleCallback ?? (callback => setTimeout(callback))
+  addEventListener('load', () => idle(() => {
+    prepareEarly()
+    loadTheRest()
+  }, { timeout: LATEST }))
   const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
   if (open !== undefined) openLightbox(Number(open), isShelf)
 }

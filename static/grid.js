@@ -41,10 +41,7 @@ let gap = 0
 /** Where the grid is in the viewport, from and to, in px of the grid. */
 let seenFrom = 0
 let seenTo = 0
-/**
- * How many tiles that nobody sees, and how many pictures, may begin in this frame: each costs a phone some
- * ms.
- */
+/** How many unseen tiles, and pictures, may begin in this frame: each costs a phone some ms. */
 let spareTiles = 6
 let sparePictures = 6
 /** whether a tile waits for its picture */
@@ -225,11 +222,8 @@ async function paint (tile, thumbhash, isWhole) {
   if (isWhole) tile.style.backgroundImage ||= `url(${placeholder(thumbhash)})`
 }
 
-/**
- * Gives a tile what is known of its item: a picture only where the scrolling is slow enough to see it, and
- * what stands for the picture only where that is seen. @param {number} n @param {HTMLAnchorElement} tile
- * @param {boolean} isInView
- */
+/** Gives a tile what is known of its item, with its picture where that can be seen.
+ * @param {number} n @param {HTMLAnchorElement} tile @param {boolean} isInView */
 function fill (n, tile, isInView) {
   const img = imageOf(tile)
   // each frame comes by here with all that are seen, and most have their picture

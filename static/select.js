@@ -24,7 +24,7 @@ keep.hidden = !canSave()
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
   iconButton(t.cancel, ICONS.close, stop), count, keep, download)
 actions.before(strip)
-listeners.tile.push(dress)
+listeners.tile.push((tile, n) => { if (!strip.hidden) dress(tile, n) })
 
 /** @param {HTMLAnchorElement} tile @param {number} n */
 function dress (tile, n) {

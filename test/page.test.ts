@@ -656,6 +656,25 @@ describe('the page', { skip }, async () => {
     await page.waitForFunction(() => document.querySelectorAll('.tile.failed').length === 0 && document.querySelectorAll('.tile img.in').length > 5)
   })
 
+  test('a selection begins without a network; a script that does not come is said, and tried again', async () => {
+    const { page } = await view()
+    await page.goto(album)
+    await page.waitForSelector('.pick-bar', { state: 'attached' })
+    await page.context().setOffline(true)
+    await page.click('#select')
+    await page.waitForSelector('body.selecting')
+    const late = await view()
+    let isBlocked = true
+    await late.page.route(/(select|scrubber)\.js$/, route => isBlocked ? route.abort() : route.continue())
+    await late.page.goto(album)
+    await late.page.click('#select')
+    await late.page.waitForSelector('.toast.seen')
+    isBlocked = false
+    await late.page.waitForSelector('.scrubber', { state: 'attached' })
+    await late.page.click('#select')
+    await late.page.waitForSelector('body.selecting')
+  })
+
   test('titles are text, whatever is in them, in either direction', async () => {
     const library = emptyLibrary()
     const title = '<img src=x onerror=alert(1)> {{t.skip}} שלום "x" \u202eevil'
