@@ -1,5 +1,5 @@
 /** Pages and what belongs to them: the gallery, a photo's page, its details, the list, notices. */
-import { asText, FEED_TYPE, HTML, type Headers, type Text } from './answer.ts'
+import { asText, FEED_TYPE, HTML, JSON_TYPE, type Headers, type Text } from './answer.ts'
 import { callerOf, findItem, openLink, sendJson, sendPage, sendText } from './exchange.ts'
 import type { Exchange, ItemAddress } from './exchange.ts'
 import { sendItem } from './handle-media.ts'
@@ -8,10 +8,21 @@ import { isRefusal, Refusal } from './refusal.ts'
 import { linkPath } from './render.ts'
 import { cleanAddress, type LinkRef } from './validate.ts'
 
-/** The pages of a link as they were made and compressed, for as long as the link is remembered. */
+/** Texts of a link as they were made and compressed, for as long as the link is remembered. */
 const made = new WeakMap<Link, Map<string, Text>>()
 /** Of one link; more than a few are not asked for but by someone who makes up host names. */
 const MOST_MADE = 50
+
+/** The text that `make` makes, once for all who ask for that of the same name. */
+function makeOnce (link: Link, name: unknown[], make: () => Text): Text {
+  const texts = made.get(link) ?? new Map<string, Text>()
+  made.set(link, texts)
+  const whole = JSON.stringify(name)
+  const text = texts.get(whole) ?? make()
+  if (texts.size > MOST_MADE) texts.clear()
+  texts.set(whole, text)
+  return text
+}
 
 export async function showGallery (exchange: Exchange, ref: LinkRef): Promise<void> {
   const { app: { settings, renderer }, visitor, target: { page } } = exchange
@@ -26,12 +37,9 @@ export async function showGallery (exchange: Exchange, ref: LinkRef): Promise<vo
     })
     if (isSent) return
   }
-  const pages = made.get(link) ?? new Map<string, Text>()
-  made.set(link, pages)
-  if (pages.size > MOST_MADE) pages.clear()
-  const name = JSON.stringify([ref, visitor.languages(), visitor.base(), page, list.version])
-  const text = pages.get(name) ?? asText(HTML, renderer.gallery({ visitor, ref, link }, list, page))
-  pages.set(name, text)
+  const name = [ref, renderer.language(visitor), visitor.base(), page, list.version]
+  const at = { visitor, ref, link }
+  const text = makeOnce(link, name, () => asText(HTML, renderer.gallery(at, list, page)))
   await sendText(exchange, { status: 200, kind: 'page', link }, text)
 }
 
@@ -53,7 +61,9 @@ export async function sendItems (exchange: Exchange, address: LinkRef & { stretc
 /** By what a browser tells later which photos are new to it, for the script. */
 export async function sendMarks (exchange: Exchange, ref: LinkRef): Promise<void> {
   const { link, list } = await openLink(exchange, ref)
-  await sendJson(exchange, link, exchange.app.renderer.marks(list))
+  const make = () => asText(JSON_TYPE, exchange.app.renderer.marks(list))
+  const text = makeOnce(link, ['marks', list.version], make)
+  await sendText(exchange, { status: 200, kind: 'data', link }, text)
 }
 
 /** For picture frames and feed readers, which know no password. */

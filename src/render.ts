@@ -58,8 +58,11 @@ export class Renderer {
     this.#told = flags.flatMap(([name, yes]) => yes && name !== 'webLink' ? [name] : [])
   }
 
+  /** The language of a visitor's pages. */
+  language = (visitor: Visitor): string => pickLanguage(visitor.languages(), this.#strings)
+
   #wording (visitor: Visitor): { t: Words, lang: string, dir: string, assets: string } {
-    const lang = pickLanguage(visitor.languages(), this.#strings)
+    const lang = this.language(visitor)
     const t = this.#strings[lang.split('-')[0] ?? ''] ?? {}
     return { t, lang, dir: directionOf(lang), assets: this.#assets }
   }
@@ -73,9 +76,9 @@ export class Renderer {
 
   /** The number of an item's day since 1970, or of its month (year × 12 + month). */
   #groupOf ({ time }: Item): number {
+    if (this.#settings.groupByDate !== 'month') return Math.floor(time / DAY)
     const taken = new Date(time)
-    const isByMonth = this.#settings.groupByDate === 'month'
-    return isByMonth ? taken.getUTCFullYear() * 12 + taken.getUTCMonth() : Math.floor(time / DAY)
+    return taken.getUTCFullYear() * 12 + taken.getUTCMonth()
   }
 
   /** The days or months of items one after another, and how many of the items are of each. */

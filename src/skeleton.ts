@@ -18,9 +18,15 @@ const ratioOf = (step: number): number => NARROWEST * (WIDEST / NARROWEST) ** (s
 export const ratioRules = (): string =>
   Array.from({ length: STEPS }, (_, step) => `.r${step}{--r:${ratioOf(step).toFixed(3)}}`).join('')
 
+/** Of lists that are remembered: every page of a link carries that of the whole. */
+const skeletons = new WeakMap<Item[], string>()
 /** A character an item: U+0100 + step, + 100 for a video. */
-export const skeletonOf = (items: Item[]): string =>
-  items.map(({ ratio, video }) => String.fromCharCode(0x100 + stepOf(ratio) + (video ? STEPS : 0))).join('')
+export function skeletonOf (items: Item[]): string {
+  const skeleton = skeletons.get(items) ??
+    items.map(({ ratio, video }) => String.fromCharCode(0x100 + stepOf(ratio) + (video ? STEPS : 0))).join('')
+  skeletons.set(items, skeleton)
+  return skeleton
+}
 
 /** Changes with the picture, as its thumbhash does; '' where Immich has none yet. */
 export function versionOf (thumbhash: string): string {

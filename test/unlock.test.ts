@@ -295,4 +295,12 @@ test('the limit refills steadily', () => {
   limit.count('a', -1)
   assert.equal(guess('a'), 0)
   assert.equal(guess('b'), 0)
+  // whether one has guessed wrong is known until all guesses are free again, and no longer
+  assert.deepEqual([limit.has('a'), limit.has('b'), limit.has('c')], [true, true, false])
+  now = 1999
+  assert.deepEqual([limit.has('a'), limit.has('b')], [true, true])
+  now = 2000
+  assert.deepEqual([limit.has('a'), limit.has('b')], [true, false])
+  now = 4000
+  assert.equal(limit.has('a'), false)
 })
