@@ -143,7 +143,8 @@ test('an expired link ends at its second, and nothing outlives it in a cache', a
   // whatever the operator wants of caches, no more than that
   for (const [wanted, given] of [
     ['public', /^public, max-age=\d\d0?$/], ['no-store', /^no-store, max-age=\d\d0?$/], ['Max-Age="99999", immutable', /^Max-Age=\d\d0?$/],
-    ['public, s-maxage=99999', /^public, s-maxage=\d\d0?, max-age=\d\d0?$/], ['max-age=99999, stale-while-revalidate=9', /^max-age=\d\d0?$/], ['max-age=5', /^max-age=5$/]
+    ['public, s-maxage=99999', /^public, s-maxage=\d\d0?, max-age=\d\d0?$/], ['max-age=99999, stale-while-revalidate=9', /^max-age=\d\d0?$/], ['max-age=5', /^max-age=5$/],
+    ['', /^no-cache, max-age=\d\d0?$/]
   ] as const) {
     const other = await start({ library, ipp: { responseHeaders: { 'Cache-Control': wanted } } })
     assert.match((await other.get(path)).headers['cache-control']!, given, wanted)

@@ -52,6 +52,11 @@ for (const version of VERSIONS) {
       assert.equal(answer.status, 200)
       assert.match(answer.headers['cache-control']!, /^private/)
       assert.equal(answer.headers['access-control-allow-origin'], undefined)
+      // Immich does not look at it there today: it is told with each question all the same
+      const before = run.immich.asked.length
+      await run.get(`/share/photo/${links.slugPassword.key}/${id}`, { headers: { cookie, range: 'bytes=0-9' } })
+      const asked = run.immich.asked.slice(before).filter(({ path }) => path.includes('/assets/'))
+      assert.ok(asked.length > 0 && asked.every(({ headers }) => headers.cookie?.startsWith('immich_shared_link_token=')))
     })
 
     test('an unlock opens exactly its own link', async () => {
