@@ -97,6 +97,17 @@ test('a changed password at Immich ends the unlock when the link is next looked 
   assert.equal((await run.get(path, { headers: { cookie } })).status, 404)
 })
 
+test('what is no answer to a password is no wrong guess', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
+  const guess = () => run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ answer }) => answer.status)
+  for (const [status, body, told] of [[401, '{"message":"Password required"}', 404], [201, '{}', 503], [201, 'null', 503], [500, '{}', 503]] as const) {
+    run.immich.fault = ({ path }) => path.endsWith('/login') ? { status, body } : undefined
+    assert.equal(await guess(), told, body)
+  }
+  run.immich.fault = () => undefined
+  assert.equal(await guess(), 303)
+})
+
 test('guesses are limited by visitor and link, and by link', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 3, guessesPerLink: 5 } } })
   const guess = (address: string, key = run.links.password.key, password = 'wrong') =>
