@@ -90,6 +90,11 @@ test('a month at which Immich fails: the others are shown, with a notice, and no
   isFailing = false
   run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503)
+  // nor is what is no month
+  for (const body of ['{}', '[]', 'null', '{"id":{}}', '{"id":["x"]}', '<html>']) {
+    run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body } : undefined
+    assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503, body)
+  }
   // Immich gone in the middle of it
   const other = await start({ library })
   let count = 0

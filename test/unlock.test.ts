@@ -101,8 +101,10 @@ test('what is no answer to a password is no wrong guess', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
   const guess = () => run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ answer }) => answer.status)
   for (const [status, body, told] of [[401, '{"message":"Password required"}', 404], [201, '{}', 503], [201, 'null', 503], [500, '{}', 503]] as const) {
-    run.immich.fault = ({ path }) => path.endsWith('/login') ? { status, body } : undefined
-    assert.equal(await guess(), told, body)
+    for (const headers of [{}, { 'set-cookie': 'immich_shared_link_token=abc' }] as Record<string, string>[]) {
+      run.immich.fault = ({ path }) => path.endsWith('/login') ? { status, body, headers } : undefined
+      assert.equal(await guess(), told, body)
+    }
   }
   run.immich.fault = () => undefined
   assert.equal(await guess(), 303)
