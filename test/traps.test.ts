@@ -58,6 +58,9 @@ test('slugs that Immich cannot have are not asked for', async () => {
 })
 
 test('a month that gives less than it announces is said once', async () => {
+  const sound = await start()
+  await sound.get(`/share/${sound.links.album.key}`)
+  assert.deepEqual(sound.lines.filter(line => line.startsWith('warn')), [])
   const run = await start()
   run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body: JSON.stringify({ id: [] }) } : undefined
   for (const link of [run.links.album, run.links.slug]) await run.get(`/share/${link.key}`)
