@@ -97,13 +97,12 @@ const MOST_MONTHS = 5000
  * timeline-bucket-first-datetime-form): a bare date would be read in the zone of Immich's database session.
  */
 export function parseMonths (value: unknown): { month: Month, count: number }[] | undefined {
-  const months = list(value).slice(0, MOST_MONTHS + 1).flatMap(entry => {
+  const months = list(value).slice(0, MOST_MONTHS).flatMap(entry => {
     const { timeBucket, count } = object(entry) ?? {}
     const month = match<string>(/^\d{4,6}-\d\d-\d\d$/, timeBucket)
     return month ? [{ month: `${month}T00:00:00.000Z` as Month, count: positive(count) }] : []
   })
-  const isWhole = Array.isArray(value) && months.length === value.length && value.length <= MOST_MONTHS
-  return isWhole ? months : undefined
+  return Array.isArray(value) && months.length === value.length ? months : undefined
 }
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',

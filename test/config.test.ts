@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ConfigError, loadSettings } from '../src/settings.ts'
-import { PASSWORD } from './library.ts'
+import { addLink, emptyLibrary, PASSWORD, photo } from './library.ts'
 import { HTML, ROOT, start } from './helpers.ts'
 
 const env = { IMMICH_URL: 'http://immich:2283' }
@@ -123,6 +123,24 @@ test('responseHeaders go on what an open link shares, and never loosen a protect
   assert.equal(media.headers['referrer-policy'], 'no-referrer')
   assert.equal((await run.get(`/share/${run.links.album.key}`)).headers['cache-control'], 'no-cache')
   assert.equal((await run.get('/nowhere')).headers['x-own'], undefined)
+})
+
+test('what the operator wants of caches is passed on whole, but nothing that outlives a link', async () => {
+  const library = emptyLibrary()
+  const one = photo(1)
+  const open = addLink(library, 'open', {}, [one, photo(2)])
+  const ends = addLink(library, 'ends', { expiresAt: new Date(Date.now() + 100_000).toISOString() }, [one, photo(2)])
+  const expires = 'Thu, 01 Jan 2099 00:00:00 GMT'
+  const run = await start({ library, ipp: { responseHeaders: { 'Cache-Control': 'public, immutable', Expires: expires } } })
+  const told = async ({ key }: { key: string }) => {
+    const address = new RegExp(`/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+`).exec((await run.get(`/share/${key}`, { headers: HTML })).text)![0]
+    const { headers } = await run.get(address)
+    return [headers['cache-control'], headers.expires]
+  }
+  assert.deepEqual(await told(open), ['public, immutable', expires])
+  const [control, end] = await told(ends)
+  assert.match(control!, /^public, max-age=\d\d0?$/)
+  assert.equal(end, undefined)
 })
 
 test('home page, slugs and downloads can be switched off', async () => {

@@ -154,6 +154,49 @@ test('a month without end, or months without end, do not hold it up', async () =
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
 })
 
+test('of what is not as recorded nothing is believed', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const assets = [photo(1), photo(2), photo(3)]
+  const ids = assets.map(({ id }) => id)
+  const chosen = addLink(library, 'chosen', {}, assets).key
+  const album = addLink(library, 'album', { album: addAlbum(library, 'Album', assets, { cover: ids[2]! }) }).key
+  const run = await start({ library })
+  const recorded = async (key: string) => await (await fetch(`${run.immich.url}/api/shared-links/me?key=${key}`)).json() as Record<string, any>
+  /** What is listed where Immich answers a call so: ids, or a status. */
+  const listed = async (key: string, call: string, value: unknown) => {
+    ahead(61_000)
+    run.immich.fault = ({ path }) => path.endsWith(call) ? { body: JSON.stringify(value) } : undefined
+    const answer = await run.get(`/share/items/${key}/0`)
+    return answer.status === 200 ? answer.json().id : answer.status
+  }
+  const [link, own] = [await recorded(chosen), await recorded(album)]
+  const [first, second, third] = link.assets
+  const sorted = (some: string[]) => ids.filter(id => some.includes(id))
+  const choose = async (assets: unknown[], more = {}) => sorted(await listed(chosen, 'shared-links/me', { ...link, assets, ...more }))
+  assert.deepEqual(await choose([first, null, 'x', 7, [], third]), [ids[0], ids[2]])
+  for (const wrong of [{ type: 'AUDIO' }, { type: undefined }, { id: '../x' }, { id: undefined }, { isTrashed: true }, { visibility: 'locked' }]) {
+    assert.deepEqual(await choose([first, { ...second, ...wrong }, third]), [ids[0], ids[2]], JSON.stringify(wrong))
+  }
+  assert.deepEqual(await choose([first], { album: own.album }), [ids[0]])
+  for (const wrong of [null, [], 'x', {}, { ...link, type: 'OTHER' }, { ...link, key: 'a b' }, { ...link, key: undefined }]) {
+    assert.equal(await listed(chosen, 'shared-links/me', wrong), 503, JSON.stringify(wrong)?.slice(0, 60))
+  }
+  for (const wrong of [{ album: null }, { album: { ...own.album, id: '../x' } }, { type: undefined }]) {
+    assert.equal(await listed(album, 'shared-links/me', { ...own, ...wrong }), 503, JSON.stringify(wrong).slice(0, 60))
+  }
+  const month = { timeBucket: '2026-01-01', count: 1 }
+  for (const wrong of [null, {}, { length: 0 }, [null], [month, {}], [month, { timeBucket: '2026-01' }], Array.from({ length: 5001 }, () => month)]) {
+    assert.equal(await listed(album, 'timeline/buckets', wrong), 503, JSON.stringify(wrong).slice(0, 60))
+  }
+  assert.equal(run.immich.count(/timeline\/bucket$/), 0)
+  // and what is as recorded is: the owner's own cover
+  run.immich.fault = () => undefined
+  ahead(61_000)
+  const { text } = await run.get(`/share/${album}`, { headers: { ...HTML, host: 'p.example' } })
+  assert.ok(text.includes(`og:image" content="http://p.example/share/photo/${album}/${ids[2]}/preview`))
+})
+
 test('years and offsets out of range are no error', async () => {
   const library = emptyLibrary()
   const { key } = addLink(library, 'old', { album: addAlbum(library, 'Old', [photo(1), photo(2)]) })
