@@ -88,8 +88,8 @@ export function isUnchanged (etag: string, modified: string | undefined, conditi
   const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
   if (ifNoneMatch?.trim() === '*') return true
   if (ifNoneMatch) return ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
-  if (!ifModifiedSince || !modified) return false
-  return Date.parse(modified) <= Date.parse(ifModifiedSince)
+  // where either is missing it is no number, and nothing is at most that
+  return Date.parse(modified ?? '') <= Date.parse(ifModifiedSince ?? '')
 }
 
 // ----------------------------------------------------------------------------------------------------- texts

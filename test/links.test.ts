@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { HTML, start, until } from './helpers.ts'
 import { VERSIONS } from './standin.ts'
@@ -209,6 +210,10 @@ test('validators and encodings of pages', async () => {
     const packed = await run.get(path, { headers: { ...HTML, 'accept-encoding': encoding } })
     assert.equal(packed.headers['content-encoding'], encoding)
     assert.ok(packed.body.length < first.body.length / 3)
+    const unpacked = encoding === 'br' ? brotliDecompressSync(packed.body) : gunzipSync(packed.body)
+    assert.ok(unpacked.equals(first.body))
+    // where there is nothing to gain, nothing is done
+    assert.equal((await run.get('/robots.txt', { headers: { 'accept-encoding': encoding } })).headers['content-encoding'], undefined)
     assert.match(packed.headers.vary!, /accept-encoding/)
   }
   assert.equal((await run.get(path, { headers: { ...HTML, 'accept-encoding': 'br;q=0' } })).headers['content-encoding'], undefined)

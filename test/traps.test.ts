@@ -144,6 +144,8 @@ test('videos of which Immich has no transcode, where those are not to be played'
   const run = await start({ library, ipp: { ...strict, downloadOriginalPhoto: false } })
   const zip = await run.get(`/share/${open.key}/download`)
   assert.deepEqual(Object.keys(await namesIn(zip.body)).filter(name => name.startsWith('not included')).length, 1)
+  // one whose length nobody knew is another each time
+  assert.deepEqual([zip.headers.etag, zip.headers['content-length'], zip.headers['accept-ranges']], [undefined, undefined, undefined])
 })
 
 test('a month without end, or months without end, do not hold it up', async () => {
@@ -161,7 +163,7 @@ test('of what is not as recorded nothing is believed', async context => {
   const ids = assets.map(({ id }) => id)
   const chosen = addLink(library, 'chosen', {}, assets).key
   const album = addLink(library, 'album', { album: addAlbum(library, 'Album', assets, { cover: ids[2]! }) }).key
-  const run = await start({ library })
+  const run = await start({ library, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
   const recorded = async (key: string) => await (await fetch(`${run.immich.url}/api/shared-links/me?key=${key}`)).json() as Record<string, any>
   /** What is listed where Immich answers a call so: ids, or a status. */
   const listed = async (key: string, call: string, value: unknown) => {
@@ -190,7 +192,15 @@ test('of what is not as recorded nothing is believed', async context => {
     assert.equal(await listed(album, 'timeline/buckets', wrong), 503, JSON.stringify(wrong).slice(0, 60))
   }
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
-  // and what is as recorded is: the owner's own cover
+  for (const wrong of [null, [], {}, { id: 7 }]) {
+    run.immich.fault = ({ path }) => path.endsWith(ids[0]!) ? { body: JSON.stringify(wrong) } : undefined
+    assert.equal((await run.get(`/share/meta/${chosen}/${ids[0]}`)).status, 503, JSON.stringify(wrong))
+  }
+  // a column that is missing is no reason to lose the others
+  ahead(61_000)
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body: JSON.stringify({ id: [ids[0]], fileCreatedAt: ['2026-01-02T03:04:05.000'] }) } : undefined
+  assert.deepEqual((await run.get(`/share/items/${album}/0`)).json().time, [Date.UTC(2026, 0, 2, 3, 4, 5) / 1000])
+  // and what is as recorded is believed: the owner's own cover
   run.immich.fault = () => undefined
   ahead(61_000)
   const { text } = await run.get(`/share/${album}`, { headers: { ...HTML, host: 'p.example' } })
