@@ -321,4 +321,7 @@ test('the limit refills steadily', () => {
   assert.deepEqual([limit.has('a'), limit.has('b')], [true, false])
   now = 4000
   assert.equal(limit.has('a'), false)
+  // however many there are, none is forgotten before its guesses are free
+  for (let n = 0; n < 10_002; n++) limit.count(`many ${n}`, 1)
+  assert.ok(limit.has('many 0') && limit.has('many 5000') && limit.has('many 10001'))
 })
