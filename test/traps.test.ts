@@ -196,6 +196,13 @@ test('of what is not as recorded nothing is believed', async context => {
     run.immich.fault = ({ path }) => path.endsWith(ids[0]!) ? { body: JSON.stringify(wrong) } : undefined
     assert.equal((await run.get(`/share/meta/${chosen}/${ids[0]}`)).status, 503, JSON.stringify(wrong))
   }
+  // sizes that are none: the zip has no length, and all that is wanted
+  for (const size of ['x', null, 1.5, 1e99]) {
+    const other = await start({ library })
+    other.immich.fault = ({ path }) => path.endsWith('download/info') ? { status: 201, body: JSON.stringify({ archives: ids.map(id => ({ assetIds: [id], size })) }) } : undefined
+    const zip = await other.get(`/share/${chosen}/download`)
+    assert.deepEqual([zip.status, zip.headers['content-length'], (await entriesOf(zip.body)).length], [200, undefined, 3], String(size))
+  }
   // a column that is missing is no reason to lose the others
   ahead(61_000)
   run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body: JSON.stringify({ id: [ids[0]], fileCreatedAt: ['2026-01-02T03:04:05.000'] }) } : undefined
