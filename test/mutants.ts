@@ -83,27 +83,35 @@ const folder = mkdtempSync(join(tmpdir(), 'mutants-'))
 for (const part of ['src', 'static', 'templates', 'test', 'docs', 'config.json', 'config.schema.json', 'package.json', 'tsconfig.json']) cpSync(join(ROOT, part), join(folder, part), { recursive: true })
 symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
 const chosen = (byRule.length > 0 ? byRule : byHand).filter(({ name }) => new RegExp(process.env.ONLY ?? '').test(name))
-/** Whether a test stays green; at the first thing that fails it is ended, and one that never ends is red. */
-const staysGreen = (test: string) => new Promise<boolean>(resolve => {
+/** What fails first in a test, which is ended then; undefined where it stays green. One that never ends fails. */
+const failureOf = (test: string) => new Promise<string | undefined>(resolve => {
   const args = ['--test', '--test-isolation=none', '--test-reporter=tap', `test/${test}.test.ts`]
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], timeout: 240_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
-  child.stdout.on('data', text => { if (/^ *not ok/m.test(String(text))) child.kill('SIGKILL') })
-  child.on('close', code => resolve(code === 0))
+  let failed = ''
+  child.stdout.on('data', text => {
+    failed ||= /^ *not ok.*/m.exec(String(text))?.[0].trim() ?? ''
+    if (failed) child.kill('SIGKILL')
+  })
+  child.on('close', code => resolve(code === 0 ? undefined : `${test}: ${failed || 'it did not end'}`))
 })
-async function isGreen (tests: string[]): Promise<boolean> {
-  for (const test of tests) if (!await staysGreen(test)) return false
-  return true
+async function firstFailure (tests: string[]): Promise<string | undefined> {
+  for (const test of tests) {
+    const failure = await failureOf(test)
+    if (failure) return failure
+  }
+  return undefined
 }
 // a test that is red without a mutant would kill them all
-if (!await isGreen([...new Set(chosen.flatMap(({ tests }) => tests))])) throw new Error('the tests are red as it is')
+const red = await firstFailure([...new Set(chosen.flatMap(({ tests }) => tests))])
+if (red) throw new Error(`red as it is, ${red}`)
 for (const { name, file, tests, mutated } of chosen) {
   const path = join(folder, 'src', `${file}.ts`)
   const source = readFileSync(path, 'utf8')
   writeFileSync(path, mutated)
-  const hasSurvived = await isGreen(tests)
+  const failure = await firstFailure(tests)
   writeFileSync(path, source)
-  if (hasSurvived) survivors++
-  console.log(`${hasSurvived ? 'SURVIVED' : 'killed  '} ${name}`)
+  if (!failure) survivors++
+  console.log(failure ? `killed   ${name} (${failure})` : `SURVIVED ${name}`)
 }
 rmSync(folder, { recursive: true })
 console.log(`${chosen.length} mutants, ${survivors} survived`)
