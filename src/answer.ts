@@ -138,5 +138,6 @@ export async function send ({ response, visitor }: To, answer: Answer, settings:
   const encoded = { 'content-encoding': encoding, 'content-length': body.length }
   const headers = { ...answer.headers, 'content-type': text.type, ...encoded, etag }
   begin(response, { ...answer, headers }, settings)
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+  // of which Node sends nothing to HEAD
+  response.end(body)
 }

@@ -192,16 +192,22 @@ test('of what is not as recorded nothing is believed', async context => {
     assert.equal(await listed(album, 'timeline/buckets', wrong), 503, JSON.stringify(wrong).slice(0, 60))
   }
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
+  for (const archives of [undefined, null, 7]) {
+    run.immich.fault = ({ path }) => path.endsWith('download/info') ? { status: 201, body: JSON.stringify({ archives }) } : undefined
+    assert.equal((await run.get(`/share/${chosen}/download`)).status, 503, String(archives))
+  }
   for (const wrong of [null, [], {}, { id: 7 }]) {
     run.immich.fault = ({ path }) => path.endsWith(ids[0]!) ? { body: JSON.stringify(wrong) } : undefined
     assert.equal((await run.get(`/share/meta/${chosen}/${ids[0]}`)).status, 503, JSON.stringify(wrong))
   }
   // sizes that are none: the zip has no length, and all that is wanted
-  for (const size of ['x', null, 1.5, 1e99]) {
+  const sizes = ['x', null, 1.5, 1e99].map(size => ids.map(id => ({ assetIds: [id], size })))
+  for (const archives of [...sizes, [{ assetIds: ids, size: 12 }], [{ assetIds: ['x'], size: 12 }], [null], []]) {
     const other = await start({ library })
-    other.immich.fault = ({ path }) => path.endsWith('download/info') ? { status: 201, body: JSON.stringify({ archives: ids.map(id => ({ assetIds: [id], size })) }) } : undefined
+    other.immich.fault = ({ path }) => path.endsWith('download/info') ? { status: 201, body: JSON.stringify({ archives }) } : undefined
     const zip = await other.get(`/share/${chosen}/download`)
-    assert.deepEqual([zip.status, zip.headers['content-length'], (await entriesOf(zip.body)).length], [200, undefined, 3], String(size))
+    const given = [zip.status, zip.headers['content-length'], (await entriesOf(zip.body)).length]
+    assert.deepEqual(given, [200, undefined, 3], JSON.stringify(archives))
   }
   // a column that is missing is no reason to lose the others
   ahead(61_000)
