@@ -20,7 +20,6 @@ const ZIP = 'M4 8h16v12H4zM4 8l2-4h12l2 4M12 11v6m0 0 3-3m-3 3-3-3'
 const KEEP = 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14'
 const download = iconButton(t.download, ZIP, send)
 const keep = iconButton(t.save, KEEP, () => save(inOrder()))
-keep.hidden = !canSave()
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
   iconButton(t.cancel, ICONS.close, stop), count, keep, download)
 actions.before(strip)
@@ -81,6 +80,8 @@ export function start (event) {
   const tile = /** @type {HTMLElement | null} */ (target.closest('.tile'))
   if (strip.hidden) {
     strip.hidden = false
+    // asked now, for a tablet may have got a mouse since
+    keep.hidden = !canSave()
     // Back ends it
     history.pushState({ isSelecting: true }, '')
     actions.hidden = true
