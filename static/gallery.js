@@ -31,9 +31,6 @@ function lazily (load) {
 }
 const prepareLightbox = lazily(() => import('./lightbox.js'))
 
-/** ms until what did not come is tried again; that the rest of the script waits for an idle moment. */
-const AGAIN = 5000
-const LATEST = 3000
 /** ms for which the opening of the lightbox is covered. */
 const COVERED = 400
 /** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
@@ -80,8 +77,8 @@ function followHistory () {
 /** The style of what is not there at first. */
 const styleTools = lazily(() => addStyle('tools.css'))
 const prepareSelection = lazily(async () => {
-  await styleTools()
-  return import('./select.js')
+  const [selection] = await Promise.all([import('./select.js'), styleTools()])
+  return selection
 })
 
 /** @param {Event} event */
@@ -164,6 +161,9 @@ function keepPlace () {
   addEventListener('pagehide', () => visit.write(name, String(scrollY)))
 }
 
+/** ms until what did not come is tried again, and that the rest waits for an idle moment at most. */
+const AGAIN = 5000
+const LATEST = 3000
 const prepareRest = () => Promise.all(
   [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
 
