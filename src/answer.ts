@@ -28,12 +28,15 @@ const ALWAYS: Record<Kind, Headers> = {
     'content-security-policy':
       "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
   },
-  static: { 'content-security-policy': "default-src 'none'" }
+  static: { 'content-security-policy': "default-src 'none'", vary: 'accept-encoding' }
 }
 export type Headers = Record<string, string | number | string[] | undefined>
 /** Of the link whose content this is, what decides who may keep it; `expiresAt` in ms since 1970. */
 type Owner = { protected: boolean, expiresAt?: number }
-/** Without a `link`, and for errors, nothing is kept anywhere; `isVersioned` media may be kept for long. */
+/**
+ * Without a `link`, and for errors, nothing is kept anywhere but static files; what `isVersioned` may be kept
+ * for long.
+ */
 export type Answer =
   { status: number, kind: Kind, link?: Owner | undefined, headers?: Headers, isVersioned?: boolean }
 
@@ -53,13 +56,13 @@ function atMost (most: number, wanted: string): string {
 /** `Cache-Control`: never past the end of the link, never anywhere public where it has a password. */
 function cacheControl ({ status, kind, link, isVersioned }: Answer, { responseHeaders }: Settings): string {
   if (status >= 400) return 'no-store'
-  if (kind === 'static') return 'public, max-age=31536000, immutable'
+  if (kind === 'static') return isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
   if (!link) return 'no-store'
   if (kind !== 'media') return link.protected ? 'private, no-store' : 'no-cache'
   const wanted = link.protected ? 'private, max-age=3600' : responseHeaders['cache-control'] || 'no-cache'
-  const left = link.expiresAt === undefined ? Infinity : Math.floor((link.expiresAt - Date.now()) / 1000)
-  const most = Math.max(0, Math.min(left, isVersioned ? Infinity : SHORT))
-  return most === Infinity ? wanted : atMost(most, wanted)
+  const bounds = isVersioned ? [] : [SHORT]
+  if (link.expiresAt !== undefined) bounds.push(Math.floor((link.expiresAt - Date.now()) / 1000))
+  return bounds.length > 0 ? atMost(Math.max(0, Math.min(...bounds)), wanted) : wanted
 }
 
 /** Writes status and headers: the only place of this program that does. */

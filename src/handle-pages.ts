@@ -1,6 +1,6 @@
 /** Pages and what belongs to them: the gallery, a photo's page, its details, the list, notices. */
 import { asText, FEED_TYPE, HTML, JSON_TYPE, type Headers, type Text } from './answer.ts'
-import { callerOf, findItem, openLink, sendJson, sendPage, sendText } from './exchange.ts'
+import { callerOf, findItem, openLink, sendData, sendPage, sendText } from './exchange.ts'
 import type { Exchange, ItemAddress } from './exchange.ts'
 import { sendItem } from './handle-media.ts'
 import type { Link } from './links.ts'
@@ -29,7 +29,8 @@ export async function showGallery (exchange: Exchange, ref: LinkRef): Promise<vo
   const { link, list } = await openLink(exchange, ref)
   const only = list.items.length === 1 ? list.items[0] : undefined
   if (only && !(only.video ? settings.singleVideoGallery : settings.singleImageGallery)) {
-    const size = only.video ? 'playback' : only.duration > 0 ? 'fullsize' : 'preview'
+    const picture = only.duration > 0 ? 'fullsize' : 'preview'
+    const size = only.video ? 'playback' : picture
     const isSent = await sendItem(exchange, link, only, size).then(() => true, (error: unknown) => {
       // Immich has made no picture of it yet: its page says so, and gives it where it may be taken home
       if (isRefusal(error, 'missing')) return false
@@ -55,15 +56,15 @@ export async function showPhoto (exchange: Exchange, address: ItemAddress): Prom
 /** A stretch of the list, for the script. */
 export async function sendItems (exchange: Exchange, address: LinkRef & { stretch: number }): Promise<void> {
   const { link, list } = await openLink(exchange, address)
-  await sendJson(exchange, link, exchange.app.renderer.items(link, list, address.stretch))
+  const stretch = exchange.app.renderer.items(link, list, address.stretch)
+  await sendData(exchange, link, asText(JSON_TYPE, stretch))
 }
 
 /** By what a browser tells later which photos are new to it, for the script. */
 export async function sendMarks (exchange: Exchange, ref: LinkRef): Promise<void> {
   const { link, list } = await openLink(exchange, ref)
   const make = () => asText(JSON_TYPE, exchange.app.renderer.marks(list))
-  const text = makeOnce(link, ['marks', list.version], make)
-  await sendText(exchange, { status: 200, kind: 'data', link }, text)
+  await sendData(exchange, link, makeOnce(link, ['marks', list.version], make))
 }
 
 /** For picture frames and feed readers, which know no password. */
@@ -71,7 +72,8 @@ export async function sendFeed (exchange: Exchange, ref: LinkRef): Promise<void>
   const { app: { renderer }, visitor, target } = exchange
   const { link, list } = await openLink(exchange, ref)
   if (link.protected) throw new Refusal('missing')
-  await sendJson(exchange, link, renderer.feed({ visitor, ref, link }, list, target.page), FEED_TYPE)
+  const feed = renderer.feed({ visitor, ref, link }, list, target.page)
+  await sendData(exchange, link, asText(FEED_TYPE, feed))
 }
 
 /** What the info panel shows, for the script. */
@@ -79,7 +81,8 @@ export async function sendDetails (exchange: Exchange, address: ItemAddress): Pr
   const { media, renderer } = exchange.app
   const { link, item } = await findItem(exchange, address)
   const details = link.showMetadata ? await media.details(link, item, callerOf(exchange)) : undefined
-  await sendJson(exchange, link, JSON.stringify(details ? renderer.meta(link, details) : {}))
+  const told = details ? renderer.meta(link, details) : {}
+  await sendData(exchange, link, asText(JSON_TYPE, JSON.stringify(told)))
 }
 
 // -------------------------------------------------------------------------------------------- without a link
@@ -113,14 +116,14 @@ export async function sendHealth (exchange: Exchange): Promise<void> {
 
 /** For what asks for an icon without reading the page; Safari takes no SVG. */
 export const sendFavicon = (exchange: Exchange): Promise<void> =>
-  sendStatic(exchange, { version: exchange.app.statics.version, file: 'icon.png' })
+  sendText(exchange, { status: 200, kind: 'static' }, exchange.app.statics.files.get('icon.png'))
 
 type StaticAddress = { version: string, file: string }
 export function sendStatic (exchange: Exchange, { version, file }: StaticAddress): Promise<void> {
   const { statics } = exchange.app
   const text = version === statics.version ? statics.files.get(file) : undefined
   if (!text) throw new Refusal('missing')
-  return sendText(exchange, { status: 200, kind: 'static' }, text)
+  return sendText(exchange, { status: 200, kind: 'static', isVersioned: true }, text)
 }
 
 // -------------------------------------------------------------------------------------------------- refusals

@@ -150,7 +150,11 @@ test('home page, slugs and downloads can be switched off', async () => {
   assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 200)
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
-  assert.equal((await run.get('/favicon.ico')).headers['content-type'], 'image/png')
+  const icon = await run.get('/favicon.ico')
+  assert.equal(icon.headers['content-type'], 'image/png')
+  // its address has no version: a browser has to ask whether it is still the same
+  assert.equal(icon.headers['cache-control'], 'no-cache')
+  assert.equal((await run.get('/favicon.ico', { headers: { 'if-none-match': String(icon.headers.etag) } })).status, 304)
 })
 
 test('a secret is never printed, a placeholder is none', () => {

@@ -48,7 +48,7 @@ const through = (port: number, host: string, path: string, { body, headers, ...m
 
 async function nginx (config: string, ready: number) {
   const file = `${folder}/nginx-${ready}.conf`
-  writeFileSync(file, `daemon off; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
+  writeFileSync(file, `daemon off; user root; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
     http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/t; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s; ${config} }`)
   const child = spawn('nginx', ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
   after(() => { child.kill('SIGTERM') })
@@ -199,6 +199,39 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
     assert.ok(Buffer.concat([whole.body.subarray(0, half), rest.body]).equals(whole.body))
   })
   test('both were asked', () => assert.ok(asked[0]! > 2 && asked[1]! > 2))
+})
+
+describe('a shared cache: nginx, which keeps what it is let', { skip: without('nginx', 'nginx-light') }, async () => {
+  const [run, [port]] = [await start(), await freePorts(1) as [number]]
+  await nginx(`proxy_cache_path ${folder}/cache keys_zone=all:1m; server { listen 127.0.0.1:${port}; location / {
+    proxy_pass ${run.base}; proxy_set_header Host $http_host; proxy_cache all; add_header x-cache $upstream_cache_status always; } }`, port)
+  const get = (path: string, headers: Record<string, string> = {}) => ask(`http://127.0.0.1:${port}`, path, { headers })
+  const { album, password } = run.links
+  const page = await run.get(`/share/${album.key}`, { headers: HTML })
+  const script = /"(\/share\/static\/[^"]*\/gallery\.js)"/.exec(page.text)![1]!
+  const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
+
+  test('script and pictures come from it the second time, each visitor in an encoding that he reads', async () => {
+    const packed = await get(script, { 'accept-encoding': 'br' })
+    assert.equal(packed.headers['content-encoding'], 'br')
+    const plain = await get(script)
+    assert.equal(plain.headers['content-encoding'], undefined)
+    assert.match(plain.text, /^\/\/ @ts-check/)
+    assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['x-cache'], 'HIT')
+    assert.deepEqual([(await get(image)).headers['x-cache'], (await get(image)).headers['x-cache']], ['MISS', 'HIT'])
+  })
+
+  test('of a protected link, of pages and of errors it keeps nothing', async () => {
+    const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
+    const unlocked = await run.get(`/share/${password.key}`, { headers: { ...HTML, cookie } })
+    const secret = new RegExp(`"(/share/photo/${password.key}/[^"]*thumbnail[^"]*)"`).exec(unlocked.text)![1]!
+    for (const [path, headers] of [[`/share/${album.key}`, HTML], [`/share/items/${album.key}/0`, {}], [`/share/${password.key}`, { ...HTML, cookie }], [secret, { cookie }], ['/share/unknown', HTML], ['/healthcheck', {}]] as const) {
+      await get(path, headers)
+      assert.notEqual((await get(path, headers)).headers['x-cache'], 'HIT', path)
+    }
+    assert.equal((await get(secret, { cookie })).status, 200)
+    assert.equal((await get(secret)).status, 404)
+  })
 })
 
 test('the Kubernetes manifests fit their schemas, and say what they should', () => {
