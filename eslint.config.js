@@ -17,6 +17,11 @@ export default [
       'no-eval': 'error', 'no-implied-eval': 'error', 'no-new-func': 'error', 'no-script-url': 'error', 'no-proto': 'error', 'no-extend-native': 'error',
       'no-unsanitized/method': 'error', 'no-unsanitized/property': 'error',
       'prefer-const': 'error', 'no-var': 'error', eqeqeq: 'error',
+      // what is read once from top to bottom
+      'no-param-reassign': 'error', 'no-nested-ternary': 'error',
+      'no-restricted-syntax': ['error',
+        { selector: 'TSNonNullExpression', message: 'let the types say that it is there' },
+        { selector: 'VariableDeclarator[id.type=ArrayPattern][init.type=ArrayExpression]', message: 'one declaration each' }],
       // the type check knows these better
       'no-undef': 'off', 'no-unused-vars': 'off', 'no-redeclare': 'off',
       // done on purpose, and said where it is

@@ -81,10 +81,12 @@ async function inspect (address: string, links: Links, settings: Settings, say: 
 function list (settings: Settings, env: NodeJS.ProcessEnv, isVerbose: boolean, say: Say): void {
   const { values, changed, source } = settings
   for (const [name, value] of Object.entries(values)) {
-    const isGiven = env[name] || Object.hasOwn(changed, name)
-    const from = env[name] ? 'environment' : isGiven ? source : 'default'
+    const isChanged = Object.hasOwn(changed, name)
+    const file = isChanged ? source : 'default'
+    const from = env[name] ? 'environment' : file
     const shown = name === 'IPP_SECRET' && value ? 'not shown' : JSON.stringify(value)
-    if (shown !== undefined && (isGiven || isVerbose)) say('ok', `${name} = ${shown} (${from})`)
+    const isAsked = env[name] || isChanged || isVerbose
+    if (shown !== undefined && isAsked) say('ok', `${name} = ${shown} (${from})`)
   }
   for (const notice of settings.notices) say('note', notice)
   if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')

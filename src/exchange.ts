@@ -1,6 +1,6 @@
 /** One request with all that belongs to it, and the two ways from an address to what a link shares. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { asText, HTML, JSON_TYPE, send, type Answer, type Headers, type Text } from './answer.ts'
+import { asText, HTML, send, type Answer, type Headers, type Text } from './answer.ts'
 import type { Caller } from './immich.ts'
 import type { Item } from './immich-json.ts'
 import type { Link, List } from './links.ts'
@@ -76,5 +76,5 @@ export const sendText = (exchange: Exchange, answer: Answer, text?: Text): Promi
 type PageAnswer = { headers?: Headers, link?: Link }
 export const sendPage = (exchange: Exchange, status: number, html: string, more: PageAnswer = {}) =>
   sendText(exchange, { status, kind: 'page', ...more }, asText(HTML, html))
-export const sendJson = (exchange: Exchange, link: Link, value: string, type = JSON_TYPE): Promise<void> =>
-  sendText(exchange, { status: 200, kind: 'data', link }, asText(type, value))
+export const sendData = (exchange: Exchange, link: Link, data: Text): Promise<void> =>
+  sendText(exchange, { status: 200, kind: 'data', link }, data)

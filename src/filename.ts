@@ -26,18 +26,19 @@ export function safeName (name: string): string {
   return (isReserved ? `_${short}` : short) + extension
 }
 
+const currentTime = (): string => new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
+
 /**
  * The configured name of a file whose own name is `original` ('' where that is not to be told) and whose
  * bytes are of `type`: the extension is that of what is really sent.
  */
 export function downloadName (
-  settings: Settings, id: AssetId, original: string, type: string, preview = false, now = new Date()
+  settings: Settings, id: AssetId, original: string, type: string, preview = false, time = currentTime()
 ): string {
   const own = /\.([^.]{1,10})$/.exec(original)?.[1] ?? ''
   const byType = EXTENSIONS[type]
   const plain = own.toLowerCase()
   const same = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
-  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
   const isOriginal = settings.downloadedFilename === 'original'
   const known = isOriginal && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
   const stem = settings.downloadedFilename === 'time' ? time : known || id

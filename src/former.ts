@@ -62,6 +62,24 @@ function flattenMetadata (ipp: Unknown, names: (group: string) => string[], noti
   }
 }
 
+/** What was found under a former path, which may be a name of today as well. */
+type Found = { path: string, value: unknown, isOfToday: boolean }
+/** Puts it where a row of the table says; what there is to tell of that. */
+function move (config: Unknown, ipp: Unknown, { path, value, isOfToday }: Found, row: Row): string[] {
+  if ('notice' in row) return [`ipp.${path}: ${row.notice}`]
+  const { to, values = {}, overrules } = row
+  // an object has no equal, and perhaps no way to be a text
+  const name = typeof value === 'object' ? '' : String(value)
+  const present: unknown = Object.hasOwn(values, name) ? values[name] : value
+  if (present === null && value !== null) return []
+  const isBeside = to.startsWith('lightGallery.')
+  const isPut = put(isBeside ? config : ipp, to, present, overrules)
+  // a name of today that has the other one beside it is nothing old
+  if (isOfToday && !isPut) return []
+  if (to !== path) return [`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${to}`]
+  return present === value ? [] : [`ipp.${path}: ${name} is now ${JSON.stringify(present)}`]
+}
+
 /** Rewrites a configuration in place. `names` gives the present flags of a group of metadata. */
 export function translate (
   config: Unknown, former: Former, names: (group: string) => string[], notices: string[]
@@ -72,21 +90,9 @@ export function translate (
   for (const [path, rows] of Object.entries(former)) {
     const value = take(ipp, path)
     if (value === undefined) continue
-    for (const row of rows) {
-      if ('notice' in row) { notices.push(`ipp.${path}: ${row.notice}`); continue }
-      const { values = {} } = row
-      // an object has no equal, and perhaps no way to be a text
-      const name = typeof value === 'object' ? '' : String(value)
-      const present: unknown = Object.hasOwn(values, name) ? values[name] : value
-      if (present === null && value !== null) continue
-      const isBeside = row.to.startsWith('lightGallery.')
-      const isPut = put(isBeside ? config : ipp, row.to, present, row.overrules)
-      // what is a name of today as well, and has the other one beside it, is nothing old
-      const isOfToday = !isPut && rows.some(other => 'to' in other && other.to === path)
-      if (isOfToday) continue
-      if (row.to !== path) notices.push(`ipp.${path} is now ${isBeside ? '' : 'ipp.'}${row.to}`)
-      else if (present !== value) notices.push(`ipp.${path}: ${name} is now ${JSON.stringify(present)}`)
-    }
+    const isOfToday = rows.some(row => 'to' in row && row.to === path)
+    const told = rows.flatMap(row => move(config, ipp, { path, value, isOfToday }, row))
+    notices.push(...told)
   }
   // the button was what an operator could switch off there: it stays off here, and so do the bytes
   if (object(config.lightGallery)?.download === false && ipp.allowDownload === undefined) {

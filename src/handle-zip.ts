@@ -7,7 +7,7 @@ import type { Item } from './immich-json.ts'
 import { mayZip, type Link, type List } from './links.ts'
 import type { Media } from './media.ts'
 import { Refusal } from './refusal.ts'
-import { parseAssetIds, resolveRange, type LinkRef } from './validate.ts'
+import { parseAssetIds, resolveRange, type LinkRef, type Visitor } from './validate.ts'
 import { Zip } from './zip.ts'
 import type { Plan } from './zip-plan.ts'
 
@@ -46,25 +46,30 @@ async function inPlace (exchange: Exchange, ref: LinkRef, choose?: Choose): Prom
   await sendPlan(exchange, ref, link, plan)
 }
 
+type Part = { first: number, last: number }
+/** What is said of a zip to who asks for it, and the part of it that is sent where not all is wanted. */
+function answerOf ({ length, etag }: Plan, { range, ifRange }: Visitor): { media: Media, part?: Part } {
+  const zip = { type: 'application/zip', name: '', etag }
+  // one whose length is not known is another each time
+  if (length === undefined) return { media: { ...zip, status: 200, etag: '' } }
+  const isSame = ifRange === undefined || ifRange === etag
+  if (!range || !isSame) return { media: { ...zip, status: 200, length } }
+  const part = resolveRange(range, length)
+  if (!part) return { media: { ...zip, status: 416, contentRange: `bytes */${length}` } }
+  const { first, last } = part
+  const contentRange = `bytes ${first}-${last}/${length}`
+  return { media: { ...zip, status: 206, length: last - first + 1, contentRange }, part }
+}
+
 /** The zip, or the range of it that the visitor still needs. */
 async function sendPlan (exchange: Exchange, ref: LinkRef, link: Link, plan: Plan): Promise<void> {
   const { app, response, visitor, head } = exchange
-  const { length, etag, entries } = plan
-  const isSame = visitor.ifRange === undefined || visitor.ifRange === etag
-  const isRanged = visitor.range !== undefined && length !== undefined && isSame
-  const part = isRanged ? resolveRange(visitor.range!, length) : undefined
-  const { first = 0, last = 0 } = part ?? {}
-  const zip = { type: 'application/zip', name: '' }
-  const range = `bytes ${part ? `${first}-${last}` : '*'}/${length}`
-  const media: Media = part ? { ...zip, etag, status: 206, length: last - first + 1, contentRange: range }
-    : isRanged ? { ...zip, etag, status: 416, contentRange: range }
-      // one whose length is not known is another each time
-      : { ...zip, status: 200, etag: '', ...length !== undefined && { length, etag } }
+  const { media, part } = answerOf(plan, visitor)
   if (!head && media.status !== 416 && !response.destroyed) {
-    const files = entries.length
-    app.log.info('zip', { link: app.log.nameOf(ref), files, bytes: length, from: part?.first })
-    const body = new Zip(app.zips, link, plan, callerOf(exchange), first)
-    media.body = part ? { parts: between(body.parts, first, last), cancel: body.cancel } : body
+    const files = plan.entries.length
+    app.log.info('zip', { link: app.log.nameOf(ref), files, bytes: plan.length, from: part?.first })
+    const body = new Zip(app.zips, link, plan, callerOf(exchange), part?.first ?? 0)
+    media.body = part ? { ...body, parts: between(body.parts, part.first, part.last) } : body
   }
   // of no link, for no zip is kept anywhere
   const title = safeName((app.settings.showGalleryTitle && link.title) || 'photos')

@@ -31,8 +31,10 @@ export type LinkInfo = {
 
 /** ms from an integer (3.x) or from "H:MM:SS.mmm" (2.x). */
 function duration (value: unknown): number {
-  const [, h, m, s] = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text(value)) ?? []
-  return Math.round(s ? (Number(h) * 3600 + Number(m) * 60 + Number(s)) * 1000 : positive(value))
+  const clock = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)$/.exec(text(value))
+  if (!clock) return Math.round(positive(value))
+  const [hours = 0, minutes = 0, seconds = 0] = clock.slice(1).map(Number)
+  return Math.round((hours * 3600 + minutes * 60 + seconds) * 1000)
 }
 const time = (value: unknown): number =>
   Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text(value)) ? text(value) : text(value) + 'Z') || 0
@@ -75,7 +77,8 @@ export function parseLink (value: unknown): LinkInfo | undefined {
   const album = link.type === 'ALBUM' ? object(link.album) : undefined
   const id: AlbumId | undefined = match(UUID, album?.id)
   if (!key || !(id || link.type === 'INDIVIDUAL')) return undefined
-  const [slug, cover] = [parseSlug(link.slug), parseAssetId(album?.albumThumbnailAssetId)]
+  const slug = parseSlug(link.slug)
+  const cover = parseAssetId(album?.albumThumbnailAssetId)
   const order = album?.order === 'asc' ? 'asc' : 'desc'
   return {
     key, ...slug && { slug }, protected: Boolean(link.password),
@@ -158,8 +161,9 @@ export const mediaType = (value: unknown): string =>
 export const parseDisposition = (value: unknown): string =>
   decode(/filename\*=UTF-8''([^;]*)/i.exec(text(value))?.[1]) ?? ''
 export const parseVersion = (value: unknown): [number, number, number] | undefined => {
-  const { major, minor, patch } = (object(value) ?? {}) as Record<string, number>
-  return [major, minor, patch].every(Number.isSafeInteger) ? [major!, minor!, patch!] : undefined
+  const { major, minor, patch } = object(value) ?? {}
+  const isNumber = (part: unknown): part is number => Number.isSafeInteger(part)
+  return isNumber(major) && isNumber(minor) && isNumber(patch) ? [major, minor, patch] : undefined
 }
 export const parsePing = (value: unknown): true | undefined => object(value)?.res === 'pong' || undefined
 export const parseMessage = (value: unknown): string => text(object(value)?.message)

@@ -7,7 +7,7 @@
  * to a visitor (`stream`) takes one of the streams, so that slow visitors never hold up a lookup.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readWhole, type Body } from './body.ts'
+import { readWhole, type Body, type Parts } from './body.ts'
 import { createMemory, createQueue, type Queue } from './bounds.ts'
 import { parseMessage, parsePing, parseVersion } from './immich-json.ts'
 import { createReachability, type Log } from './log.ts'
@@ -140,11 +140,10 @@ export class Immich {
   async #ask (call: Call, wanted: Wanted, known: Known, controller: AbortController): Promise<Response> {
     const url = `${this.#url}/api/${call.path}?${new URLSearchParams(call.query)}`
     const options = { ...request(call, wanted, known), signal: controller.signal }
-    const timer = setTimeout(() => controller.abort(timeout()), this.#silence)
     try {
       // once more where nothing came: no call of the table changes anything
       const again = (error: Error) => { if (isUnanswered(error)) return fetch(url, options); throw error }
-      const response = await fetch(url, options).catch(again)
+      const response = await this.#wait(fetch(url, options).catch(again), controller)
       // fetch has decoded it, though nobody asked for that, and its length would be wrong
       if (response.headers.has('content-encoding')) throw failure('NotImmich', 'an encoding nobody asked for')
       return response
@@ -153,43 +152,32 @@ export class Immich {
       if (!hasLeft) this.#report(error as Error)
       controller.abort()
       throw new Refusal('unreachable', hasLeft ? 'the visitor left' : '')
-    } finally {
-      clearTimeout(timer)
     }
+  }
+
+  /** What Immich says next. Where it is silent for too long, the call ends. */
+  async #wait<T> (coming: Promise<T>, controller: AbortController): Promise<T> {
+    const timer = setTimeout(() => controller.abort(timeout()), this.#silence)
+    try { return await coming } finally { clearTimeout(timer) }
   }
 
   /**
    * The body of an answer. `ended` is called when it was read, failed or was cancelled; perhaps several
-   * times.
+   * times. The wait for a visitor who takes his time is not Immich's silence.
    */
   #bodyOf (response: Response, controller: AbortController, ended: () => void): Body {
     const reader = response.body?.getReader()
-    let isReading = false
-    // the wait for a visitor who takes his time is not Immich's silence
-    const timer = setTimeout(() => { if (isReading) controller.abort(timeout()) }, this.#silence)
-    let hasEnded = false
-    const end = () => {
-      hasEnded = true
-      clearTimeout(timer)
-      ended()
-    }
+    const next = async () => reader && await this.#wait(reader.read(), controller)
+    let isRead = false
     // an abort costs something even where there is nothing left to end
-    const cancel = () => { if (!hasEnded) { end(); controller.abort() } }
-    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
-      isReading = true
-      timer.refresh()
+    const cancel = () => { ended(); if (!isRead) controller.abort() }
+    async function * parts (): Parts {
       try {
-        const part = await reader?.read()
-        if (part && !part.done) return part
-        end()
-        return { done: true, value: undefined }
-      } catch (error) {
-        end()
-        throw error
-      } finally { isReading = false }
+        for (let part = await next(); part?.value; part = await next()) yield part.value
+        isRead = true
+      } finally { cancel() }
     }
-    const stop = async () => { cancel(); return { done: true as const, value: undefined } }
-    return { parts: { [Symbol.asyncIterator]: () => ({ next, return: stop }) }, cancel }
+    return { parts: parts(), cancel }
   }
 
   /** A call whose answer is read whole at once: no `bytes` where they are more than `limit`. */

@@ -124,9 +124,9 @@ export class MediaRoom {
     if (isGiven && !wanted.head) return { ...media, status, body }
     body.cancel()
     if (isGiven) return { ...media, status }
-    const size = Number(/^bytes \*\/(\d+)$/.exec(media.contentRange ?? '')?.[1] ?? NaN)
-    if (!wanted.range || !(size >= 0) || ![404, 416, 500].includes(status)) throw refused(kind, status)
-    if (!resolveRange(wanted.range, size)) return { ...media, status: 416, length: 0 }
+    const [, size] = /^bytes \*\/(\d+)$/.exec(media.contentRange ?? '') ?? []
+    if (!wanted.range || !size || ![404, 416, 500].includes(status)) throw refused(kind, status)
+    if (!resolveRange(wanted.range, Number(size))) return { ...media, status: 416, length: 0 }
     // Immich refuses a suffix longer than the file, which RFC 9110 section 14.1.2 says means all of it
     return this.#stream(kind, link, id, caller, { ...wanted, range: 'bytes=0-' as ByteRange })
   }

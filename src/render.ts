@@ -108,12 +108,15 @@ export class Renderer {
   /** How many photos and videos, and from when to when. */
   #summary (link: Link, items: Item[], t: Words, lang: string): string {
     const videos = items.filter(item => item.video).length
-    const kind = videos === 0 ? 'photos' : videos === items.length ? 'videos' : 'items'
+    const mixed = videos === items.length ? 'videos' : 'items'
+    const kind = videos === 0 ? 'photos' : mixed
     const count = counted(t, lang, kind, items.length)
     // the ends of the list are its ends in time; an album may be sorted either way
-    const [from = 0, to = 0] = [items[0]?.time ?? 0, items.at(-1)?.time ?? 0].sort((a, b) => a - b)
+    const ends = [items[0]?.time ?? 0, items.at(-1)?.time ?? 0]
+    const to = Math.max(...ends)
     if (!this.#isDated(link) || to === 0) return count
-    return `${count} · ${dateFormat(lang, { year: 'numeric', month: 'short' }).formatRange(from, to)}`
+    const months = dateFormat(lang, { year: 'numeric', month: 'short' })
+    return `${count} · ${months.formatRange(Math.min(...ends), to)}`
   }
 
   /**

@@ -17,8 +17,11 @@ export type Schema = {
  */
 type Report = { problems: string[], notices: string[], values: Unknown, changed: Unknown }
 
-const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array'
-  : Number.isInteger(value) ? 'integer' : typeof value
+function typeOf (value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  return Number.isInteger(value) ? 'integer' : typeof value
+}
 export const show = (value: unknown): string => JSON.stringify(value) ?? String(value)
 
 function fits (schema: Schema, value: unknown): boolean {
@@ -36,41 +39,49 @@ const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): strin
   return values?.map(show).join(', ') ?? [type].flat().join(' or ') + bounds.join('')
 }
 
-/** `value` as the schema wants it, with the schema's defaults below it. */
-function conform (schema: Schema, value: unknown, at: string, report: Report): unknown {
-  const { properties } = schema
+/** What is meant by a value, as some wrote it and earlier releases took it. */
+function meaningOf ({ type, properties }: Schema, value: unknown): unknown {
+  const types = [type].flat()
   // true or false for a whole group means each of it
-  if (properties && typeof value === 'boolean' && schema.type?.includes('boolean')) {
-    value = Object.fromEntries(Object.keys(properties).map(name => [name, value]))
+  if (properties && typeof value === 'boolean' && types.includes('boolean')) {
+    return Object.fromEntries(Object.keys(properties).map(name => [name, value]))
   }
-  if (value === undefined && !properties) return (report.values[at] = schema.default)
-  // as some wrote them, and earlier releases took them
-  const isNumber = [schema.type].flat().some(type => type === 'integer' || type === 'number')
-  if (isNumber && typeof value === 'string' && /^\d+$/.test(value)) value = Number(value)
+  const isNumber = types.includes('integer') || types.includes('number')
+  return isNumber && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+}
+
+/** `given` as the schema wants it, with the schema's defaults below it. */
+function conform (schema: Schema, given: unknown, at: string, report: Report): unknown {
+  const { properties } = schema
+  const value = meaningOf(schema, given)
   if (value !== undefined && !fits(schema, value)) {
     report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
     return undefined
   }
-  if (properties) {
-    const given = object(value) ?? {}
-    const path = (name: string) => at ? `${at}.${name}` : name
-    const known = Object.keys(properties)
-    for (const name of Object.keys(given).filter(name => !known.includes(name))) {
-      report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, known)}?`)
-    }
-    return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
-      [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
-  }
+  if (properties) return conformGroup(properties, object(value) ?? {}, at, report)
+  if (value === undefined) return (report.values[at] = schema.default)
   const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
   // a part is told of with its whole, not by itself
   const part = { ...report, values: {}, changed: {} }
-  for (const [name, entry] of inner ? Object.entries(value as object) : []) {
-    conform(inner!, entry, `${at}.${name}`, part)
+  if (inner) for (const [name, entry] of Object.entries(value as object)) {
+    conform(inner, entry, `${at}.${name}`, part)
     if (schema.propertyNames) conform(schema.propertyNames, name, at, part)
   }
-  const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value as Unknown } : value
+  const whole = schema.additionalProperties ? { ...schema.default as Unknown, ...value } : value
   if (show(whole) !== show(schema.default)) report.changed[at] = whole
   return (report.values[at] = whole)
+}
+
+function conformGroup (
+  properties: Record<string, Schema>, given: Unknown, at: string, report: Report
+): Unknown {
+  const path = (name: string) => at ? `${at}.${name}` : name
+  const known = Object.keys(properties)
+  for (const name of Object.keys(given).filter(name => !known.includes(name))) {
+    report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, known)}?`)
+  }
+  return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
+    [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
 }
 
 /** The known name that shares the most pairs of letters with `name`. */

@@ -22,7 +22,7 @@ import { Renderer } from './render.ts'
 import { ConfigError, loadSettings, type Settings } from './settings.ts'
 import { loadStaticFiles } from './static-files.ts'
 import { createKeys, createSeal, type Keys } from './unlock.ts'
-import { parsePath, parseTarget, parseVisitor, type Segments } from './validate.ts'
+import { parseLinkRef, parsePath, parseTarget, parseVisitor, type Segments } from './validate.ts'
 import { createZips } from './zip.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -102,8 +102,7 @@ async function handle (app: App, request: IncomingMessage, response: ServerRespo
   } catch (error) {
     if (response.destroyed) return
     if (!(error instanceof Refusal)) throw error
-    const { key, slug } = found?.parts ?? {}
-    const ref = key ? { key } : slug ? { slug } : undefined
+    const ref = parseLinkRef(found?.parts.key, found?.parts.slug)
     const { form } = found?.route ?? {}
     const mayAsk = form === 'everybody' || (form === 'browsers' && visitor.wantsHtml)
     await pages.answerRefusal(exchange, error, mayAsk ? ref : undefined)

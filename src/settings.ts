@@ -70,7 +70,8 @@ function proxies (entries: string[], problems: string[]): BlockList {
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const problems: string[] = []
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
-  const source = env.CONFIG ? 'CONFIG' : env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
+  const file = env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
+  const source = env.CONFIG ? 'CONFIG' : file
   let given: unknown = {}
   try {
     const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')

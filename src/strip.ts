@@ -73,16 +73,15 @@ class Reader {
   }
 }
 
-/**
- * Where the scan that is held ends: at a marker, or half of one, that is none of its own; -1 where it does
- * not.
- */
-function endOfScan (held: Buffer): number {
-  // a stuffed zero and the restart markers belong to the picture
-  const isWithin = (second = -1): boolean => second === 0 || (second >= 0xd0 && second <= 0xd7)
-  let at = held.indexOf(0xff)
-  while (at >= 0 && isWithin(held[at + 1])) at = held.indexOf(0xff, at + 2)
-  return at
+/** Where the scan that is held ends: at a marker, or half of one, that is none of its own. */
+function endOfScan (held: Buffer): number | undefined {
+  for (let at = held.indexOf(0xff); at >= 0; at = held.indexOf(0xff, at + 2)) {
+    const second = held[at + 1]
+    // a stuffed zero and the restart markers belong to the picture
+    const isWithin = second === 0 || (second !== undefined && second >= 0xd0 && second <= 0xd7)
+    if (!isWithin) return at
+  }
+  return undefined
 }
 
 /** The bytes of a JPEG, blanked; holds one segment at a time. Throws at what it cannot parse. */
@@ -95,7 +94,7 @@ export async function * blank (parts: Parts): Parts {
     await reader.hold(2)
     const end = marker === MARKER.SOS ? endOfScan(reader.held) : 0
     if (end !== 0) {
-      yield reader.take(end < 0 ? reader.held.length : end)
+      yield reader.take(end ?? reader.held.length)
       continue
     }
     marker = reader.held.readUInt8(1)

@@ -33,7 +33,7 @@ export function fill (template: string, scopes: Values[]): string {
     if (name) return escape(look(scopes, name))
     if (!kind) throw new Error(`template: ${tag}`)
     const value = look(scopes, section)
-    const values = Array.isArray(value) ? value : value ? [value] : []
+    const values = Array.isArray(value) ? value : [value].filter(Boolean)
     if (kind === '^') return values.length > 0 ? '' : fill(inner, scopes)
     return values.map(value => fill(inner, [...scopes, value instanceof Object ? value : { value }])).join('')
   })

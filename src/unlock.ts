@@ -67,7 +67,7 @@ export function createSeal (key: KeyObject, now = steadyNow) {
       if (cookies.size === 0) return undefined
       const name = cookieName(link)
       const bytes = Buffer.from(cookies.get(`${SECURE}${name}`) ?? cookies.get(name) ?? '', 'base64url')
-      if (bytes.length <= NONCE_BYTES + TAG_BYTES) return undefined
+      // throws at what was not sealed here, for this link, or is too short to be anything
       try {
         const [since, token] = unseal(link, bytes).split(' ')
         const age = now() - Number(since)

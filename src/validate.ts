@@ -44,14 +44,15 @@ export function parseKey (value: unknown): Key | undefined {
 /** A custom address of a link: any text without control characters (Immich answers NUL with 500). */
 export const parseSlug = (value: unknown): Slug | undefined => match(/^[^\p{Cc}\p{Cs}]{1,255}$/u, value)
 export function parseLinkRef (key: unknown, slug?: unknown): LinkRef | undefined {
-  const [own, custom] = [parseKey(key), parseSlug(slug)]
+  const own = parseKey(key)
+  const custom = parseSlug(slug)
   return own ? { key: own } : custom && { slug: custom }
 }
 /** A path of this very link, at which its visitor goes on after the unlock. */
 export function ownPath (value: unknown, ref: LinkRef): string | undefined {
-  const path = match<string>(/^\/(?:share(?:\/photo|\/video)?|s)\/[^/\s\\?#]+(?:\/[\w-]+){0,2}$/, value)
-  const [, kind, name] = /^\/(share|s)(?:\/photo|\/video)?\/([^/]+)/.exec(path ?? '') ?? []
-  const given = kind === 's' ? parseSlug(decode(name)) : parseKey(decode(name))
+  const path = text(value)
+  const [, name] = /^\/(?:share(?:\/photo|\/video)?|s)\/([^/\s\\?#]+)(?:\/[\w-]+){0,2}$/.exec(path) ?? []
+  const given = path.startsWith('/s/') ? parseSlug(decode(name)) : parseKey(decode(name))
   return given === ('key' in ref ? ref.key : ref.slug) ? path : undefined
 }
 export const parsePassword = (value: unknown): Password | undefined => match(/^[^\0]{1,256}$/, value)
@@ -112,7 +113,8 @@ export function parsePath (pattern: RegExp, path: string): Partial<Segments> | u
 const AFTER_ADDRESS = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]+$/u
 /**
  * The address that was meant, where a link or a photo of it was pasted with what a chat put around it, in
- * other letters, or in Immich's own form; undefined where it is none, or that one.
+ * other letters, or in Immich's own form; undefined where it is none, or that one. `/Share/KEY).` is
+ * `/share/KEY`, and `/share/KEY/photos/ID` is `/share/KEY/ID`.
  */
 export function cleanAddress (path: string): string | undefined {
   const [, kind = '', name, rest = ''] = /^\/+(share|s)\/+([^/]+)((?:\/[^/]+)*)\/?$/i.exec(path) ?? []
@@ -177,7 +179,7 @@ const parseDate = (value: unknown): HttpDate | undefined =>
   match(/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/, value)
 /** Names of a weighted list of RFC 9110 section 12.4.2, best first. */
 const weighted = (value: unknown): string[] => text(value).slice(0, 500).toLowerCase().split(',')
-  .map(part => [part.split(';')[0]!.trim(), Number(/;\s*q=([\d.]+)/.exec(part)?.[1] ?? 1)] as const)
+  .map(part => [part.replace(/;.*/s, '').trim(), Number(/;\s*q=([\d.]+)/.exec(part)?.[1] ?? 1)] as const)
   .filter(([name, weight]) => name && weight > 0).sort((a, b) => b[1] - a[1]).map(([name]) => name)
 /** An http or https address without a slash at the end. */
 export function parseBase (value: unknown): string | undefined {
@@ -240,7 +242,7 @@ function isForeign (headers: Headers, base: () => string): boolean {
 export function parseVisitor (headers: Headers, peer: string, trust: Trust): Visitor {
   const other = plain(peer)
   const behindProxy = isTrusted(trust, other)
-  const forwarded = (name: string) => behindProxy ? text(headers[name]).split(',')[0]!.trim() : ''
+  const forwarded = (name: string) => behindProxy ? text(headers[name]).replace(/,.*/s, '').trim() : ''
   const scheme = match(/^https?$/, forwarded('x-forwarded-proto').toLowerCase()) ?? 'http'
   const base = (): string => {
     const host = forwarded('x-forwarded-host') || headers.host
@@ -267,7 +269,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
 
 const LOOPBACK = /^(127\.|::1$)/
 /** An address without its zone; an IPv4 address inside an IPv6 one counts as itself. */
-const plain = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%')[0]!
+const plain = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*/s, '')
 
 /** The first four groups of an IPv6 address. */
 function network (address: string): string {

@@ -16,8 +16,8 @@ import type { MediaKind, MediaRoom } from './media.ts'
 import type { Settings } from './settings.ts'
 import type { AssetId } from './validate.ts'
 
-/** `size` in bytes, where it is known. */
-export type Entry = { item: Item, kind: MediaKind, time: Date, size?: number }
+/** `number` is its place in the zip, from 1; `size` in bytes, where it is known. */
+export type Entry = { item: Item, number: number, kind: MediaKind, time: Date, size?: number }
 /** `length` in bytes, where every size is known. */
 export type Plan = { entries: Entry[], etag: string, length?: number }
 
@@ -79,12 +79,13 @@ export async function planZip (
   const all = withMotionParts(items)
   const sizes = await sizesOf(room, link, all, isWhole, caller)
   const hash = createHash('sha256').update(`${downloadedFilename} ${stripMetadata} ${link.showMetadata}\n`)
-  const entries = all.map((item): Entry => {
+  const entries = all.map((item, n): Entry => {
     const size = sizes.get(item.id)
-    const kind = downloadOriginalPhoto ? 'original' : item.video ? 'playback' : 'preview'
+    const reduced = item.video ? 'playback' : 'preview'
+    const kind = downloadOriginalPhoto ? 'original' : reduced
     const time = new Date(Math.min(Math.max(link.showMetadata ? item.time : EARLIEST, EARLIEST), LATEST))
     hash.update(`${item.id} ${item.thumbhash} ${kind} ${size} ${Number(time)}\n`)
-    return { item, kind, time, ...size !== undefined && { size } }
+    return { item, number: n + 1, kind, time, ...size !== undefined && { size } }
   })
   const etag = `"${hash.digest('base64url').slice(0, 27)}"`
   const known = entries.flatMap(({ size }) => size ?? [])

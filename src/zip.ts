@@ -40,8 +40,12 @@ const REMEMBERED = 50_000
 
 /** A file of the zip: from Immich, or a few words in its place. */
 type File = Pick<Media, 'name' | 'type' | 'body' | 'bytes'> & { size: number }
+/** The file of an entry, and as how many bytes it counts while it is asked for. */
+type Asked = { entry: Entry, file: Promise<File>, bytes: number }
 /** What is remembered of a file that was sent whole. */
 type Sent = { name: string, type: string, size: number, crc: number }
+/** What yazl writes of an entry into the directory at the end. */
+type Written = { crc32: number }
 /** What decides whether a file is the same as one that was sent before. */
 const versionOf = ({ item, kind, size }: Entry): string => `${kind} ${item.id} ${item.thumbhash} ${size}`
 
@@ -140,9 +144,8 @@ export class Zip implements Body {
   #abort = new AbortController()
   #zip = new yazl.ZipFile()
   #unique = createNames()
-  /** by the number of their entry: files that are asked for and not yet in the zip */
-  #ahead = new Map<number, Promise<File>>()
-  #current: Readable | undefined
+  /** the files that are asked for and not yet wholly in the zip, in its order */
+  #asked = new Set<Asked>()
 
   constructor (zips: Zips, link: Link, plan: Plan, { lane }: Caller, first: number) {
     this.#zips = zips
@@ -156,78 +159,76 @@ export class Zip implements Body {
 
   cancel = (error?: Error): void => {
     this.#abort.abort()
-    this.#current?.destroy()
-    for (const file of this.#ahead.values()) file.then(({ body }) => body?.cancel(), () => {})
+    for (const { file } of this.#asked) file.then(({ body }) => body?.cancel(), () => {})
     this.parts.destroy(error)
   }
 
   async #run (first: number): Promise<void> {
-    const { entries } = this.#plan
     const skipped = first > 0 ? await this.#addSent(first) : []
-    // not in yazl's manual: what it writes into the directory at the end
-    const { entries: written } = this.#zip as unknown as { entries: { crc32: number }[] }
     let rememberLast = () => {}
-    for (let n = skipped.length; n < entries.length; n++) {
-      const { name, type, size, body, bytes } = await this.#open(n)
+    for await (const [entry, file] of this.#files(this.#plan.entries.slice(skipped.length))) {
+      const { name, type, size, body, bytes } = file
       const stream = Readable.from(body?.parts ?? [bytes], { objectMode: false })
       if (body) stream.on('close', body.cancel)
-      await this.#add(n, this.#nameOf(n, name, type), size, stream, rememberLast)
-      rememberLast = () => this.#zips.remember(entries[n]!, { name, type, size, crc: written[n]!.crc32 })
+      const written = await this.#add(entry, this.#nameOf(entry, name, type), size, stream, rememberLast)
+      rememberLast = () => this.#zips.remember(entry, { name, type, size, crc: written.crc32 })
     }
-    skipped.forEach(({ crc }, n) => { written[n]!.crc32 = crc })
+    for (const { written, crc } of skipped) written.crc32 = crc
     this.#zip.end(END)
     await finished(this.parts)
     rememberLast()
   }
 
-  /**
-   * Adds what was sent before and ends before byte `first`: which files. Never all, or yazl would not be
-   * done.
-   */
-  async #addSent (first: number): Promise<Sent[]> {
-    const added: Sent[] = []
+  /** Adds what was sent before and ends before byte `first`; never all, or yazl would not be done. */
+  async #addSent (first: number): Promise<{ written: Written, crc: number }[]> {
+    const added: { written: Written, crc: number }[] = []
     let offset = 0
-    for (const [n, entry] of this.#plan.entries.slice(0, -1).entries()) {
+    for (const entry of this.#plan.entries.slice(0, -1)) {
       const file = this.#zips.sent.get(versionOf(entry))
       if (!file || offset + entryLength(NAME_BYTES, file.size, offset) > first) break
-      const name = this.#nameOf(n, file.name, file.type)
+      const name = this.#nameOf(entry, file.name, file.type)
       offset += entryLength(Buffer.byteLength(name), file.size, offset)
-      await this.#add(n, name, file.size, Readable.from(blanks(file.size), { objectMode: false }), () => {})
-      added.push(file)
+      const stream = Readable.from(blanks(file.size), { objectMode: false })
+      added.push({ written: await this.#add(entry, name, file.size, stream, () => {}), crc: file.crc })
     }
     return added
   }
 
   /**
-   * Adds entry `n`, whose bytes are taken when this resolves; `before` is called when all before it are done.
+   * Adds an entry, whose bytes are taken when this resolves; `before` is called when all before it are done.
    */
-  async #add (n: number, name: string, size: number, stream: Readable, before: () => void): Promise<void> {
-    const { entries, length } = this.#plan
-    const room = length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
-    const ended = finished(stream)
-    this.#current = stream
-    const options = entryOptions(entries[n]!.time, size, ' '.repeat(room))
+  async #add (
+    { time }: Entry, name: string, size: number, stream: Readable, before: () => void
+  ): Promise<Written> {
+    const room = this.#plan.length === undefined ? 0 : 2 * (NAME_BYTES - Buffer.byteLength(name))
+    const options = entryOptions(time, size, ' '.repeat(room))
     this.#zip.addReadStreamLazy(name, options, give => { before(); give(null, stream) })
-    await ended
+    // not in yazl's manual
+    const { entries } = this.#zip as unknown as { entries: Written[] }
+    const written = entries.at(-1) as Written
+    await finished(stream)
+    return written
   }
 
-  /** The file of entry `n`; those after it are asked for too, more of them where they are small. */
-  #open (n: number): Promise<File> {
+  /** The files of these entries in turn; what comes next is asked for too, more of it where it is small. */
+  async * #files (entries: Entry[]): AsyncGenerator<[Entry, File]> {
     const { zipRequests } = this.#zips.settings.limits
-    const { entries } = this.#plan
     let bytes = 0
-    for (let at = n; at < entries.length; at++) {
-      const entry = entries[at]!
-      bytes += Math.max(LEAST_BYTES, entry.size ?? BYTES_AHEAD)
-      if (at - n >= zipRequests && bytes > BYTES_AHEAD) break
-      const file = this.#ahead.get(at) ?? this.#ask(entry)
+    for (const entry of entries) {
+      const own = Math.max(LEAST_BYTES, entry.size ?? BYTES_AHEAD)
+      bytes += own
+      for (const asked of this.#asked) {
+        if (this.#asked.size < zipRequests || bytes <= BYTES_AHEAD) break
+        yield [asked.entry, await asked.file]
+        this.#asked.delete(asked)
+        bytes -= asked.bytes
+      }
+      const file = this.#ask(entry)
       // that one failed is known when its turn comes
       file.catch(() => {})
-      this.#ahead.set(at, file)
+      this.#asked.add({ entry, file, bytes: own })
     }
-    const file = this.#ahead.get(n)!
-    this.#ahead.delete(n)
-    return file
+    for (const { entry, file } of this.#asked) yield [entry, await file]
   }
 
   /**
@@ -261,15 +262,12 @@ export class Zip implements Body {
     throw new Error(`a file of ${length} bytes was announced with ${size}`)
   }
 
-  /** The name in the zip of entry `n`, whose file has this name and type. */
-  #nameOf (n: number, known: string, type: string): string {
+  /** The name in the zip of an entry, whose file has this name and type. */
+  #nameOf ({ item, number, kind }: Entry, known: string, type: string): string {
     if (type === 'text/plain') return this.#unique(known)
-    const { settings } = this.#zips
-    const { item, kind } = this.#plan.entries[n]!
-    // "current time" would be another name each time: a number is not
-    const isNumbered = settings.downloadedFilename === 'time'
-    const own = isNumbered ? String(n + 1).padStart(5, '0') : this.#link.showMetadata ? known : ''
-    const naming: Settings = isNumbered ? { ...settings, downloadedFilename: 'original' } : settings
-    return this.#unique(downloadName(naming, item.id, own, type, kind === 'preview'))
+    const told = this.#link.showMetadata ? known : ''
+    // the current time would be another name each time: a number is not
+    const time = String(number).padStart(5, '0')
+    return this.#unique(downloadName(this.#zips.settings, item.id, told, type, kind === 'preview', time))
   }
 }

@@ -17,6 +17,13 @@ export function make (tag, fields = {}, ...children) {
   return element
 }
 
+/**
+ * What matches of where something happened and what is around it.
+ * @param {Event} event @param {string} selector
+ */
+export const closest = ({ target }, selector) =>
+  /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest?.(selector))
+
 /** Adds a stylesheet that lies beside this file, and waits for it. @param {string} name */
 export const addStyle = name => new Promise((onload, onerror) => document.head.append(
   make('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, onload, onerror })))

@@ -1,6 +1,6 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, closest, ICONS, iconButton, make, say, share } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { item, load } from './items.js'
 import { grid, home, isShelf, options, t, total, visit } from './link.js'
@@ -99,7 +99,7 @@ function startSelecting () {
   for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)
   grid.oncontextmenu = () => !document.body.classList.contains('selecting')
   grid.addEventListener('click', event => {
-    if (/** @type {Element} */ (event.target).closest('.day')) select(event)
+    if (closest(event, '.day')) select(event)
   })
 }
 
@@ -124,7 +124,7 @@ function makeBar () {
 
 /** @param {MouseEvent} event */
 function onClick (event) {
-  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  const tile = closest(event, '.tile')
   const isMeant = tile && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && event.button === 0
   if (!isMeant) return
   event.preventDefault()

@@ -50,8 +50,8 @@ let isFast = false
 
 /** @type {Map<number, HTMLElement>} */
 const sections = new Map()
-/** @type {Map<number, HTMLAnchorElement>} */
-const tiles = new Map()
+/** Those that are drawn. @type {Map<number, HTMLAnchorElement>} */
+export const tiles = new Map()
 /**
  * Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}
  */

@@ -2,6 +2,7 @@
 /** The list of the link, a stretch at a time, and the addresses of what is in it. */
 import { say } from './dom.js'
 import { key, options, t, visit } from './link.js'
+import { longer, pause } from './retry.js'
 
 /**
  * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
@@ -10,9 +11,6 @@ import { key, options, t, visit } from './link.js'
  *   time?: number }} Item
  */
 
-/** ms until a stretch that failed is asked for again: doubled each time, up to the longest. */
-const FIRST_WAIT = 1000
-const LONGEST_WAIT = 15_000
 /** ms within which the page is not loaded anew a second time. */
 const RELOAD_PAUSE = 10_000
 
@@ -34,15 +32,13 @@ export async function load (n) {
 
 /** @param {number} number */
 async function attempt (number) {
-  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+  for (let wait = longer(); ; wait = longer(wait)) {
     try {
       return await fetchStretch(number)
     } catch {
       document.body.classList.add('offline')
       say(t.failed)
-      const later = new Promise(resolve => setTimeout(resolve, wait))
-      const online = new Promise(resolve => addEventListener('online', resolve, { once: true }))
-      await Promise.race([later, online])
+      await pause(wait)
     }
   }
 }

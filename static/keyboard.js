@@ -1,5 +1,6 @@
 // @ts-check
 /** The arrows, Home and End in the grid. */
+import { closest } from './dom.js'
 import { focusTile, layout, rowOf } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, ratio } from './link.js'
@@ -12,13 +13,13 @@ function besideIn (row, n) {
   const isRow = row >= 0 && row < layout.rowFirst.length - 1
   if (!isRow) return n
   const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
-  const [first, next] = [layout.rowFirst[row], layout.rowFirst[row + 1]]
-  return first + lastAtMost(layout.left.subarray(first, next), middle)
+  const first = layout.rowFirst[row]
+  return first + lastAtMost(layout.left.subarray(first, layout.rowFirst[row + 1]), middle)
 }
 
 /** @param {KeyboardEvent} event */
 function moveFocus (event) {
-  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  const tile = closest(event, '.tile')
   if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
   const n = Number(tile.dataset.n)
   const to = {

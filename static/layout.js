@@ -8,6 +8,7 @@
  *   left: Float32Array, height: number }} Layout `left` of each item
  * @typedef {{ width: number, target: number, gap: number, heading: number, space: number,
  *   isShared: boolean }} Measures in px; whether small groups share a row
+ * @typedef {{ group: number, first: number, count: number }} Group the items of a day or month
  */
 
 /** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (src/skeleton.ts). */
@@ -72,22 +73,19 @@ function sumOf (ratio, first, end) {
 }
 
 /**
- * How many of the groups from `at` on, of which the first begins with item `first`, have room in one row.
- * @param {Float32Array} ratio @param {[group: number, count: number][]} runs @param {number} at
- * @param {number} first @param {Measures} measures
+ * How many of the groups from `at` on have room in one row. @param {Float32Array} ratio
+ * @param {Group[]} groups @param {number} at @param {Measures} measures
  */
-function countSharing (ratio, runs, at, first, { width, target, gap, isShared }) {
-  let used = -BETWEEN
-  let count = 0
-  while (isShared && at + count < runs.length) {
-    const [, length] = runs[at + count]
-    const own = sumOf(ratio, first, first + length) * target + gap * (length - 1)
-    used += BETWEEN + Math.max(NARROWEST, own)
-    if (used > width) break
-    first += length
-    count++
+function countSharing (ratio, groups, at, { width, target, gap, isShared }) {
+  let used = 0
+  let next = at
+  while (isShared && next < groups.length) {
+    const { first, count } = groups[next]
+    used += Math.max(NARROWEST, sumOf(ratio, first, first + count) * target + gap * (count - 1))
+    if (used + BETWEEN * (next - at) > width) break
+    next++
   }
-  return Math.max(1, count)
+  return Math.max(1, next - at)
 }
 
 /**
@@ -96,18 +94,19 @@ function countSharing (ratio, runs, at, first, { width, target, gap, isShared })
  * @param {Measures} measures
  */
 function placeRow (layout, ratio, { first, end, left, height }, { gap }) {
+  let next = left
   for (let n = first; n < end; n++) {
-    layout.left[n] = left
-    left += ratio[n] * height + gap
+    layout.left[n] = next
+    next += ratio[n] * height + gap
   }
-  return left - gap
+  return next - gap
 }
 
 /**
  * One group, over as many rows as it takes. @param {Layout} layout @param {Float32Array} ratio
- * @param {[group: number, count: number]} run @param {number} first @param {Measures} measures
+ * @param {Group} group @param {Measures} measures
  */
-function addAlone (layout, ratio, [group, count], first, measures) {
+function addAlone (layout, ratio, { group, first, count }, measures) {
   const { width, target, gap, heading, space } = measures
   const end = first + count
   const starts = breakRows(ratio, first, end, measures)
@@ -129,32 +128,27 @@ function addAlone (layout, ratio, [group, count], first, measures) {
 
 /**
  * Small groups beside one another in one row. @param {Layout} layout @param {Float32Array} ratio
- * @param {[group: number, count: number][]} runs @param {number} first @param {Measures} measures
+ * @param {Group[]} groups @param {Measures} measures
  */
-function addShared (layout, ratio, runs, first, measures) {
+function addShared (layout, ratio, groups, measures) {
   const { width, target, gap, heading, space } = measures
-  const end = runs.reduce((end, [, count]) => end + count, first)
-  const gaps = gap * (end - first - runs.length) + BETWEEN * (runs.length - 1)
+  const [{ first }] = groups
+  const end = groups.reduce((end, { count }) => end + count, first)
+  const gaps = gap * (end - first - groups.length) + BETWEEN * (groups.length - 1)
   const full = (width - gaps) / sumOf(ratio, first, end)
+  // one that is as narrow as its heading has more room than its photos
+  const isNarrow = groups.some(({ first, count }) => sumOf(ratio, first, first + count) * target < NARROWEST)
+  const height = isNarrow || full > target * TOO_TALL ? target : full
   layout.rowFirst.push(first)
   layout.rowTop.push(layout.height + heading)
-  let isFilled = full <= target * TOO_TALL
-  let start = first
-  for (const [, count] of runs) {
-    // one that is as narrow as its heading has more room than its photos
-    if (sumOf(ratio, start, start + count) * target < NARROWEST) isFilled = false
-    start += count
-  }
-  const height = isFilled ? full : target
   layout.rowHeight.push(height)
   let left = 0
-  for (const [group, count] of runs) {
+  for (const { group, first, count } of groups) {
     const right = placeRow(layout, ratio, { first, end: first + count, left, height }, measures)
     const own = Math.max(NARROWEST, right - left)
     const box = { top: layout.height, height: heading + height + space, left, width: own }
     layout.sections.push({ first, count, group, ...box })
     left += own + BETWEEN
-    first += count
   }
   layout.height += heading + height + space
 }
@@ -170,14 +164,16 @@ export function layOut (ratio, runs, measures) {
   const left = new Float32Array(ratio.length)
   /** @type {Layout} */
   const layout = { sections: [], rowFirst: [], rowTop: [], rowHeight: [], left, height: 0 }
-  let first = 0
-  for (let at = 0; at < runs.length;) {
-    const count = countSharing(ratio, runs, at, first, measures)
-    const sharing = runs.slice(at, at + count)
-    if (count > 1) addShared(layout, ratio, sharing, first, measures)
-    else addAlone(layout, ratio, sharing[0], first, measures)
-    for (const [, length] of sharing) first += length
-    at += count
+  let next = 0
+  const groups = runs.map(([group, count]) => {
+    next += count
+    return { group, first: next - count, count }
+  })
+  for (let at = 0; at < groups.length;) {
+    const sharing = groups.slice(at, at + countSharing(ratio, groups, at, measures))
+    if (sharing.length > 1) addShared(layout, ratio, sharing, measures)
+    else addAlone(layout, ratio, sharing[0], measures)
+    at += sharing.length
   }
   layout.rowFirst.push(ratio.length)
   return layout

@@ -135,12 +135,7 @@ const play = createPlay({
   interval: Number(own.slideShowInterval) || 5000,
   index: () => lg.index,
   show: n => lg.slide(n),
-  film: () => {
-    const slide = slideOf(lg.index)
-    const known = item(lg.index)
-    if (slide && known && isVideo(lg.index)) showVideo(slide, lg.index, known)
-    return slide?.querySelector('video') ?? null
-  },
+  film: () => filmOf(lg.index),
   pictureOf: async n => {
     await load(n)
     return new Slide(n).src
@@ -316,9 +311,15 @@ function dress (n) {
     if (image?.src === BLANK) image.src = new Slide(at).src
     putUnder(at)
   }
-  const slide = slideOf(current)
-  const known = item(current)
-  if (slide && known && isOpen && isVideo(current)) showVideo(slide, current, known)
+  if (isOpen) filmOf(current)
+}
+
+/** What plays on the slide of item `n`: of a video its film, which is put there. @param {number} n */
+function filmOf (n) {
+  const slide = slideOf(n)
+  const known = item(n)
+  if (slide && known && isVideo(n)) showVideo(slide, n, known)
+  return slide?.querySelector('video') ?? null
 }
 
 /**

@@ -3,7 +3,7 @@
  * What came since this browser was here last, and what comes while the page is open. What was seen is
  * remembered in the browser alone, and where it keeps nothing, nothing is told.
  */
-import { focusTile, listeners } from './grid.js'
+import { focusTile, listeners, tiles } from './grid.js'
 import { key, options, t, visit } from './link.js'
 import { offer } from './offer.js'
 
@@ -68,8 +68,7 @@ export async function startNews () {
     return
   }
   listeners.tile.push(dress)
-  const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
-  for (const tile of tiles) dress(tile, Number(tile.dataset.n))
+  for (const [n, tile] of tiles) dress(tile, n)
   const [first] = fresh
   if (first === undefined) return
   offer(t.newSince.replace('{n}', fresh.size.toLocaleString(options.lang)), () => focusTile(first))

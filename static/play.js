@@ -16,7 +16,8 @@ const LEAST = 2000
  * @param {HTMLVideoElement} film
  */
 const playToEnd = film => new Promise(resolve => {
-  let last = -1
+  /** @type {number | undefined} */
+  let last
   const watch = setInterval(() => {
     if (film.currentTime === last) end()
     last = film.currentTime

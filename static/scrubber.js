@@ -48,17 +48,17 @@ function layOutStops () {
 }
 
 function drawMarks () {
-  let saidYear = 0
-  let saidAt = -Infinity
+  /** The mark that was drawn last. @type {{ year: number, at: number } | undefined} */
+  let last
   for (const [n, { year }] of stops.entries()) {
     const at = Math.min(1, (stopTops[n] - 110) / range) * track
-    const isNewYear = year !== saidYear
-    if (at - saidAt < (isNewYear ? YEAR_ROOM : TICK_ROOM)) continue
+    const isNewYear = year !== last?.year
+    const room = isNewYear ? YEAR_ROOM : TICK_ROOM
+    if (last && at - last.at < room) continue
     const className = isNewYear ? 'scrub-year' : 'scrub-tick'
     const style = `top:${Math.max(0, at)}px`
     scrubber.append(make('span', { className, style }, isNewYear ? String(year) : ''))
-    saidYear = year
-    saidAt = at
+    last = { year, at }
   }
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
-import { ICONS, iconButton, make, say } from './dom.js'
-import { listeners } from './grid.js'
+import { closest, ICONS, iconButton, make, say } from './dom.js'
+import { listeners, tiles } from './grid.js'
 import { imagePath, item, load } from './items.js'
 import { grid, home, lang, options, t } from './link.js'
 import { canSave, save } from './save.js'
@@ -41,8 +41,7 @@ function dressDay (day) {
 }
 
 function dressAll () {
-  const tiles = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a.tile'))
-  for (const tile of tiles) dress(tile, Number(tile.dataset.n))
+  for (const [n, tile] of tiles) dress(tile, n)
   const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
   for (const day of days) dressDay(day)
   const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
@@ -61,7 +60,7 @@ function pick (from, to, isPicked) {
 
 // before the page's own, which opens the lightbox
 grid.addEventListener('click', event => {
-  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('.tile'))
+  const tile = closest(event, '.tile')
   if (strip.hidden || !tile) return
   event.preventDefault()
   const wasPressEnding = isPressEnding
@@ -75,9 +74,8 @@ grid.addEventListener('click', event => {
 
 /** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
 export function start (event) {
-  const target = /** @type {Element} */ (event.target)
-  const day = /** @type {HTMLElement | null} */ (target.closest('.day'))
-  const tile = /** @type {HTMLElement | null} */ (target.closest('.tile'))
+  const day = closest(event, '.day')
+  const tile = closest(event, '.tile')
   if (strip.hidden) {
     strip.hidden = false
     // asked now, for a tablet may have got a mouse since
@@ -133,7 +131,7 @@ async function send () {
 }
 
 addEventListener('keydown', event => {
-  const tile = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('a.tile'))
+  const tile = closest(event, 'a.tile')
   if (event.key === 'Escape' && !strip.hidden) stop()
   if (event.key !== ' ' || !tile || strip.hidden) return
   event.preventDefault()

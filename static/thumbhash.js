@@ -22,10 +22,11 @@ export function placeholder (base64) {
   if (bytes.length < 6) return ''
   const head = bytes[0] | bytes[1] << 8 | bytes[2] << 16
   const tail = bytes[3] | bytes[4] << 8
-  const [alpha, wide] = [head >> 23, tail >> 15]
-  const long = alpha ? 5 : 7
-  const [lx, ly] = [Math.max(3, wide ? long : tail & 7), Math.max(3, wide ? tail & 7 : long)]
-  let at = alpha ? 12 : 10
+  const hasAlpha = head >> 23 === 1
+  const isWide = tail >> 15 === 1
+  const long = hasAlpha ? 5 : 7
+  const short = Math.max(3, tail & 7)
+  let at = hasAlpha ? 12 : 10
   /** @type {(nx: number, ny: number, scale: number) => number[][]} */
   const channel = (nx, ny, scale) => {
     const terms = []
@@ -38,8 +39,10 @@ export function placeholder (base64) {
     return terms
   }
   const mean = means(head)
+  const size = isWide ? { nx: long, ny: short } : { nx: short, ny: long }
+  const light = { ...size, terms: channel(size.nx, size.ny, (head >> 18 & 31) / 31) }
   const channels = [
-    { nx: lx, ny: ly, terms: channel(lx, ly, (head >> 18 & 31) / 31) },
+    light,
     { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 3 & 63) / 63 * 1.25) },
     { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 9 & 63) / 63 * 1.25) }
   ]
@@ -52,7 +55,8 @@ export function placeholder (base64) {
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {
       const shown = channels.map(({ nx, ny, terms }, n) => {
-        const [across, down] = [waves(nx), waves(ny)]
+        const across = waves(nx)
+        const down = waves(ny)
         let value = mean[n]
         for (const [cx, cy, term] of terms) value += term * across[x * nx + cx] * down[y * ny + cy]
         return value
@@ -65,14 +69,14 @@ export function placeholder (base64) {
 
 /** The mean colour of a thumbhash. @param {string} base64 */
 export function meanColour (base64) {
-  const [a, b, c] = Array.from(atob(base64.slice(0, 4)), char => char.charCodeAt(0))
-  return `rgb(${toBytes(means(a | b << 8 | c << 16)).reverse().join(' ')})`
+  const bytes = Array.from(atob(base64.slice(0, 4)), char => char.charCodeAt(0))
+  return `rgb(${toBytes(means(bytes[0] | bytes[1] << 8 | bytes[2] << 16)).reverse().join(' ')})`
 }
 /** Luminance, yellow to blue, red to green. @param {number} head */
 const means = head => [(head & 63) / 63, (head >> 6 & 63) / 31.5 - 1, (head >> 12 & 63) / 31.5 - 1]
 /** Blue, green and red, as a BMP has them. @param {number[]} channels */
-function toBytes ([l, p, q]) {
-  const blue = l - 2 / 3 * p
-  const red = (3 * l - blue + q) / 2
-  return [blue, red - q, red].map(value => Math.round(Math.max(0, Math.min(1, value)) * 255))
+function toBytes ([light, yellowBlue, redGreen]) {
+  const blue = light - 2 / 3 * yellowBlue
+  const red = (3 * light - blue + redGreen) / 2
+  return [blue, red - redGreen, red].map(value => Math.round(Math.max(0, Math.min(1, value)) * 255))
 }

@@ -36,10 +36,11 @@ const MUTANTS: Mutant[] = [
   ['cache: protected pictures', 'answer', "link.protected ? 'private, max-age=3600' : responseHeaders['cache-control'] || 'no-cache'", "responseHeaders['cache-control'] || 'no-cache'", ['promises', 'unlock']],
   ['cache: errors', 'answer', "if (status >= 400) return 'no-store'", '', ['promises', 'media', 'faults']],
   ['cache: beyond the end of a link', 'answer', 'Math.floor((link.expiresAt - Date.now()) / 1000)', 'Infinity', ['links']],
-  ['cache: without a version', 'answer', 'isVersioned ? Infinity : SHORT', 'Infinity', ['promises', 'traps']],
+  ['cache: without a version', 'answer', 'isVersioned ? [] : [SHORT]', '[] as number[]', ['promises', 'traps']],
+  ['cache: static files without a version', 'answer', "isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'", "'public, max-age=31536000, immutable'", ['config']],
   ['cache: ETags on protected pages', 'answer', "(answer.kind === 'static' || answer.link?.protected === false)", 'true', ['promises']],
   ['headers: the operator\'s on protected links', 'answer', 'const open = link !== undefined && !link.protected && status < 400', 'const open = link !== undefined', ['promises']],
-  ...["'cross-origin-opener-policy': 'same-origin', ", "'x-frame-options': 'DENY',", "'referrer-policy': 'no-referrer',", "'x-content-type-options': 'nosniff',", "'x-robots-tag': 'noindex, nofollow'", '; sandbox', "frame-ancestors 'none'; form-action 'self'; ", "vary: 'accept, accept-encoding, accept-language, cookie'", "vary: 'accept-encoding, cookie'"]
+  ...["'cross-origin-opener-policy': 'same-origin', ", "'x-frame-options': 'DENY',", "'referrer-policy': 'no-referrer',", "'x-content-type-options': 'nosniff',", "'x-robots-tag': 'noindex, nofollow'", '; sandbox', "frame-ancestors 'none'; form-action 'self'; ", "vary: 'accept, accept-encoding, accept-language, cookie'", "vary: 'accept-encoding, cookie'", ", vary: 'accept-encoding'"]
     .map((text): Mutant => [`headers: ${text}`, 'answer', text, '', ['promises']]),
   ['the seal: not of one link', 'unlock', /\.setAAD\(Buffer\.from\(bound\(link\)\)\)/.source, 'PATTERN', ['unlock']],
   ['the seal: one nonce', 'unlock', 'randomBytes(NONCE_BYTES)', 'Buffer.alloc(NONCE_BYTES)', ['unlock']],

@@ -2,9 +2,11 @@
  * Mixed traffic for SECONDS (60): pages, lists, thumbnails, videos with seeks, zips, wrong passwords, leavers, against
  * the stand-in with some faults. Says what went wrong that was not injected, how memory went, and how long thumbnails took
  * while ten zips ran. The proxy is a process of its own; exit status 1 where anything was not as promised.
+ *
+ * MEMORY=512 gives it so many MiB, as `mem_limit` of docker-compose.yml does: V8 makes its young generation small then.
  */
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { freePorts, ROOT } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
@@ -12,6 +14,7 @@ import { startImmich } from './standin.ts'
 
 const SECONDS = Number(process.env.SECONDS ?? 60)
 const CACHE = 64
+const MEMORY = Number(process.env.MEMORY ?? 0)
 const library = emptyLibrary()
 const thumbnails = { bytes: Buffer.alloc(14_000, 'thumbnail'), type: 'image/webp' }
 const previews = { bytes: Buffer.alloc(250_000, 'preview'), type: 'image/jpeg' }
@@ -27,8 +30,17 @@ const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
 const [port] = await freePorts(1) as [number]
+/** The file of a new control group of so many MiB, to which a process writes its number to be in it; needs root. */
+function memoryGroup (mib: number): string {
+  const isFirst = existsSync('/sys/fs/cgroup/memory')
+  const folder = `/sys/fs/cgroup/${isFirst ? 'memory/' : ''}ipp-soak`
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(`${folder}/${isFirst ? 'memory.limit_in_bytes' : 'memory.max'}`, String(mib * 1024 * 1024))
+  return `${folder}/cgroup.procs`
+}
 // as `npm start` and the image do
-const child = spawn(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], {
+const group = MEMORY ? memoryGroup(MEMORY) : '/dev/null'
+const child = spawn('/bin/sh', ['-c', 'echo $$ > "$0" && exec "$@"', group, process.execPath, '--permission', '--allow-fs-read=.', 'src/server.ts'], {
   cwd: ROOT, env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 48, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
 })
 let output = ''
@@ -84,7 +96,7 @@ const ACTIONS: [weight: number, name: string, act: () => Promise<Got>, right: (g
   [2, 'leaver', () => get(`/share/photo/${open}/${any().id}/original`, { leaveAfter: 50_000, alone: true }), ({ status }) => status === 200],
   [2, 'wrong password', () => get('/share/unlock', { method: 'POST', headers: { ...form, 'x-forwarded-for': `203.0.113.${random(250)}` }, body: new URLSearchParams({ key: locked, password: 'wrong' }).toString() }), ({ status }) => status === 401 || status === 429],
   [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), ({ status }) => status === 404],
-  [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), ({ status }) => status === 404]
+  [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), ({ status }) => status === 404 || status === 429]
 ]
 const total = ACTIONS.reduce((sum, [weight]) => sum + weight, 0)
 const until = performance.now() + SECONDS * 1000
@@ -129,7 +141,7 @@ for (let n = 0; n < 4; n++) {
 const settled = died === undefined ? { rss: rss(), files: files(), open: immich.open } : undefined
 const quantile = (values: number[], part: number) => ([...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN).toFixed(1)
 const third = (n: number) => { const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3)); return Math.round(part.reduce((a, b) => a + b, 0) / part.length) }
-console.log(`${SECONDS} s: ${[...counts].map(([name, n]) => `${n} × ${name}`).join(', ')}; ${injected} faults put in`)
+console.log(`${SECONDS} s${MEMORY ? ` in ${MEMORY} MiB` : ''}: ${[...counts].map(([name, n]) => `${n} × ${name}`).join(', ')}; ${injected} faults put in`)
 console.log(`not as promised, without a fault: ${wrong.length}${wrong.length ? ` (${[...new Set(wrong)].slice(0, 8).join('; ')})` : ''}`)
 console.log(`memory: ${idle.toFixed(0)} MB idle, mean of each third ${third(0)}, ${third(1)}, ${third(2)} MB, at most ${Math.max(...memory).toFixed(0)} MB`)
 console.log(`thumbnails, median and 95 %: ${quantile(latency.alone, 0.5)} / ${quantile(latency.alone, 0.95)} ms; while ten zips run ${quantile(latency.zips, 0.5)} / ${quantile(latency.zips, 0.95)} ms`)
