@@ -17,12 +17,9 @@ export function make (tag, fields = {}, ...children) {
   return element
 }
 
-/**
- * What matches of where something happened and what is around it.
- * @param {Event} event @param {string} selector
- */
+/** @param {Event} event @param {string} selector @returns {HTMLElement | null} */
 export const closest = ({ target }, selector) =>
-  /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest?.(selector))
+  target instanceof Element ? target.closest(selector) : null
 
 /** Adds a stylesheet that lies beside this file, and waits for it. @param {string} name */
 export const addStyle = name => new Promise((onload, onerror) => document.head.append(

@@ -50,7 +50,7 @@ let isFast = false
 
 /** @type {Map<number, HTMLElement>} */
 const sections = new Map()
-/** Those that are drawn. @type {Map<number, HTMLAnchorElement>} */
+/** @type {Map<number, HTMLAnchorElement>} */
 export const tiles = new Map()
 /**
  * Nodes that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}

@@ -2,7 +2,7 @@
 /** The list of the link, a stretch at a time, and the addresses of what is in it. */
 import { say } from './dom.js'
 import { key, options, t, visit } from './link.js'
-import { longer, pause } from './retry.js'
+import { createPause } from './retry.js'
 
 /**
  * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
@@ -32,13 +32,14 @@ export async function load (n) {
 
 /** @param {number} number */
 async function attempt (number) {
-  for (let wait = longer(); ; wait = longer(wait)) {
+  const pause = createPause()
+  for (;;) {
     try {
       return await fetchStretch(number)
     } catch {
       document.body.classList.add('offline')
       say(t.failed)
-      await pause(wait)
+      await pause()
     }
   }
 }
