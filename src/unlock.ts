@@ -64,12 +64,14 @@ export function createSeal (key: KeyObject, now = steadyNow) {
      * The token; undefined where the cookie is missing, forged, of another link, too old, or of the future.
      */
     open (link: LinkRef, cookies: Map<string, string>): Token | undefined {
+      // most visitors have none, and a name costs a hash
       if (cookies.size === 0) return undefined
       const name = cookieName(link)
-      const bytes = Buffer.from(cookies.get(`${SECURE}${name}`) ?? cookies.get(name) ?? '', 'base64url')
+      const cookie = cookies.get(`${SECURE}${name}`) ?? cookies.get(name)
+      if (!cookie) return undefined
       // throws at what was not sealed here, for this link, or is too short to be anything
       try {
-        const [since, token] = unseal(link, bytes).split(' ')
+        const [since, token] = unseal(link, Buffer.from(cookie, 'base64url')).split(' ')
         const age = now() - Number(since)
         return age >= -CLOCKS_DIFFER && age < UNLOCK_SECONDS * 1000 ? parseToken(token) : undefined
       } catch { return undefined }

@@ -220,7 +220,7 @@ function parseAddress (headers: Headers, peer: string, trust: Trust): string {
 
 /** Name and value of each cookie; all of them, for a header has a bound of its own. */
 function parseCookies (header = ''): Map<string, string> {
-  const pairs = header.split(';').map(pair => pair.split(/=(.*)/s))
+  const pairs = header.split(';').filter(Boolean).map(pair => pair.split(/=(.*)/s))
   return new Map(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()]))
 }
 

@@ -124,12 +124,15 @@ async function zipper (): Promise<void> {
   }
 }
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024
+/** Seconds of CPU time: fields 14 and 15 of proc(5), in hundredths. */
+const cpu = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ').slice(11, 13).reduce((sum, part) => sum + Number(part) / 100, 0)
 const files = () => readdirSync(`/proc/${child.pid}/fd`).length
 const memory: number[] = []
 const idle = rss()
 const watch = setInterval(() => { if (died === undefined) memory.push(rss()) }, 1000)
 await Promise.all([...Array.from({ length: 12 }, visitor), ...Array.from({ length: 10 }, zipper)])
 clearInterval(watch)
+const spent = died === undefined ? cpu() : NaN
 spared = true
 agent.destroy()
 // V8 collects what is left when that has been due for 100 s; only the image's health check goes on
@@ -143,6 +146,7 @@ const quantile = (values: number[], part: number) => ([...values].sort((a, b) =>
 const third = (n: number) => { const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3)); return Math.round(part.reduce((a, b) => a + b, 0) / part.length) }
 console.log(`${SECONDS} s${MEMORY ? ` in ${MEMORY} MiB` : ''}: ${[...counts].map(([name, n]) => `${n} × ${name}`).join(', ')}; ${injected} faults put in`)
 console.log(`not as promised, without a fault: ${wrong.length}${wrong.length ? ` (${[...new Set(wrong)].slice(0, 8).join('; ')})` : ''}`)
+console.log(`CPU time: ${spent.toFixed(0)} s, ${(1000 * spent / [...counts.values()].reduce((a, b) => a + b, 0)).toFixed(2)} ms for each of these`)
 console.log(`memory: ${idle.toFixed(0)} MB idle, mean of each third ${third(0)}, ${third(1)}, ${third(2)} MB, at most ${Math.max(...memory).toFixed(0)} MB`)
 console.log(`thumbnails, median and 95 %: ${quantile(latency.alone, 0.5)} / ${quantile(latency.alone, 0.95)} ms; while ten zips run ${quantile(latency.zips, 0.5)} / ${quantile(latency.zips, 0.95)} ms`)
 console.log(settled ? `two minutes after it: ${settled.rss.toFixed(0)} MB, ${settled.files} files open, ${settled.open} bodies open at Immich` : `IT DIED with ${died}`)
