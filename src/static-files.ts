@@ -14,7 +14,7 @@ const TYPES: Record<string, string> =
 const OWN = [
   'style.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js', 'items.js',
   'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js',
-  'select.js', 'save.js', 'lightbox.js', 'film.js', 'details.js', 'play.js'
+  'select.js', 'save.js', 'lightbox.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'fullscreen']

@@ -3,13 +3,25 @@
  * What moves in the lightbox: a video over its still picture, and the moving part of a photo when it is asked
  * for.
  */
-import { make, say } from './dom.js'
+import { tryAgain } from './again.js'
+import { make } from './dom.js'
 import { imagePath, videoPath } from './items.js'
 import { nameOf, t } from './link.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
-const put = (slide, more) =>
-  slide.append(make('video', { className: 'ipp-film', controls: true, playsInline: true, ...more }))
+function put (slide, more) {
+  const film = /** @type {HTMLVideoElement} */ (
+    make('video', { className: 'ipp-film', controls: true, playsInline: true, ...more }))
+  slide.append(film)
+  let reached = 0
+  // goes on from where it broke off
+  film.addEventListener('error', async () => {
+    reached = film.currentTime || reached
+    if (!await tryAgain(film) || !film.isConnected) return
+    film.currentTime = reached
+    film.play().catch(() => {})
+  })
+}
 
 /** A video, which asks for nothing before it is played. @param {Element} slide @param {number} n
  * @param {import('./items.js').Item} item */
@@ -26,8 +38,7 @@ export function playMotion (slide, item) {
   removeFilms(slide)
   if (isPlaying || !item.motion) return
   put(slide, {
-    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeFilms(slide),
-    onerror: () => { removeFilms(slide); say(t.failed) }
+    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeFilms(slide)
   })
 }
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
+import { tryAgain } from './again.js'
 import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
 import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
@@ -7,7 +8,6 @@ import { focusTile } from './grid.js'
 import { imagePath, item, load } from './items.js'
 import { home, isShelf, isVideo, nameOf, options, ratio, t, total } from './link.js'
 import { createPlay } from './play.js'
-import { retry } from './retry.js'
 import { canSave, save } from './save.js'
 
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
@@ -327,12 +327,8 @@ function filmOf (n) {
  * image
  */
 async function onFailed (image) {
-  const status = await fetch(image.src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
   const slide = image.closest('.lg-item')
-  if (status !== 404 || !slide) {
-    say(t.failed)
-    return retry(image)
-  }
+  if (!slide || await tryAgain(image)) return
   slide.classList.add('lg-complete')
   slide.append(make('p', { className: 'ipp-missing' }, t.noPicture))
   say(t.noPicture)

@@ -11,7 +11,7 @@ export function createPause () {
     const end = () => {
       clearTimeout(timer)
       removeEventListener('online', end)
-      resolve(undefined)
+      resolve(ms)
     }
     ms = Math.min(ms * 2, LONGEST_WAIT)
     const timer = setTimeout(end, ms)
@@ -22,12 +22,12 @@ export function createPause () {
 /** @type {WeakMap<HTMLElement, () => Promise<unknown>>} */
 const pauses = new WeakMap()
 
-/** Tries a picture that failed again, if it is still on the page then. @param {HTMLImageElement} image */
-export async function retry (image) {
-  const { src } = image
-  const pause = pauses.get(image) ?? createPause()
-  pauses.set(image, pause)
+/** Tries it again, if it is still on the page then. @param {HTMLImageElement | HTMLVideoElement} it */
+export async function retry (it) {
+  const { src } = it
+  const pause = pauses.get(it) ?? createPause()
+  pauses.set(it, pause)
   await pause()
   // another may be shown by now
-  if (image.isConnected && image.src === src) image.src = src
+  if (it.isConnected && it.src === src) it.src = src
 }

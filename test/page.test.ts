@@ -434,6 +434,38 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('a film that breaks off is tried again and goes on; one that cannot be played is left alone', async () => {
+    const { page } = await view()
+    const { id } = (await run.get(`/share/items/${links.album.key}/0`)).json()
+    const film = id.find((id: string) => library.assets.get(id)!.type === 'VIDEO')!
+    const play = () => page.evaluate(() => {
+      const film = document.querySelector<HTMLVideoElement>('.lg-current video')!
+      film.muted = true
+      film.play().catch(() => {})
+    })
+    let isBroken = true
+    await page.route('**/share/video/**', route => isBroken ? route.abort() : route.continue())
+    await page.goto(`${album}/${film}`)
+    await page.waitForSelector('.lg-current video')
+    await play()
+    await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.includes('Trying again'))
+    isBroken = false
+    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.currentTime > 0)
+    const heads: string[] = []
+    await page.route('**/share/video/**', route => {
+      heads.push(route.request().method())
+      return route.fulfill({ contentType: 'video/mp4', body: 'no film' })
+    })
+    await page.goto(`${album}/${film}`)
+    await page.waitForSelector('.lg-current video')
+    await play()
+    await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.error)
+    while (!heads.includes('HEAD')) await page.waitForTimeout(50)
+    await page.waitForTimeout(1500)
+    assert.deepEqual(heads, ['GET', 'HEAD'])
+    assert.equal(await page.textContent('.toast'), '')
+  })
+
   test('on a phone: black beside a photo closes nothing, the scrubber takes no touch at rest', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
