@@ -4,7 +4,7 @@
  * for.
  */
 import { tryAgain } from './again.js'
-import { make } from './dom.js'
+import { make, say } from './dom.js'
 import { imagePath, videoPath } from './items.js'
 import { nameOf, t } from './link.js'
 
@@ -14,10 +14,12 @@ function put (slide, more) {
     make('video', { className: 'ipp-film', controls: true, playsInline: true, ...more }))
   slide.append(film)
   let reached = 0
-  // goes on from where it broke off
   film.addEventListener('error', async () => {
     reached = film.currentTime || reached
-    if (!await tryAgain(film) || !film.isConnected) return
+    const isTried = await tryAgain(film)
+    if (!film.isConnected) return
+    if (!isTried) return say(t.noVideo)
+    // goes on from where it broke off
     film.currentTime = reached
     film.play().catch(() => {})
   })

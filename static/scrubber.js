@@ -48,17 +48,17 @@ function layOutStops () {
 }
 
 function drawMarks () {
-  /** The mark that was drawn last. @type {{ year: number, at: number } | undefined} */
+  /** The mark that was drawn last. @type {{ year: number, top: number } | undefined} */
   let last
   for (const [n, { year }] of stops.entries()) {
     const at = Math.min(1, (stopTops[n] - 110) / range) * track
     const isNewYear = year !== last?.year
     const room = isNewYear ? YEAR_ROOM : TICK_ROOM
-    if (last && at - last.at < room) continue
+    if (last && at - last.top < room) continue
     const className = isNewYear ? 'scrub-year' : 'scrub-tick'
     const style = `top:${Math.max(0, at)}px`
     scrubber.append(make('span', { className, style }, isNewYear ? String(year) : ''))
-    last = { year, at }
+    last = { year, top: at }
   }
 }
 
