@@ -194,6 +194,8 @@ describe('the page', { skip }, async () => {
       assert.ok(sections.every(({ isWithin }) => isWithin), 'no photo is outside of its day')
       for (const [n, { left, right }] of row.slice(1).entries()) assert.ok(isMirrored ? right <= row[n]!.left - 15 : left >= row[n]!.right + 15, `${size}: the ${n}th`)
       if (language === 'en-GB') assert.deepEqual(row.map(({ heading }) => heading!.replace(',', '')), ['Sat 3 Jan 2026', 'Fri 2 Jan', 'Thu 1 Jan', 'Wed 31 Dec 2025'].slice(0, first))
+      // an owner's words of another direction stand where the page's do
+      for (const place of ['h1', '.bar-title']) assert.equal(await page.evaluate(place => getComputedStyle(document.querySelector(place)!).textAlign, place), isMirrored ? 'right' : 'left')
       // no description pushes the photos away
       const lines = () => page.evaluate(() => Math.round(document.querySelector('.about')!.clientHeight / parseFloat(getComputedStyle(document.querySelector('.about')!).lineHeight)))
       assert.equal(await lines(), 4)
