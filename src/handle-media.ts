@@ -87,15 +87,15 @@ export async function sendMedia (exchange: Exchange, media: Media, how: How): Pr
   if (response.destroyed) return body?.cancel()
   const modified = mayTellTimes(exchange, link) ? media.modified : undefined
   const validators: Headers = { etag, 'last-modified': modified }
-  if (media.status !== 416 && etag && isUnchanged(etag, modified, visitor)) {
-    body?.cancel()
-    start(304, validators).end()
-    return
-  }
   const accepted = length === undefined ? undefined : 'bytes'
   const ranges = { 'accept-ranges': accepted, 'content-range': contentRange }
   if (media.status === 416) {
     start(416, { ...ranges, 'content-length': 0 }).end()
+    return
+  }
+  if (etag && isUnchanged(etag, modified, visitor)) {
+    body?.cancel()
+    start(304, validators).end()
     return
   }
   const attached = name ?? (type === UNKNOWN_TYPE ? 'file.bin' : undefined)

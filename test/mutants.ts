@@ -65,12 +65,15 @@ const MUTANTS: Mutant[] = [
 
 /** The tests that run for a mutant by rule, fast ones first: the first that turns red is enough. */
 const ALL = ['config', 'unlock', 'links', 'media', 'limits', 'promises', 'traps', 'matrix']
-/** The test that is most likely to see it, by room. */
-const LIKELY: Record<string, string> = { answer: 'promises', 'immich-json': 'links', links: 'links', exchange: 'unlock', unlock: 'unlock', 'handle-unlock': 'unlock' }
+/** The tests that are most likely to see it, by room. */
+const LIKELY: Record<string, string[]> = {
+  answer: ['promises'], 'immich-json': ['links'], links: ['links'], exchange: ['unlock'], unlock: ['unlock'], 'handle-unlock': ['unlock'],
+  'handle-media': ['media'], media: ['media', 'strip'], immich: ['traps', 'faults']
+}
 const byRule = process.argv.slice(2).flatMap(file => {
   const source = readFileSync(join(ROOT, 'src', `${file}.ts`), 'utf8')
   return mutantsOf(source, `${file}.ts`).map(({ line, was, start, end, text }) =>
-    ({ name: `${file}:${line} ${was.replace(/\s+/g, ' ').slice(0, 60)} → ${text.replace(/\s+/g, ' ').slice(0, 40)}`, file, tests: [...new Set(['config', LIKELY[file] ?? 'promises', ...ALL])], mutated: source.slice(0, start) + text + source.slice(end) }))
+    ({ name: `${file}:${line} ${was.replace(/\s+/g, ' ').slice(0, 60)} → ${text.replace(/\s+/g, ' ').slice(0, 40)}`, file, tests: [...new Set(['config', ...LIKELY[file] ?? ['promises'], ...ALL])], mutated: source.slice(0, start) + text + source.slice(end) }))
 })
 const byHand = MUTANTS.map(([name, file, from, to, tests]) => {
   const source = readFileSync(join(ROOT, 'src', `${file}.ts`), 'utf8')
