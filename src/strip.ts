@@ -90,24 +90,34 @@ export async function * blank (parts: Parts): Parts {
   await reader.hold(2)
   if (reader.held.readUInt16BE() !== 0xff00 + MARKER.SOI) throw new Error('not a JPEG')
   yield reader.take(2)
-  for (let marker = MARKER.SOI; marker !== MARKER.EOI;) {
-    await reader.hold(2)
-    const end = marker === MARKER.SOS ? endOfScan(reader.held) : 0
-    if (end !== 0) {
-      yield reader.take(end ?? reader.held.length)
-      continue
-    }
-    marker = reader.held.readUInt8(1)
-    const isMarker = reader.held[0] === 0xff && marker >= 0xc0 && (marker < 0xd0 || marker > MARKER.SOI)
-    if (!isMarker) throw new Error('no marker')
+  let marker = MARKER.SOI
+  while (marker !== MARKER.EOI) {
+    yield * fill(reader)
+    marker = markerOf(reader.held)
     if (marker === MARKER.EOI) yield reader.take(2)
-    // a fill byte before a marker
-    else if (marker === 0xff) yield reader.take(1)
     else yield * segment(reader, marker)
+    if (marker === MARKER.SOS) yield * scan(reader)
   }
   // what comes after the picture is none of it
   yield Buffer.alloc(reader.held.length)
   for (let rest = await reader.next(); rest; rest = await reader.next()) yield Buffer.alloc(rest.length)
+}
+
+/** What may stand before a marker; then that is held. */
+async function * fill (reader: Reader): Parts {
+  await reader.hold(2)
+  while (reader.held.readUInt16BE() === 0xffff) {
+    yield reader.take(1)
+    await reader.hold(2)
+  }
+}
+
+/** The second byte of the marker that is held. Throws where it is none, or one without a segment. */
+function markerOf (held: Buffer): number {
+  const marker = held.readUInt8(1)
+  const isMarker = held[0] === 0xff && marker >= 0xc0 && (marker < 0xd0 || marker > MARKER.SOI)
+  if (!isMarker) throw new Error('no marker')
+  return marker
 }
 
 /** A segment with its marker and length, its payload blanked to the same length. */
@@ -118,4 +128,13 @@ async function * segment (reader: Reader, marker: number): Parts {
   await reader.hold(2 + length)
   yield reader.take(4)
   yield Buffer.concat([keptOf(marker, reader.take(length - 2))], length - 2)
+}
+
+/** The coded picture that follows the start of a scan; then the marker after it is held. */
+async function * scan (reader: Reader): Parts {
+  await reader.hold(2)
+  for (let end = endOfScan(reader.held); end !== 0; end = endOfScan(reader.held)) {
+    yield reader.take(end ?? reader.held.length)
+    await reader.hold(2)
+  }
 }

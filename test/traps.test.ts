@@ -311,6 +311,8 @@ test('a photo without a preview yet gets its page, and may be taken home', async
   const page = (await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text
   assert.match(page, /There is no picture of this one yet\.[^]*\/original\?/)
   assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /There is no picture of this one yet/)
+  // an address without a version is not one of this version, though the photo has none either
+  assert.equal((await run.get(`/share/photo/${key}/${fresh.id}/original`)).headers['cache-control'], 'public, max-age=300')
   library.links[0]!.allowDownload = false
   assert.doesNotMatch((await (await start({ library })).get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
 })
