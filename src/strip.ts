@@ -73,15 +73,15 @@ class Reader {
   }
 }
 
-/** Where the scan that is held ends: at a marker, or half of one, that is none of its own. */
-function endOfScan (held: Buffer): number | undefined {
+/** How much is held of a scan, which ends at a marker, or half of one, that is none of its own. */
+function lengthOfScan (held: Buffer): number {
   for (let at = held.indexOf(0xff); at >= 0; at = held.indexOf(0xff, at + 2)) {
     const second = held[at + 1]
     // a stuffed zero and the restart markers belong to the picture
     const isWithin = second === 0 || (second !== undefined && second >= 0xd0 && second <= 0xd7)
     if (!isWithin) return at
   }
-  return undefined
+  return held.length
 }
 
 /** The bytes of a JPEG, blanked; holds one segment at a time. Throws at what it cannot parse. */
@@ -132,9 +132,10 @@ async function * segment (reader: Reader, marker: number): Parts {
 
 /** The coded picture that follows the start of a scan; then the marker after it is held. */
 async function * scan (reader: Reader): Parts {
-  await reader.hold(2)
-  for (let end = endOfScan(reader.held); end !== 0; end = endOfScan(reader.held)) {
-    yield reader.take(end ?? reader.held.length)
+  for (;;) {
     await reader.hold(2)
+    const length = lengthOfScan(reader.held)
+    if (length === 0) return
+    yield reader.take(length)
   }
 }
