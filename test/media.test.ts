@@ -132,11 +132,20 @@ test('fullsize is what a browser can show: else the server\'s own full size, els
   const library = emptyLibrary()
   const heic = photo(1, { mime: 'image/heic', original: { bytes: Buffer.from('heic'), type: 'image/heic' }, fullsize: { bytes: Buffer.from('full'), type: 'image/jpeg' } })
   const tiff = photo(2, { mime: 'image/tiff', original: { bytes: Buffer.from('tiff'), type: 'image/tiff' } })
-  const { key } = addLink(library, 'types', {}, [heic, tiff])
+  const film = video(3)
+  const { key } = addLink(library, 'types', {}, [heic, tiff, film])
   const run = await start({ library })
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).text, 'full')
   assert.equal((await run.get(`/share/photo/${key}/${tiff.id}/fullsize`)).headers['content-type'], 'image/jpeg')
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
+  // of a video there is no more than its picture, and nothing else is asked for
+  run.immich.asked.length = 0
+  assert.equal((await run.get(`/share/photo/${key}/${film.id}/fullsize`)).headers['content-type'], 'image/jpeg')
+  assert.deepEqual(run.immich.asked.map(({ path, query }) => [path, query.get('size')]), [[`/api/assets/${film.id}/thumbnail`, 'preview']])
+  // a failure is not the lack of it
+  run.immich.fault = ({ query }) => query.get('size') === 'fullsize' ? { status: 500 } : undefined
+  assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).status, 503)
+  run.immich.fault = () => undefined
   const off = await start({ library, ipp: { downloadOriginalPhoto: false } })
   assert.equal((await off.get(`/share/photo/${key}/${heic.id}/fullsize`)).headers['content-type'], 'image/jpeg')
   assert.notEqual((await off.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
