@@ -93,7 +93,7 @@ export async function sendMedia (exchange: Exchange, media: Media, how: How): Pr
     start(416, { ...ranges, 'content-length': 0 }).end()
     return
   }
-  if (etag && isUnchanged(etag, modified, visitor)) {
+  if (isUnchanged(etag, modified, visitor)) {
     body?.cancel()
     start(304, validators).end()
     return

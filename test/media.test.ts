@@ -285,3 +285,19 @@ test('images are kept within their bound, checked again when old, and asked for 
   for (const id of [...ids.slice(0, 10), ids[0]]) await small.get(`/share/photo/${key}/${id}/thumbnail`)
   assert.equal(small.immich.count(/thumbnail$/), 11)
 })
+
+test('what is kept of an image is its bytes and what it takes beside them; one too large to keep counts too', async () => {
+  const library = emptyLibrary()
+  const sized = (n: number, size: number) => photo(n, { thumbnail: { bytes: Buffer.alloc(size), type: 'image/webp' } })
+  const photos = [sized(0, 3 * 1024 * 1024), ...Array.from({ length: 6 }, (_, n) => sized(n + 1, 20_000))]
+  const { key } = addLink(library, 'weights', {}, photos)
+  // room for four of the six
+  const run = await start({ library, ipp: { limits: { imageCacheMiB: 0.09 } } })
+  const get = async (n: number) => assert.equal((await run.get(`/share/photo/${key}/${photos[n]!.id}/thumbnail`)).status, 200)
+  for (const n of [0, 1, 2, 3, 4, 5, 6]) await get(n)
+  run.immich.asked.length = 0
+  for (const n of [6, 5, 4, 3]) await get(n)
+  assert.equal(run.immich.count(/thumbnail$/), 0)
+  await get(1)
+  assert.equal(run.immich.count(/thumbnail$/), 1)
+})

@@ -224,7 +224,7 @@ test('every header of every kind of answer', async () => {
     [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000' }],
     [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
     [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
-    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/ }, { range: 'bytes=999999999-' }],
+    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/, etag: undefined, 'content-type': undefined, 'content-length': '0' }, { range: 'bytes=999999999-' }],
     [asset, { ...always, 'content-security-policy': "default-src 'none'", vary: 'accept-encoding', 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' }]
   ]
   for (const [path, expected, headers = {}] of table) {

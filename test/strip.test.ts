@@ -118,6 +118,10 @@ test('through the proxy: alone, by range, in a zip; other types are previews, vi
   assert.ok(answer.body.equals(await strip(original)))
   assert.match(answer.headers['content-disposition']!, /place\.jpg/)
   assert.ok((await get(jpeg.id, 'fullsize')).body.equals(await strip(original)))
+  // what Immich makes of it has nothing to take out
+  run.immich.asked.length = 0
+  assert.notDeepEqual((await get(jpeg.id, 'thumbnail')).body, await strip(original))
+  assert.equal(run.immich.count(/original$/), 0)
   const part = await get(jpeg.id, 'original', { range: 'bytes=100-70000' })
   // made as it goes, from the beginning: a range of it is the whole
   assert.deepEqual([part.status, part.headers['content-range']], [200, undefined])
