@@ -20,6 +20,8 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkRef, Month, Password, Token 
 
 /** What opens a link: its key, and Immich's token where it has a password. */
 export type Access = { key: Key, token?: Token }
+/** Of which files the sizes are wanted. */
+export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
 type Query = Record<string, string>
 type Queued = { queue?: 'months' | 'health' }
 type Call = Queued & { method?: 'POST', path: string, query?: Query, token?: Token, body?: string }
@@ -47,7 +49,7 @@ export const CALLS = {
     visit(to, `assets/${id}/thumbnail`, { size }),
   original: (to: Access, id: AssetId): Call => visit(to, `assets/${id}/original`),
   playback: (to: Access, id: AssetId): Call => visit(to, `assets/${id}/video/playback`),
-  sizes: (to: Access, of: { albumId: AlbumId } | { assetIds: AssetId[] }): Call =>
+  sizes: (to: Access, of: SizesOf): Call =>
     ({ ...visit(to, 'download/info'), method: 'POST', body: JSON.stringify({ ...of, archiveSize: 1 }) })
 }
 

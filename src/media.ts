@@ -1,7 +1,7 @@
 /** Images and videos of a link: which of Immich's files is given for what is asked for. */
 import { hash, type KeyObject } from 'node:crypto'
 import type { Body } from './body.ts'
-import { CALLS, isDenied, type Caller, type Immich, type Wanted } from './immich.ts'
+import { CALLS, isDenied, type Caller, type Immich, type SizesOf, type Wanted } from './immich.ts'
 import { mediaType, parseDetails, parseDisposition, parseSizes } from './immich-json.ts'
 import type { Details, Item } from './immich-json.ts'
 import { mayHaveOriginals, type Link } from './links.ts'
@@ -58,12 +58,10 @@ export class MediaRoom {
   }
 
   /**
-   * The sizes in bytes of the originals of these, or of the link's whole album; of motion photos the still
-   * part, of edited photos the unedited size. Throws a Refusal.
+   * The sizes in bytes of the originals of these, or of an album; of motion photos the still part, of edited
+   * photos the unedited size. Throws a Refusal.
    */
-  sizes (link: Link, caller: Caller, assetIds?: AssetId[]): Promise<Map<AssetId, number>> {
-    const { album } = link
-    const of = album && !assetIds ? { albumId: album.id } : { assetIds: assetIds ?? [] }
+  sizes (link: Link, of: SizesOf, caller: Caller): Promise<Map<AssetId, number>> {
     return this.#immich.read(CALLS.sizes(link, of), parseSizes, caller)
   }
 

@@ -60,7 +60,8 @@ async function sizesOf (room: Room, link: Link, all: Item[], isWhole: boolean, c
   const isKnown = settings.downloadOriginalPhoto && !settings.stripMetadata && isSized
   if (!isKnown || doubtful.length > ASKED_ONE_BY_ONE) return new Map<AssetId, number>()
   const stills = all.filter(item => !isMotionPart(item)).map(({ id }) => id)
-  const sizes = await media.sizes(link, caller, isWhole && link.album ? undefined : stills)
+  const of = isWhole && link.album ? { albumId: link.album.id } : { assetIds: stills }
+  const sizes = await media.sizes(link, of, caller)
   for (const item of doubtful) {
     const { length } = await media.get('original', link, item, { ...caller, zip: true }, { head: true })
     if (length !== undefined) sizes.set(item.id, length)

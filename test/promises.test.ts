@@ -221,7 +221,7 @@ test('every header of every kind of answer', async () => {
     ['/nowhere', { ...pages, 'cache-control': 'no-store', etag: undefined }, HTML],
     [`/share/items/${album.key}/0`, { ...data, 'cache-control': 'no-cache' }],
     [`/share/items/${password.key}/0`, { ...data, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { cookie }],
-    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000' }],
+    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000', 'content-disposition': undefined }],
     [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
     [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
     [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/, etag: undefined, 'content-type': undefined, 'content-length': '0' }, { range: 'bytes=999999999-' }],
