@@ -143,6 +143,8 @@ test('fullsize is what a browser can show: else the server\'s own full size, els
   assert.equal((await run.get(`/share/photo/${key}/${film.id}/fullsize`)).headers['content-type'], 'image/jpeg')
   assert.deepEqual(run.immich.asked.map(({ path, query }) => [path, query.get('size')]), [[`/api/assets/${film.id}/thumbnail`, 'preview']])
   // a failure is not the lack of it
+  run.immich.fault = ({ path }) => path.endsWith('/original') ? { status: 404 } : undefined
+  assert.equal((await run.get(`/share/photo/${key}/${heic.id}/original`, { headers: { range: 'bytes=0-9' } })).status, 404)
   run.immich.fault = ({ query }) => query.get('size') === 'fullsize' ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).status, 503)
   run.immich.fault = () => undefined
