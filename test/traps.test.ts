@@ -131,6 +131,7 @@ test('videos of which Immich has no transcode, where those are not to be played'
   const shut = addLink(library, 'shut', { allowDownload: false, showMetadata: false }, films)
   const told = addLink(library, 'told', { allowDownload: false }, films)
   const open = addLink(library, 'open', {}, films)
+  const untold = addLink(library, 'untold', { showMetadata: false }, films)
   const statuses = async (key: string, ipp: object) => {
     const run = await start({ library, ipp: { ...ipp } })
     return Promise.all(films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers: { range: 'bytes=0-9' } })).status))
@@ -141,6 +142,8 @@ test('videos of which Immich has no transcode, where those are not to be played'
   assert.deepEqual(await statuses(shut.key, strict), [404, 404, 206])
   assert.deepEqual(await statuses(open.key, strict), [206, 206, 206])
   assert.deepEqual(await statuses(open.key, { ...strict, downloadOriginalPhoto: false }), [404, 206, 206])
+  // the original itself may be looked at where downloads are allowed
+  assert.deepEqual(await statuses(untold.key, { ...strict, downloadOriginalPhoto: false }), [404, 206, 206])
   // what is looked at only for its headers keeps no place
   const one = await start({ library, ipp: { ...strict, limits: { upstreamStreams: 1 } } })
   for (const n of [1, 2, 1, 2]) assert.equal((await one.get(`/share/video/${told.key}/${films[n]!.id}`)).status, 200)
@@ -251,6 +254,31 @@ test('an edited photo is seen at the next visit after a minute: its address has 
   assert.ok((await run.get(now)).body.equals(Buffer.alloc(400, 'b')))
   // an address without a version, or with another, is for minutes only
   for (const path of [before, before.split('?')[0]!]) assert.match((await run.get(path)).headers['cache-control']!, /max-age=300$/)
+})
+
+test('a small image that is old is asked for again by its tag, and sent on whether it has changed or not', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const one = photo(1, { thumbnail: bytes(400, 'a') })
+  const { key } = addLink(library, 'old', {}, [one, photo(2)])
+  const run = await start({ library })
+  const get = async () => {
+    run.immich.asked.length = 0
+    const { status, body, headers: { etag } } = await run.get(`/share/photo/${key}/${one.id}/thumbnail`)
+    const [asked] = run.immich.asked.filter(({ path }) => path.endsWith('/thumbnail'))
+    return { status, body: String(body), etag, asked: asked?.headers['if-none-match'] }
+  }
+  const first = await get()
+  assert.deepEqual([first.status, first.body, first.asked], [200, 'a'.repeat(400), undefined])
+  ahead(301_000)
+  const same = await get()
+  assert.ok(same.asked)
+  assert.deepEqual({ ...same, asked: undefined }, first)
+  Object.assign(library.assets.get(one.id)!, { thumbnail: bytes(500, 'b') })
+  ahead(301_000)
+  const changed = await get()
+  assert.deepEqual([changed.status, changed.body], [200, 'b'.repeat(500)])
+  assert.notEqual(changed.etag, first.etag)
 })
 
 test('within the minute: a chosen photo that is removed or locked is gone, for list and link are one reading', async context => {
