@@ -34,8 +34,8 @@ export type Headers = Record<string, string | number | string[] | undefined>
 /** Of the link whose content this is, what decides who may keep it; `expiresAt` in ms since 1970. */
 type Owner = { protected: boolean, expiresAt?: number }
 /**
- * Without a `link`, and for errors, nothing is kept anywhere but static files; what `isVersioned` may be kept
- * for long.
+ * Without a `link`, and for errors, nothing is kept anywhere but static files; what has its version in the
+ * address (`isVersioned`) may be kept for long.
  */
 export type Answer =
   { status: number, kind: Kind, link?: Owner | undefined, headers?: Headers, isVersioned?: boolean }

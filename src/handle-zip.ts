@@ -69,7 +69,8 @@ async function sendPlan (exchange: Exchange, ref: LinkRef, link: Link, plan: Pla
     const files = plan.entries.length
     app.log.info('zip', { link: app.log.nameOf(ref), files, bytes: plan.length, from: part?.first })
     const body = new Zip(app.zips, link, plan, callerOf(exchange), part?.first ?? 0)
-    media.body = part ? { ...body, parts: between(body.parts, part.first, part.last) } : body
+    const { cancel } = body
+    media.body = part ? { parts: between(body.parts, part.first, part.last), cancel } : body
   }
   // of no link, for no zip is kept anywhere
   const title = safeName((app.settings.showGalleryTitle && link.title) || 'photos')

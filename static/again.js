@@ -13,7 +13,7 @@ export async function tryAgain (element) {
     element.error?.code !== MediaError.MEDIA_ERR_NETWORK
   const status = await fetch(element.src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
   if (status === 404 || (status === 200 && hasComeAlready)) return false
-  say(t.failed)
+  if (element.isConnected) say(t.failed)
   await retry(element)
   return true
 }

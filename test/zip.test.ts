@@ -222,10 +222,15 @@ test('3,000 photos start within a second of their list being known', async () =>
   const proxy = await start({ library })
   await proxy.get(`/share/items/${key}/0`)
   const asked = proxy.immich.asked.length
+  // the files after the first are held back until it is there: how far ahead they are asked for is not a matter of time
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const first = [...library.assets.keys()][0]!
+  proxy.immich.fault = ({ path }) => path.endsWith('/original') && !path.includes(first) ? { until: held } : undefined
   const part = await proxy.get(`/share/${key}/download`, { headers: { range: 'bytes=0-99' } })
+  release()
   assert.equal(part.status, 206)
   // not by the clock: one call for all the sizes, and the first files
-  assert.ok(proxy.immich.asked.length - asked <= 1 + 8, `${proxy.immich.asked.length - asked} requests`)
+  assert.equal(proxy.immich.asked.length - asked, 1 + proxy.settings.limits.zipRequests)
   assert.equal(proxy.immich.count('/api/download/info'), 1)
 })
 
