@@ -7,7 +7,7 @@ import type { Item } from './immich-json.ts'
 import { mayZip, type Link, type List } from './links.ts'
 import type { Media } from './media.ts'
 import { Refusal } from './refusal.ts'
-import { parseAssetIds, resolveRange, type LinkRef, type Visitor } from './validate.ts'
+import { parseAssetIds, resolveRange, type LinkRef, type Part, type Visitor } from './validate.ts'
 import { Zip } from './zip.ts'
 import type { Plan } from './zip-plan.ts'
 
@@ -46,7 +46,6 @@ async function inPlace (exchange: Exchange, ref: LinkRef, choose?: Choose): Prom
   await sendPlan(exchange, ref, link, plan)
 }
 
-type Part = { first: number, last: number }
 /** What is said of a zip to who asks for it, and the part of it that is sent where not all is wanted. */
 function answerOf ({ length, etag }: Plan, { range, ifRange }: Visitor): { media: Media, part?: Part } {
   const zip = { type: 'application/zip', name: '', etag }

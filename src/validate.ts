@@ -65,10 +65,10 @@ export const parseToken = (value: unknown): Token | undefined => match(/^[\w+/=,
  */
 export const parseRange = (value: unknown): ByteRange | undefined =>
   match(/^bytes=(\d{1,15}-\d{0,15}|-\d{1,15})$/, text(value).replace(/[ \t]/g, '').toLowerCase())
-/**
- * First and last byte of a range in `size` bytes; undefined where it cannot be satisfied (section 14.1.2).
- */
-export function resolveRange (range: ByteRange, size: number): { first: number, last: number } | undefined {
+/** The first and the last byte of a part, counted from 0. */
+export type Part = { first: number, last: number }
+/** The part that a range is of `size` bytes; undefined where it cannot be satisfied (section 14.1.2). */
+export function resolveRange (range: ByteRange, size: number): Part | undefined {
   const [from = '', to = ''] = range.slice(6).split('-')
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from)
   const last = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1)

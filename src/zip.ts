@@ -46,6 +46,8 @@ type Asked = { entry: Entry, file: Promise<File>, bytes: number }
 type Sent = { name: string, type: string, size: number, crc: number }
 /** What yazl writes of an entry into the directory at the end. */
 type Written = { crc32: number }
+/** An entry that is made of blanks, and the CRC-32 of what was sent in their place. */
+type Skipped = { written: Written, crc: number }
 /** What decides whether a file is the same as one that was sent before. */
 const versionOf = ({ item, kind, size }: Entry): string => `${kind} ${item.id} ${item.thumbhash} ${size}`
 
@@ -180,8 +182,8 @@ export class Zip implements Body {
   }
 
   /** Adds what was sent before and ends before byte `first`; never all, or yazl would not be done. */
-  async #addSent (first: number): Promise<{ written: Written, crc: number }[]> {
-    const added: { written: Written, crc: number }[] = []
+  async #addSent (first: number): Promise<Skipped[]> {
+    const added: Skipped[] = []
     let offset = 0
     for (const entry of this.#plan.entries.slice(0, -1)) {
       const file = this.#zips.sent.get(versionOf(entry))

@@ -2,7 +2,7 @@
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
 import { tryAgain } from './again.js'
 import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
-import { addStyle, ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, closest, ICONS, iconButton, make, say, share } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
 import { imagePath, item, load } from './items.js'
@@ -175,15 +175,15 @@ outer.addEventListener('pointerdown', ({ clientX, clientY, timeStamp }) => {
   pressed = { x: clientX, y: clientY, at: timeStamp }
 }, { capture: true })
 // a tap on the picture, or beside it, takes the controls away and brings them back
-outer.addEventListener('pointerup', ({ clientX, clientY, timeStamp, target }) => {
+outer.addEventListener('pointerup', event => {
+  const { clientX, clientY, timeStamp } = event
   const isTap = Math.hypot(clientX - pressed.x, clientY - pressed.y) < TAP_WAY &&
     timeStamp - pressed.at < TAP_TIME
-  const on = /** @type {Element} */ (target)
   // who takes a film in hand wants to see it
-  if (on.closest('video')) {
+  if (closest(event, 'video')) {
     play.stop()
     outer.classList.remove('ipp-bare')
-  } else if (isTap && on.closest('.lg-item')) outer.classList.toggle('ipp-bare')
+  } else if (isTap && closest(event, '.lg-item')) outer.classList.toggle('ipp-bare')
 }, { capture: true })
 
 addEventListener('keydown', event => {

@@ -23,7 +23,12 @@ const keep = iconButton(t.save, KEEP, () => save(inOrder()))
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
   iconButton(t.cancel, ICONS.close, stop), count, keep, download)
 actions.before(strip)
-listeners.tile.push((tile, n) => { if (!strip.hidden) dress(tile, n) })
+listeners.tile.push((tile, n) => {
+  if (strip.hidden) return
+  dress(tile, n)
+  const day = /** @type {HTMLElement | null | undefined} */ (tile.parentElement?.querySelector('.day'))
+  if (day) dressDay(day)
+})
 
 /** @param {HTMLAnchorElement} tile @param {number} n */
 function dress (tile, n) {
@@ -31,8 +36,6 @@ function dress (tile, n) {
   tile.classList.toggle('picked', isSelecting && picked.has(n))
   tile.role = isSelecting ? 'checkbox' : null
   tile.ariaChecked = isSelecting ? String(picked.has(n)) : null
-  const day = /** @type {HTMLElement | null | undefined} */ (tile.parentElement?.querySelector('.day'))
-  if (day && isSelecting) dressDay(day)
 }
 
 /** @param {HTMLElement} day */

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { CHROMIUM, launch, openView, SIZES, type View } from './browser.ts'
-import { ask, HTML, start } from './helpers.ts'
+import { ask, HTML, start, until } from './helpers.ts'
 import { without } from './tools.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
@@ -462,7 +462,7 @@ describe('the page', { skip }, async () => {
     await page.waitForSelector('.lg-current video')
     await play()
     await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.error)
-    while (!heads.includes('HEAD')) await page.waitForTimeout(50)
+    await until(() => heads.includes('HEAD'), 'the question whether it is there')
     await page.waitForTimeout(1500)
     assert.deepEqual(heads, ['GET', 'HEAD'])
     assert.equal(await page.textContent('.toast'), 'This video cannot be played here.')
