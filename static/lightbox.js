@@ -134,7 +134,7 @@ function toggleRest () {
 const play = createPlay({
   interval: Number(own.slideShowInterval) || 5000,
   index: () => lg.index,
-  show: n => lg.slide(n),
+  show: slideTo,
   film: () => filmOf(lg.index),
   pictureOf: async n => {
     await load(n)
@@ -162,23 +162,40 @@ if (options.caption) outer.querySelector('.lg-components')?.prepend(caption)
 async function showCaption (n) {
   caption.textContent = ''
   const meta = await metaOf(n).catch(() => undefined)
-  if (n === current) caption.textContent = meta?.description ?? ''
+  if (n === lg.index) caption.textContent = meta?.description ?? ''
 }
 const fillInfo = () => fillPanel(lg.index, () => lg.index)
 
-/** Where and when a finger came down. */
+/**
+ * lightGallery hears nobody until a slide has come to rest. Who is in a hurry goes on while it glides: a
+ * finger, a click or a key is heard as soon as the slide is the current one.
+ */
+function takeUp () {
+  if (slideOf(lg.index)?.classList.contains('lg-current')) lg.lgBusy = false
+}
+
+/** @param {number} n */
+function slideTo (n) {
+  takeUp()
+  if (n !== lg.index) lg.slide(n)
+}
+
+/** Where and when a finger came down, and when the last one did that moved. */
 let pressed = { x: 0, y: 0, at: 0 }
+let flickedAt = 0
 /** ms and px within which a press is a tap. */
 const TAP_TIME = 300
 const TAP_WAY = 10
 outer.addEventListener('pointerdown', ({ clientX, clientY, timeStamp }) => {
   pressed = { x: clientX, y: clientY, at: timeStamp }
+  takeUp()
 }, { capture: true })
 // a tap on the picture, or beside it, takes the controls away and brings them back
 outer.addEventListener('pointerup', event => {
   const { clientX, clientY, timeStamp } = event
   const isTap = Math.hypot(clientX - pressed.x, clientY - pressed.y) < TAP_WAY &&
     timeStamp - pressed.at < TAP_TIME
+  if (!isTap) flickedAt = pressed.at
   // who takes a film in hand wants to see it
   if (closest(event, 'video')) {
     play.stop()
@@ -186,11 +203,18 @@ outer.addEventListener('pointerup', event => {
   } else if (isTap && closest(event, '.lg-item')) outer.classList.toggle('ipp-bare')
 }, { capture: true })
 
+// lightGallery takes two quick flicks for a double tap
+outer.querySelector('.lg-inner')?.addEventListener('touchstart', event => {
+  if (event.timeStamp - flickedAt < TAP_TIME) event.stopPropagation()
+})
+
 addEventListener('keydown', event => {
   outer.classList.remove('ipp-bare')
   if (!isOpen || event.ctrlKey || event.metaKey) return
   // lightGallery keeps Alt+Left for itself, which is the browser's Back
   if (event.altKey) return event.stopImmediatePropagation()
+  // a key that is held goes on at the pace of the slides
+  if (!event.repeat) takeUp()
   if (event.key === 'i') toggleInfo()
   const isRest = toolbar.classList.contains('ipp-all')
   if (event.key !== 'Escape' || !(panel.isConnected || isRest)) return
@@ -205,7 +229,6 @@ addEventListener('keydown', event => {
 let isOpen = false
 /** whether it closes because the history has gone back already */
 let isGoingBack = false
-let current = 0
 
 /** Everything else on the page, out of reach while this is open. @param {boolean} isInert */
 function setAside (isInert) {
@@ -222,10 +245,7 @@ const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
 /** Opens at item `n`, whose stretch of the list is there. @param {number} n */
 export async function open (n, isSlideshow = false) {
-  if (isOpen) {
-    if (n !== lg.index) lg.slide(n)
-    return
-  }
+  if (isOpen) return slideTo(n)
   isOpen = true
   outer.classList.toggle('ipp-bare', isShelf)
   const address = addressOf(n)
@@ -254,11 +274,12 @@ export function close () {
 const on = (name, handler) =>
   document.body.addEventListener(name, event => handler(/** @type {CustomEvent} */ (event)))
 
-on('lgBeforeSlide', () => {
+on('lgBeforeSlide', ({ detail }) => {
   for (const film of outer.querySelectorAll('video')) film.pause()
+  dress(detail.index)
 })
 on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
-on('lgAfterSlide', ({ detail }) => onShown(detail.index))
+on('lgAfterSlide', () => onShown(lg.index))
 on('lgBeforeClose', () => {
   play.stop()
   removeFilms(outer)
@@ -271,7 +292,7 @@ on('lgBeforeClose', () => {
   isGoingBack = false
   isOpen = false
 })
-on('lgAfterClose', () => focusTile(current))
+on('lgAfterClose', () => focusTile(lg.index))
 
 // --------------------------------------------------------------------------------------------- what is shown
 
@@ -279,7 +300,6 @@ on('lgAfterClose', () => focusTile(current))
 function onShown (n) {
   // lightGallery reports a slide that arrives while it closes; by then the address is the grid's again
   if (!isOpen) return
-  current = n
   for (const film of outer.querySelectorAll('.ipp-film')) if (film.parentElement !== slideOf(n)) film.remove()
   const around = [n, Math.max(0, n - AROUND), Math.min(total - 1, n + AROUND)]
   for (const near of around) load(near).then(() => dress(near))
@@ -311,7 +331,7 @@ function dress (n) {
     if (image?.src === BLANK) image.src = new Slide(at).src
     putUnder(at)
   }
-  if (isOpen) filmOf(current)
+  if (isOpen) filmOf(lg.index)
 }
 
 /** What plays on the slide of item `n`: of a video its film, which is put there. @param {number} n */

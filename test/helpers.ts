@@ -83,9 +83,9 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
 export type Running = Awaited<ReturnType<typeof start>>
 
 /** Waits until `check` holds; fails after half a minute. For what happens soon, but on a busy machine not at once. */
-export async function until (check: () => boolean, what = 'the condition'): Promise<void> {
+export async function until (check: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
   for (let n = 0; n < 3000; n++) {
-    if (check()) return
+    if (await check()) return
     await new Promise(resolve => setTimeout(resolve, 10))
   }
   throw new Error(`waited in vain for ${what}`)

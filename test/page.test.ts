@@ -125,6 +125,51 @@ describe('the page', { skip }, async () => {
     assert.equal(await page.locator('.ipp-caption').count(), 0)
   })
 
+  test('who is in a hurry: each flick, key and click goes on, also while a slide glides', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="0"] img.in')
+    await page.tap('a.tile[data-n="0"]')
+    const isCurrent = (n: number) => page.waitForFunction(end => document.querySelector('.lg-current')?.id.endsWith(end), `-${n}`)
+    await shown(page)
+    const finger = await page.context().newCDPSession(page)
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...x: number[]) =>
+      finger.send('Input.dispatchTouchEvent', { type, touchPoints: x.map(x => ({ x, y: 400 })) })
+    const flick = async () => {
+      // on the slide that comes, and not on the one that leaves
+      await page.waitForFunction(() => document.elementFromPoint(330, 400)?.closest('.lg-current'))
+      await touch('touchStart', 330)
+      for (const x of [290, 230, 150]) await touch('touchMove', x)
+      await touch('touchEnd')
+    }
+    let n = 0
+    for (const next of [() => page.keyboard.press('ArrowRight'), flick]) {
+      for (let times = 0; times < 4; times++) {
+        await next()
+        await isCurrent(++n)
+      }
+    }
+    await page.waitForURL(url => url.pathname === `${album}/${ids[n]}`)
+    // two flicks are no double tap, and a double tap is one, also where a browser makes no double click of it
+    const zoomed = page.locator('.lg-outer.lg-zoomed')
+    assert.equal(await zoomed.count(), 0)
+    await page.evaluate(() => addEventListener('touchstart', event => { if (event.defaultPrevented) document.body.classList.add('double-tap') }))
+    await until(async () => {
+      await page.touchscreen.tap(195, 420)
+      await page.touchscreen.tap(195, 420)
+      return await zoomed.count() === 1 && await page.locator('body.double-tap').count() === 1
+    })
+    await page.setViewportSize(SIZES.desk)
+    for (let times = 0; times < 4; times++) {
+      await page.click('.lg-next')
+      await isCurrent(++n)
+    }
+    await page.waitForURL(url => url.pathname === `${album}/${ids[n]}`)
+    assert.equal(await counter(page), `${n + 1}/97`)
+    assert.deepEqual(complaints, [])
+  })
+
   test('never black: the thumbnail stands where the picture will be; a tap takes the controls away and brings them back', async () => {
     const own = await start({ library, ipp: telling })
     const { page, complaints } = await view({ size: 'phone' }, own.base)
