@@ -274,9 +274,8 @@ export function close () {
 const on = (name, handler) =>
   document.body.addEventListener(name, event => handler(/** @type {CustomEvent} */ (event)))
 
-on('lgBeforeSlide', ({ detail }) => {
+on('lgBeforeSlide', () => {
   for (const film of outer.querySelectorAll('video')) film.pause()
-  dress(detail.index)
 })
 on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
 on('lgAfterSlide', () => onShown(lg.index))
