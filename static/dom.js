@@ -1,6 +1,5 @@
 // @ts-check
 /** Small helpers for elements, and what is said to the visitor. */
-import { t } from './link.js'
 
 /**
  * @param {string} tag
@@ -59,17 +58,4 @@ export function say (text, isSeen = true) {
     toast.classList.remove('seen')
     toast.textContent = ''
   }, SEEN + text.length * EACH)
-}
-
-/** Hands an address of this site on, by the system's own sheet or the clipboard. @param {string} path */
-export async function share (path) {
-  const url = new URL(path, location.href).href
-  try {
-    if (navigator.share) return await navigator.share({ url, title: document.title })
-    await navigator.clipboard.writeText(url)
-    say(t.copied)
-  } catch (error) {
-    const isCancelled = error instanceof DOMException && error.name === 'AbortError'
-    if (!isCancelled) say(url)
-  }
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { addStyle, closest, ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, closest, ICONS, iconButton, make, say } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
-import { item, load } from './items.js'
+import { addressOf, load } from './items.js'
 import { grid, home, isShelf, options, t, total, visit } from './link.js'
 
 /** ms after which a touch is a long one, and begins a selection. */
@@ -41,19 +41,40 @@ function coverWith (n) {
   return document.body.appendChild(make('div', { className: 'cover' }, picture))
 }
 
+/** What is being opened, until Back or another ends it. */
+let opening = new AbortController()
+
 /** @param {number} n */
 async function openLightbox (n, isSlideshow = false) {
+  opening.abort()
+  opening = new AbortController()
+  const { signal } = opening
   const cover = coverWith(n)
+  signal.onabort = () => cover?.remove()
+  prepareLightbox().catch(() => {})
+  await load(n)
+  if (signal.aborted) return
+  enter(n)
   try {
-    const [{ open }] = await Promise.all([prepareLightbox(), load(n)])
-    await open(n, isSlideshow)
+    const { open } = await prepareLightbox()
+    await open(n, isSlideshow, signal)
     removePhotoPage()
   } catch {
+    if (signal.aborted) return
     say(t.failed)
-    const address = `${home}/${item(n)?.id}`
-    if (item(n) && location.pathname !== address) location.assign(address)
+    // its own page shows it too
+    if (!history.state.isCold) location.replace(addressOf(n))
   }
   setTimeout(() => cover?.remove(), COVERED)
+}
+
+/** At once, so that Back leads to the grid while it opens. @param {number} n */
+function enter (n) {
+  if (history.state?.n !== undefined) return
+  const address = addressOf(n)
+  // come straight to this address: there is no grid to go back to
+  const isCold = location.pathname + location.search === address
+  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
 }
 
 /** Takes away the picture of a photo's own page, which the lightbox shows now. */
@@ -65,10 +86,10 @@ function removePhotoPage () {
 }
 
 function followHistory () {
-  addEventListener('popstate', async ({ state }) => {
-    const { close } = await prepareLightbox()
-    if (typeof state?.n === 'number') openLightbox(state.n)
-    else close()
+  addEventListener('popstate', ({ state }) => {
+    if (typeof state?.n === 'number') return openLightbox(state.n)
+    opening.abort()
+    prepareLightbox().then(({ close }) => close(), () => {})
   })
 }
 
@@ -105,12 +126,14 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
+const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.failed))
+
 function makeBar () {
   const buttons = []
   if (total > 1) {
     buttons.push(iconButton(t.slideshow, ICONS.play, () => openLightbox(firstInView(), true)))
   }
-  buttons.push(iconButton(t.share, ICONS.share, () => share(home)))
+  buttons.push(iconButton(t.share, ICONS.share, onShare))
   if (options.zip && total > 1) {
     const button = Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' })
     button.classList.add('worded')

@@ -1,7 +1,7 @@
 // @ts-check
 /** The list of the link, a stretch at a time, and the addresses of what is in it. */
 import { say } from './dom.js'
-import { key, options, t, visit } from './link.js'
+import { home, isShelf, key, options, t, visit } from './link.js'
 import { createPause } from './retry.js'
 
 /**
@@ -49,17 +49,20 @@ async function fetchStretch (number) {
   const answer = await fetch(`/share/items/${key}/${number}`)
   const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
   // the unlock or the link itself has ended, or the list has changed: the page has to be asked for again
-  if (answer.status === 404 || (stretch && stretch.version !== options.version)) return reload()
-  if (!stretch) throw new Error(String(answer.status))
+  const isOver = answer.status === 404 || (stretch && stretch.version !== options.version)
+  if (isOver) await reload()
+  if (isOver || !stretch) throw new Error(String(answer.status))
   stretches.set(number, stretch)
   document.body.classList.remove('offline')
   for (const listener of onStretch) listener()
 }
 
-function reload () {
+async function reload () {
   const isSoon = Date.now() - Number(visit.read('again')) < RELOAD_PAUSE
   // nor where nobody would know that it was
-  if (!isSoon && visit.write('again', String(Date.now()))) location.reload()
+  if (isSoon || !visit.write('again', String(Date.now()))) return
+  location.reload()
+  await new Promise(() => {})
 }
 
 /**
@@ -75,6 +78,12 @@ export function item (n) {
     motion: stretch.motion[at], sphere: stretch.sphere.includes(at), time: stretch.time?.[at]
   }
 }
+
+/**
+ * The address while item `n` is shown: its own, but a tablet on a shelf keeps its slideshow's.
+ * @param {number} n
+ */
+export const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
 /** Changes with the picture (see `versionOf` in src/skeleton.ts). @param {string} thumbhash */
 function versionOf (thumbhash) {

@@ -2,13 +2,14 @@
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
 import { tryAgain } from './again.js'
 import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
-import { addStyle, closest, ICONS, iconButton, make, say, share } from './dom.js'
+import { addStyle, closest, ICONS, iconButton, make, say } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
-import { imagePath, item, load } from './items.js'
+import { addressOf, imagePath, item, load } from './items.js'
 import { home, isShelf, isVideo, nameOf, options, ratio, t, total } from './link.js'
 import { createPlay } from './play.js'
 import { canSave, save } from './save.js'
+import { share } from './share.js'
 
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 /** Items on either side that are loaded ahead, and ms that this may delay the opening. */
@@ -237,26 +238,22 @@ function setAside (isInert) {
   for (const part of parts) part.toggleAttribute('inert', isInert)
 }
 
-/**
- * The address while item `n` is shown: its own, but a tablet on a shelf keeps its slideshow's.
- * @param {number} n
- */
-const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
+/** Settles when nothing of what was open is in the page any more. @type {Promise<unknown>} */
+let closed = Promise.resolve()
 
-/** Opens at item `n`, whose stretch of the list is there. @param {number} n */
-export async function open (n, isSlideshow = false) {
+/**
+ * Opens at item `n`, whose stretch of the list is there, unless `signal` says before that it is not wanted any
+ * more.
+ * @param {number} n @param {boolean} isSlideshow @param {AbortSignal} signal
+ */
+export async function open (n, isSlideshow, signal) {
   if (isOpen) return slideTo(n)
-  isOpen = true
-  outer.classList.toggle('ipp-bare', isShelf)
-  const address = addressOf(n)
-  if (history.state?.n === undefined) {
-    // opened here: Back leads to the grid. Come straight to this address: there is no grid to go back to.
-    const isCold = location.pathname + location.search === address
-    if (isCold) history.replaceState({ n, isCold }, '', address)
-    else history.pushState({ n }, '', address)
-  }
   const beside = [load(Math.max(0, n - AROUND)), load(Math.min(total - 1, n + AROUND))]
   await Promise.race([Promise.all(beside), new Promise(resolve => setTimeout(resolve, MOST_DELAY))])
+  await closed
+  if (signal.aborted) return
+  isOpen = true
+  outer.classList.toggle('ipp-bare', isShelf)
   lg.openGallery(n)
   setAside(true)
   onShown(n)
@@ -280,6 +277,7 @@ on('lgBeforeSlide', () => {
 on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
 on('lgAfterSlide', () => onShown(lg.index))
 on('lgBeforeClose', () => {
+  closed = new Promise(resolve => document.body.addEventListener('lgAfterClose', resolve, { once: true }))
   play.stop()
   removeFilms(outer)
   panel.remove()

@@ -99,7 +99,7 @@ const FALLBACK: Record<string, string> = {
 test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
   const css = bcd.css as unknown as Record<'properties' | 'selectors' | 'at-rules', Record<string, Identifier>>
   const found: string[] = []
-  for (const file of ['style.css', 'tools.css', 'lightbox.css']) {
+  for (const file of ['style.css', 'card.css', 'tools.css', 'lightbox.css']) {
     const text = read(file).replace(/\/\*[^]*?\*\//g, '')
     for (const [, name = '', value = ''] of text.matchAll(/[{;]\s*([a-z-]+)\s*:\s*([^;{}]+)(?=[;}])/g)) {
       const entry = css.properties[name]

@@ -170,6 +170,51 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('Back while it opens leads to the grid; another is opened while it closes; Back and Forward at once', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    let release = () => {}
+    const held = new Promise<void>(resolve => { release = resolve })
+    await page.route('**/lightbox.js', async route => { await held; await route.continue() })
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="3"] img.in')
+    await page.tap('a.tile[data-n="0"]')
+    await page.waitForSelector('.cover')
+    await page.evaluate(() => history.back())
+    await page.waitForSelector('.cover', { state: 'detached' })
+    await page.waitForURL(run.base + album)
+    release()
+    const open = (...numbers: number[]) => page.evaluate(numbers => {
+      for (const n of numbers) document.querySelector<HTMLElement>(`a.tile[data-n="${n}"]`)!.click()
+    }, numbers)
+    // of two the last, and what was to be opened before does not come up later
+    await open(2, 1)
+    await shown(page)
+    assert.equal(await counter(page), '2/97')
+    const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
+    await page.waitForURL(`${run.base}${album}/${ids[1]}`)
+    for (const close of [() => page.keyboard.press('Escape'), () => page.evaluate(() => history.back())]) {
+      await close()
+      await page.waitForSelector('.lg-container:not(.lg-show-in)', { state: 'attached' })
+      await page.waitForURL(run.base + album)
+      await open(3)
+      await page.waitForFunction(() => document.querySelector('.lg-show-in .lg-current')?.id.endsWith('-3'))
+      await shown(page)
+    }
+    await page.evaluate(async () => {
+      for (const way of [-1, 1, -1, 1]) {
+        const gone = new Promise(resolve => addEventListener('popstate', resolve, { once: true }))
+        history.go(way)
+        await gone
+      }
+    })
+    await page.waitForFunction(() => document.querySelector('.lg-show-in .lg-current')?.id.endsWith('-3'))
+    await page.click('.lg-close')
+    await page.waitForSelector('.lg-container:not(.lg-show)', { state: 'attached' })
+    await page.waitForURL(run.base + album)
+    assert.equal(await page.locator('[inert]').count(), 0)
+    assert.deepEqual(complaints, [])
+  })
+
   test('never black: the thumbnail stands where the picture will be; a tap takes the controls away and brings them back', async () => {
     const own = await start({ library, ipp: telling })
     const { page, complaints } = await view({ size: 'phone' }, own.base)
