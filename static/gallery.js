@@ -5,7 +5,7 @@ import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { addressOf, load } from './items.js'
 import { grid, home, isShelf, options, t, total, visit } from './link.js'
 
-/** ms after which a touch is a long one, and begins a selection. */
+/** ms of a touch that begins a selection. */
 const LONG_PRESS = 500
 /** px of the page from which its title is in the bar. */
 const TITLE_GONE = 60
@@ -31,7 +31,7 @@ function lazily (load) {
 }
 const prepareLightbox = lazily(() => import('./lightbox.js'))
 
-/** ms for which the opening of the lightbox is covered. */
+/** ms for which its opening is covered. */
 const COVERED = 400
 /** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
 function coverWith (n) {
@@ -77,7 +77,7 @@ function enter (n) {
   history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
 }
 
-/** Takes away the picture of a photo's own page, which the lightbox shows now. */
+/** Of a photo's own page: the lightbox shows it now. */
 function removePhotoPage () {
   const photo = document.getElementById('photo')
   if (!photo) return
@@ -114,7 +114,9 @@ async function select (event) {
 function startSelecting () {
   let timer = 0
   grid.addEventListener('pointerdown', event => {
-    if (event.pointerType !== 'mouse') timer = window.setTimeout(() => select(event), LONG_PRESS)
+    release()
+    // two fingers do not press
+    if (event.isPrimary && event.pointerType !== 'mouse') timer = setTimeout(() => select(event), LONG_PRESS)
   })
   const release = () => clearTimeout(timer)
   for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)

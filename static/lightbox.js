@@ -254,6 +254,8 @@ export async function open (n, isSlideshow, signal) {
   if (signal.aborted) return
   isOpen = true
   outer.classList.toggle('ipp-bare', isShelf)
+  // a key while it closed has set a slide going
+  lg.lgBusy = false
   lg.openGallery(n)
   setAside(true)
   onShown(n)

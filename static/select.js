@@ -77,6 +77,8 @@ grid.addEventListener('click', event => {
 
 /** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
 export function start (event) {
+  // what was pressed while this file was on its way may have been opened
+  if (history.state?.n !== undefined) return
   const day = closest(event, '.day')
   const tile = closest(event, '.tile')
   if (strip.hidden) {

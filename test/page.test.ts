@@ -192,13 +192,21 @@ describe('the page', { skip }, async () => {
     assert.equal(await counter(page), '2/97')
     const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
     await page.waitForURL(`${run.base}${album}/${ids[1]}`)
-    for (const close of [() => page.keyboard.press('Escape'), () => page.evaluate(() => history.back())]) {
-      await close()
-      await page.waitForSelector('.lg-container:not(.lg-show-in)', { state: 'attached' })
-      await page.waitForURL(run.base + album)
-      await open(3)
+    for (const way of ['Escape', 'Back']) {
+      await page.evaluate(async way => {
+        const press = (key: string, keyCode: number) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode, bubbles: true }))
+        const gone = new Promise(resolve => addEventListener('popstate', resolve, { once: true }))
+        if (way === 'Escape') press('Escape', 27)
+        else history.back()
+        await gone
+        // it closes for twice as long
+        await new Promise(resolve => setTimeout(resolve, 150))
+        press('ArrowRight', 39)
+        document.querySelector<HTMLElement>('a.tile[data-n="3"]')!.click()
+      }, way)
       await page.waitForFunction(() => document.querySelector('.lg-show-in .lg-current')?.id.endsWith('-3'))
       await shown(page)
+      assert.equal(await counter(page), '4/97')
     }
     await page.evaluate(async () => {
       for (const way of [-1, 1, -1, 1]) {
@@ -212,6 +220,38 @@ describe('the page', { skip }, async () => {
     await page.waitForSelector('.lg-container:not(.lg-show)', { state: 'attached' })
     await page.waitForURL(run.base + album)
     assert.equal(await page.locator('[inert]').count(), 0)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('two fingers on the grid pick nothing; one that rests there does, and not what has been opened meanwhile', async () => {
+    const { page, complaints } = await view({ size: 'phone' })
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="0"] img.in')
+    const press = (...ids: number[]) => page.evaluate(ids => {
+      const tile = document.querySelector('a.tile[data-n="0"]')!
+      for (const pointerId of ids) tile.dispatchEvent(new PointerEvent('pointerdown', { pointerId, isPrimary: pointerId === 1, pointerType: 'touch', bubbles: true }))
+    }, ids)
+    const isSelecting = () => page.evaluate(() => document.body.classList.contains('selecting'))
+    await press(1, 2)
+    // a long press takes half a second
+    await page.waitForTimeout(1000)
+    assert.equal(await isSelecting(), false)
+    let release = () => {}
+    const held = new Promise<void>(resolve => { release = resolve })
+    await page.route('**/select.js', async route => { await held; await route.continue() })
+    await page.reload()
+    await page.waitForSelector('a.tile[data-n="0"] img.in')
+    await press(1)
+    await page.waitForTimeout(1000)
+    await page.evaluate(() => document.querySelector<HTMLElement>('a.tile[data-n="0"]')!.click())
+    await shown(page)
+    release()
+    await idle(page)
+    assert.equal(await isSelecting(), false)
+    await page.keyboard.press('Escape')
+    await page.waitForURL(run.base + album)
+    await press(1)
+    await page.waitForSelector('body.selecting a.tile.picked[data-n="0"]')
     assert.deepEqual(complaints, [])
   })
 
