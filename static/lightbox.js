@@ -256,6 +256,7 @@ export async function open (n, isSlideshow, signal) {
   outer.classList.toggle('ipp-bare', isShelf)
   // a key while it closed has set a slide going
   lg.lgBusy = false
+  lg.settings.closable = true
   lg.openGallery(n)
   setAside(true)
   onShown(n)
@@ -279,6 +280,8 @@ on('lgBeforeSlide', () => {
 on('lgAfterAppendSlide', ({ detail }) => putUnder(detail.index))
 on('lgAfterSlide', () => onShown(lg.index))
 on('lgBeforeClose', () => {
+  // only once: the end of a second closing would take away what is opened after the first
+  lg.settings.closable = false
   closed = new Promise(resolve => document.body.addEventListener('lgAfterClose', resolve, { once: true }))
   play.stop()
   removeFilms(outer)

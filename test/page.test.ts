@@ -196,11 +196,14 @@ describe('the page', { skip }, async () => {
       await page.evaluate(async way => {
         const press = (key: string, keyCode: number) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode, bubbles: true }))
         const gone = new Promise(resolve => addEventListener('popstate', resolve, { once: true }))
+        const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+        await wait(400)
         if (way === 'Escape') press('Escape', 27)
         else history.back()
         await gone
-        // it closes for twice as long
-        await new Promise(resolve => setTimeout(resolve, 150))
+        press('Escape', 27)
+        // it closes for three times as long
+        await wait(100)
         press('ArrowRight', 39)
         document.querySelector<HTMLElement>('a.tile[data-n="3"]')!.click()
       }, way)
