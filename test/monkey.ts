@@ -6,6 +6,7 @@
  */
 import { launch, openView } from './browser.ts'
 import { start } from './helpers.ts'
+import { addLink, photo } from './library.ts'
 
 type Finger = (dx: number, dy: number) => Promise<void>
 const SECONDS = Number(process.env.SECONDS ?? 60)
@@ -19,9 +20,8 @@ const BAR = '#actions button:not([title=Share]), .pick-bar button:not([title*=Do
 const EXPECTED = /ERR_FAILED|cancelable=false|offsetWidth/
 
 const run = await start({ ipp: { groupByDate: 'day', maxZoomQuality: 'fullsize', showMetadata: { description: true, exif: true, location: true } } })
-const { key } = run.links.album
-const home = `/share/${key}`
-const ids = (await run.get(`/share/items/${key}/0`)).json().id as string[]
+const pair = addLink(run.library, 'two photos', {}, [photo(5), photo(7)])
+const LINKS = [run.links.album, run.links.mixed, run.links.album, pair]
 const browser = await launch()
 
 /** Numbers below a bound, the same ones for the same seed. */
@@ -35,6 +35,9 @@ function createRandom (seed: number): (below: number) => number {
 
 async function play (seed: number): Promise<string> {
   const random = createRandom(seed)
+  const { key } = LINKS[seed % LINKS.length]!
+  const home = `/share/${key}`
+  const ids = (await run.get(`/share/items/${key}/0`)).json().id as string[]
   const { page, context, complaints } = await openView(browser, run.base, { size: seed % 2 ? 'phone' : 'desk' })
   const did: string[] = []
   let isBroken = false
@@ -73,13 +76,18 @@ async function play (seed: number): Promise<string> {
     button: () => click(BUTTONS),
     bar: () => click(BAR),
     'back to the grid': () => page.keyboard.press('Escape'),
-    back: () => page.evaluate(() => { if (history.state?.n !== undefined || history.state?.isSelecting) history.back() }),
+    back: () => page.evaluate(() => { const { n, isCold, isSelecting } = history.state ?? {}; if (isSelecting || (n !== undefined && !isCold)) history.back() }),
     forward: () => page.evaluate(() => history.forward()),
     scroll: () => page.evaluate(y => scrollTo(0, y), random(4000)),
     turn: () => page.setViewportSize(random(2) ? { width: 844, height: 390 } : { width: 390, height: 844 }),
     'break the network': async () => { isBroken = true },
     tap,
-    'tap twice': async () => { await tap(); await tap() },
+    'tap twice': async () => {
+      // on a film Chromium's own controls break the page's policy by it
+      if (await page.locator('.lg-current video').count()) return
+      await tap()
+      await tap()
+    },
     pinch,
     'swipe on': () => swipe(-200, 5),
     'swipe back': () => swipe(200, 5),
@@ -127,8 +135,9 @@ async function play (seed: number): Promise<string> {
     return `${wrong}, after ${did.slice(-16).join(' | ')}`
   }
 
-  await page.goto(home)
-  await page.waitForSelector('a.tile img.in')
+  // or straight to one of them
+  await page.goto(random(3) ? home : `${home}/${ids[random(ids.length)]}`)
+  await page.waitForSelector('a.tile, #photo', { state: 'attached' })
   let wrong = ''
   for (let round = 0; round < ROUNDS && !wrong && page.url().startsWith(run.base); round++) {
     for (let times = 1 + random(8); times > 0; times--) {
