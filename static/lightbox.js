@@ -86,6 +86,7 @@ const lg = globals.lightGallery(document.body, {
   fullscreenPluginStrings: { toggleFullscreen: t.fullscreen }
 })
 
+const zoom = lg.plugins.find((/** @type {any} */ plugin) => plugin.zoomImage)
 /** @type {HTMLElement} */
 const outer = lg.outer.get()
 /** @type {HTMLElement} */
@@ -258,6 +259,8 @@ export async function open (n, isSlideshow, signal) {
   lg.lgBusy = false
   lg.settings.closable = true
   lg.openGallery(n)
+  // a double tap that comes before the picture fails without
+  zoom.setZoomEssentials()
   setAside(true)
   onShown(n)
   if (isSlideshow) play.start()
@@ -368,10 +371,8 @@ const PANORAMA = 3
 /** A panorama as high as the screen, for as wide as the screen nothing could be seen of it. */
 function fitHeight () {
   const image = /** @type {HTMLImageElement | null} */ (outer.querySelector('.lg-current img.lg-object'))
-  const zoom = lg.plugins.find((/** @type {any} */ plugin) => plugin.zoomImage)
   const scale = image ? outer.clientHeight / image.clientHeight : 1
-  if (!zoom || ratio[lg.index] < PANORAMA || scale < 1.5 || outer.classList.contains('lg-zoomed')) return
-  zoom.setZoomEssentials()
+  if (ratio[lg.index] < PANORAMA || scale < 1.5 || outer.classList.contains('lg-zoomed')) return
   zoom.setPageCords()
   zoom.beginZoom(scale)
   zoom.zoomImage(scale, scale - 1, true, false)

@@ -23,7 +23,7 @@ Promise<{ context: BrowserContext, page: Page, complaints: string[], asked: stri
   const complaints: string[] = []
   const asked: string[] = []
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`) })
-  page.on('pageerror', error => complaints.push(`page: ${error}`))
+  page.on('pageerror', error => complaints.push(`page: ${error.stack ?? error}`))
   page.on('request', request => {
     const url = request.url()
     asked.push(`${request.method()} ${url.replace(base, '')}`)

@@ -106,6 +106,8 @@ async function play (seed: number): Promise<string> {
         currents: [...document.querySelectorAll('.lg-current')].map(slide => Number(slide.id.split('-').at(-1))),
         counter: Number(document.querySelector('.lg-counter-current')?.textContent), isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
         isInPlace: box?.x === 0 && box.width === innerWidth, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
+        // of which the lightbox did not come
+        isOwnPage: !!document.getElementById('photo'),
         isSelecting: document.body.classList.contains('selecting'),
         tiles: [...document.querySelectorAll('a.tile')].filter(tile => tile.getBoundingClientRect().bottom > 0 && tile.getBoundingClientRect().top < innerHeight).length
       }
@@ -118,7 +120,7 @@ async function play (seed: number): Promise<string> {
             'the grid is within reach': !seen.inert, 'nothing to see': !seen.hasPicture, 'another address': path !== `${home}/${ids[state?.n]}`,
             'another photo': seen.currents.join() !== String(state?.n), 'another number': seen.counter !== state?.n + 1, 'out of its place': !seen.isPlaying && !seen.isInPlace
           }
-        : { 'the grid is out of reach': seen.inert > 0, 'an address of a photo': path !== home || state?.n !== undefined, 'no photos in sight': !seen.tiles }
+        : { 'the grid is out of reach': seen.inert > 0, 'an address of a photo': !seen.isOwnPage && (path !== home || state?.n !== undefined), 'no photos in sight': !seen.isOwnPage && !seen.tiles }
     }
     return Object.entries(wrong).flatMap(([what, is]) => is ? [what] : []).join(', ')
   }

@@ -258,6 +258,30 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('a double tap before the picture is there breaks nothing', async () => {
+    const own = await start({ library, ipp: telling })
+    const { page, complaints } = await view({ size: 'phone' }, own.base)
+    let answer = () => {}
+    const asked = new Promise<void>(resolve => { answer = resolve })
+    own.immich.fault = ({ query }) => query.get('size') === 'preview' ? { until: asked } : undefined
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="2"] img.in')
+    await page.tap('a.tile[data-n="2"]')
+    await page.waitForSelector('.lg-current img.lg-object', { state: 'attached' })
+    const touch = () => page.evaluate(() => {
+      const target = document.querySelector('.lg-current img.lg-object')!
+      const touches = [new Touch({ identifier: 1, target, clientX: 195, clientY: 400 })]
+      target.dispatchEvent(new TouchEvent('touchstart', { touches, bubbles: true, cancelable: true }))
+    })
+    await touch()
+    await touch()
+    await page.waitForSelector('.lg-outer.lg-zoomed')
+    await touch()
+    answer()
+    await shown(page)
+    assert.deepEqual(complaints, [])
+  })
+
   test('never black: the thumbnail stands where the picture will be; a tap takes the controls away and brings them back', async () => {
     const own = await start({ library, ipp: telling })
     const { page, complaints } = await view({ size: 'phone' }, own.base)
