@@ -243,8 +243,7 @@ function setAside (isInert) {
 let closed = Promise.resolve()
 
 /**
- * Opens at item `n`, whose stretch of the list is there, unless `signal` says before that it is not wanted any
- * more.
+ * Opens at item `n`, whose stretch of the list is there, unless `signal` ends it before.
  * @param {number} n @param {boolean} isSlideshow @param {AbortSignal} signal
  */
 export async function open (n, isSlideshow, signal) {
