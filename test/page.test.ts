@@ -258,6 +258,24 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('a list that goes on being another one is asked for again, the page is loaded anew once, and a photo opens under its own address', async () => {
+    const { page, complaints, asked } = await view()
+    let others = 3
+    await page.route('**/share/items/**', async route => {
+      if (others-- <= 0) return route.continue()
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, json: { ...await answer.json(), version: 'another' } })
+    })
+    await page.goto(album)
+    await until(() => others <= 1)
+    await page.evaluate(() => document.querySelector<HTMLElement>('a.tile[data-n="1"]')!.click())
+    await shown(page)
+    assert.match(page.url(), /\/[\da-f-]{36}$/)
+    assert.equal(asked.filter(line => line === `GET ${album}`).length, 2)
+    assert.ok(others <= -1)
+    assert.deepEqual(complaints, [])
+  })
+
   test('a double tap before the picture is there breaks nothing', async () => {
     const own = await start({ library, ipp: telling })
     const { page, complaints } = await view({ size: 'phone' }, own.base)
