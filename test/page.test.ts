@@ -486,10 +486,8 @@ describe('the page', { skip }, async () => {
     await page.goto(`/share/${key}/${wide.id}`)
     await shown(page)
     await page.waitForFunction(() => document.querySelector('.lg-current img.lg-object')!.getBoundingClientRect().height > innerHeight * 0.9)
-    while (page.url().endsWith(wide.id)) {
-      await page.keyboard.press('ArrowRight')
-      await page.waitForTimeout(100)
-    }
+    await page.keyboard.press('ArrowRight')
+    await page.waitForURL(url => !url.pathname.endsWith(wide.id))
     await page.waitForFunction(() => !document.querySelector('.lg-outer.lg-zoomed'))
     assert.deepEqual(complaints, [])
   })
