@@ -10,6 +10,12 @@ export const launch = (args: string[] = []): Promise<Browser> => chromium.launch
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args]
 })
 
+/** Fingers on a page that is touched: where they come down, move to, and that they are lifted. */
+export async function fingersOf (page: Page): Promise<(type: 'touchStart' | 'touchMove' | 'touchEnd', ...at: [x: number, y: number][]) => Promise<unknown>> {
+  const session = await page.context().newCDPSession(page)
+  return (type, ...at) => session.send('Input.dispatchTouchEvent', { type, touchPoints: at.map(([x, y]) => ({ x, y })) })
+}
+
 export type View = { size?: keyof typeof SIZES, theme?: 'light' | 'dark', script?: boolean, calm?: boolean, language?: string }
 /** A page that collects every complaint: of the console, of the policy, of requests elsewhere or that failed. */
 export async function openView (browser: Browser, base: string, { size = 'desk', theme = 'light', script = true, calm = false, language = 'en-GB' }: View = {}):

@@ -82,6 +82,15 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
 }
 export type Running = Awaited<ReturnType<typeof start>>
 
+/** Whole numbers from 0 and below a bound, the same ones for the same seed. */
+export function createRandom (seed: number): (below: number) => number {
+  let state = Math.imul(seed, 2654435761)
+  return below => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor(state / 2 ** 32 * below)
+  }
+}
+
 /** Waits until `check` holds; fails after half a minute. For what happens soon, but on a busy machine not at once. */
 export async function until (check: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
   for (let n = 0; n < 3000; n++) {

@@ -4,11 +4,10 @@
  * reach, or one photo, under its own address. Each seed is a page of its own; SEED=n begins with that one. Exit status 1 where it
  * was not whole.
  */
-import { launch, openView } from './browser.ts'
-import { start } from './helpers.ts'
+import { fingersOf, launch, openView } from './browser.ts'
+import { createRandom, start } from './helpers.ts'
 import { addLink, photo } from './library.ts'
 
-type Finger = (dx: number, dy: number) => Promise<void>
 const SECONDS = Number(process.env.SECONDS ?? 60)
 const ROUNDS = 12
 const KEYS = ['ArrowRight', 'ArrowLeft', 'Escape', 'Enter', ' ', 'i', 'Tab']
@@ -24,21 +23,13 @@ const pair = addLink(run.library, 'two photos', {}, [photo(5), photo(7)])
 const LINKS = [run.links.album, run.links.mixed, run.links.album, pair]
 const browser = await launch()
 
-/** Numbers below a bound, the same ones for the same seed. */
-function createRandom (seed: number): (below: number) => number {
-  let state = Math.imul(seed, 2654435761)
-  return below => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor(state / 2 ** 32 * below)
-  }
-}
-
 async function play (seed: number): Promise<string> {
   const random = createRandom(seed)
   const { key } = LINKS[seed % LINKS.length]!
   const home = `/share/${key}`
   const ids = (await run.get(`/share/items/${key}/0`)).json().id as string[]
-  const { page, context, complaints } = await openView(browser, run.base, { size: seed % 2 ? 'phone' : 'desk' })
+  const isPhone = seed % 2 === 1
+  const { page, context, complaints } = await openView(browser, run.base, { size: isPhone ? 'phone' : 'desk' })
   const did: string[] = []
   let isBroken = false
   await page.route('**/share/**', async route => {
@@ -53,10 +44,8 @@ async function play (seed: number): Promise<string> {
     one?.click()
     return one && `${selector.slice(0, 8)} ${one.dataset.n ?? one.title}`
   }, [selector, random(1000)] as const)
-  const fingers = seed % 2 ? await context.newCDPSession(page) : undefined
-  const touch = async (type: 'touchStart' | 'touchMove' | 'touchEnd', ...at: [number, number][]) =>
-    fingers?.send('Input.dispatchTouchEvent', { type, touchPoints: at.map(([x, y]) => ({ x, y })) })
-  const swipe: Finger = async (dx, dy) => {
+  const touch = isPhone ? await fingersOf(page) : async () => {}
+  const swipe = async (dx: number, dy: number) => {
     // beside a photo it is the browser's own
     if (!await page.locator('.lg-show-in').count()) return
     await touch('touchStart', [195 - dx / 2, 400 - dy / 2])
@@ -68,7 +57,7 @@ async function play (seed: number): Promise<string> {
     for (const way of [40, 80]) await touch('touchMove', [150 - way, 400], [240 + way, 400])
     await touch('touchEnd')
   }
-  const tap = async () => { if (fingers) await page.touchscreen.tap(195, 400) }
+  const tap = async () => { if (isPhone) await page.touchscreen.tap(195, 400) }
   const acts: Record<string, () => Promise<unknown>> = {
     photo: () => click(TILES),
     'another photo': () => click(TILES),

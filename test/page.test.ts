@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
-import { CHROMIUM, launch, openView, SIZES, type View } from './browser.ts'
+import { CHROMIUM, fingersOf, launch, openView, SIZES, type View } from './browser.ts'
 import { ask, HTML, start, until } from './helpers.ts'
 import { without } from './tools.ts'
 
@@ -128,14 +128,12 @@ describe('the page', { skip }, async () => {
     await page.tap('a.tile[data-n="0"]')
     const isCurrent = (n: number) => page.waitForFunction(end => document.querySelector('.lg-current')?.id.endsWith(end), `-${n}`)
     await shown(page)
-    const finger = await page.context().newCDPSession(page)
-    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...x: number[]) =>
-      finger.send('Input.dispatchTouchEvent', { type, touchPoints: x.map(x => ({ x, y: 400 })) })
+    const touch = await fingersOf(page)
     const flick = async () => {
       // on the slide that comes, and not on the one that leaves
       await page.waitForFunction(() => document.elementFromPoint(330, 400)?.closest('.lg-current'))
-      await touch('touchStart', 330)
-      for (const x of [290, 230, 150]) await touch('touchMove', x)
+      await touch('touchStart', [330, 400])
+      for (const x of [290, 230, 150]) await touch('touchMove', [x, 400])
       await touch('touchEnd')
     }
     let n = 0

@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { freePorts, ROOT } from './helpers.ts'
+import { createRandom, freePorts, ROOT } from './helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
 import { startImmich } from './standin.ts'
 
@@ -65,8 +65,7 @@ const get = (path: string, { method = 'GET', headers = {}, body, leaveAfter = In
 
 for (let n = 0; n < 100 && !await get('/healthcheck').then(({ status }) => status === 200); n++) await new Promise(resolve => setTimeout(resolve, 100))
 
-let seed = 11
-const random = (below: number) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return Math.floor(seed / 0x80000000 * below) }
+const random = createRandom(11)
 // one answer of Immich in two hundred is a fault, and so are some in the middle of a body
 const FAULTS = [{ status: 500 }, { reset: true }, { delay: 300 }, { dieAfter: 5000 }, { status: 404 }]
 let injected = 0

@@ -59,7 +59,6 @@ for (const engine of ENGINES) {
       await hand.press('ArrowRight')
       await until('the next', address => location.href === address, `${album}/${ids[3]}`)
       assert.equal(await isBare(), false)
-      // lightGallery takes nothing while it moves
       await until('the next at rest', () => !document.querySelector('.lg-outer.lg-slide-progress'))
       for (const [width, height] of [[844, 390], [1200, 800], [390, 844]] as const) await hand.size(width, height)
       await hand.back()
