@@ -1,35 +1,13 @@
-/** Bodies on their way from Immich to a visitor: as fast as the visitor takes them, never whole in memory. */
-import type { ServerResponse } from 'node:http'
+/** Bodies on their way from Immich to a visitor. */
 import { Refusal } from './refusal.ts'
 
 export type Parts = AsyncIterable<Uint8Array>
-/**
- * What Immich sends of a file: to be read once to its end, or to be cancelled, which frees Immich at once.
- */
+/** A file as Immich sends it. Read it once to its end, or cancel it, which frees Immich at once. */
 export type Body = { parts: Parts, cancel: () => void }
+/** Bytes that several readers may hold in memory together. */
+export type Budget = { left: number }
 
-/**
- * Sends a body as fast as the visitor takes it. Throws where it fails, and then the visitor's transfer
- * visibly breaks off too; cancels the body where the visitor leaves.
- */
-export async function pump (response: ServerResponse, body: Body): Promise<void> {
-  let proceed = () => {}
-  response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
-  if (response.destroyed) body.cancel()
-  try {
-    for await (const part of body.parts) {
-      const isTaken = response.write(part) || response.destroyed
-      if (!isTaken) await new Promise<void>(resolve => { proceed = resolve })
-    }
-    response.end()
-  } catch (error) {
-    if (response.destroyed) return
-    response.destroy()
-    throw error
-  }
-}
-
-/** The bytes of a body from the `first` to the `last`, both counted from 0. */
+/** The bytes of a body from `first` to `last`, both counted from 0. */
 export async function * between (parts: Parts, first: number, last: number): Parts {
   let at = 0
   for await (const part of parts) {
@@ -41,10 +19,10 @@ export async function * between (parts: Parts, first: number, last: number): Par
 }
 
 /**
- * The whole of a body of at most `limit` bytes, which share what is left of `budget` with others while they
- * are read. Throws a Refusal where it breaks off, is longer, or where nothing is left.
+ * The whole body, of at most `limit` bytes, which count against `budget` while they are read. Throws a
+ * Refusal: `unreachable` if the body breaks off or is too long, `busy` if the budget is spent.
  */
-export async function readWhole (body: Body, limit: number, budget: { left: number }): Promise<Buffer> {
+export async function readWhole (body: Body, limit: number, budget: Budget): Promise<Buffer> {
   const parts: Uint8Array[] = []
   let size = 0
   try {
@@ -52,7 +30,7 @@ export async function readWhole (body: Body, limit: number, budget: { left: numb
       parts.push(part)
       size += part.length
       budget.left -= part.length
-      if (size > limit) throw new Error('longer than it may be')
+      if (size > limit) throw new Refusal('unreachable', 'longer than allowed')
       if (budget.left < 0) throw new Refusal('busy', 'too much is being read at once')
     }
   } catch (error) {
@@ -61,7 +39,7 @@ export async function readWhole (body: Body, limit: number, budget: { left: numb
     budget.left += size
     body.cancel()
   }
-  // in memory of its own: a piece of Node's pool would keep all of the pool, beyond any bound of ours
+  // not from Node's pool: a slice of it would keep the whole pool in memory
   const whole = Buffer.allocUnsafeSlow(size)
   let at = 0
   for (const part of parts) { whole.set(part, at); at += part.length }

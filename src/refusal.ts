@@ -1,16 +1,25 @@
+/** Why a request is refused. The reason decides the answer; the message is for the operator's log only. */
+
 /**
- * Why something is not given. The reason is a value that decides what is answered (`answerRefusal`); the
- * message is for the operator's log and decides nothing. Neither reaches a visitor.
- *
- * missing: not there, or not for this visitor. locked: it needs a password. limited: too much was tried.
- * withheld: the operator's own settings forbid it. unreachable: Immich gives no answer, or a wrong one.
- * failed: it says itself that it failed at this. busy: a limit is reached.
+ * - `missing`: not there, or not for this visitor
+ * - `locked`: needs a password
+ * - `withheld`: the operator's settings forbid it
+ * - `limited`: this visitor has tried too often
+ * - `busy`: a limit of this program is reached
+ * - `unreachable`: Immich does not answer, or something else answers in its place
+ * - `failed`: Immich answers that it failed
  */
-export type Reason = 'missing' | 'locked' | 'withheld' | 'limited' | 'unreachable' | 'failed' | 'busy'
+export type Reason = 'missing' | 'locked' | 'withheld' | 'limited' | 'busy' | 'unreachable' | 'failed'
 
 export class Refusal extends Error {
   reason: Reason
-  constructor (reason: Reason, message = '') { super(message); this.reason = reason }
+  /** seconds until it is worth trying again, where that is known */
+  retryAfter: number | undefined
+  constructor (reason: Reason, message = '', retryAfter?: number) {
+    super(message)
+    this.reason = reason
+    this.retryAfter = retryAfter
+  }
 }
 
 export const isRefusal = (error: unknown, reason: Reason): boolean =>

@@ -1,158 +1,146 @@
 /**
- * Listens, finds the handler of a request in the one table of routes, and stops. A request flows one way:
- * what is asked is parsed by `validate`, whether it may be had by `links` and `lists`, the answer is made by
- * a handler and written by `answer`.
+ * Listens, finds the handler of each request in the one table of routes, and stops. A request flows one way:
+ * `validate.ts` parses what is asked, the gate decides whether the visitor may have it, a handler makes a
+ * `Reply`, and `http/reply.ts` writes it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { begin } from './answer.ts'
-import { check } from './check.ts'
-import { watchConnections } from './connections.ts'
-import type { Exchange } from './exchange.ts'
-import { showImage, showVideo } from './handle-media.ts'
-import * as pages from './handle-pages.ts'
-import { createUnlockLimits, unlock } from './handle-unlock.ts'
-import { sendChosenZip, sendWholeZip } from './handle-zip.ts'
-import { Immich } from './immich.ts'
-import { Links } from './links.ts'
-import { createLog, once, type Log } from './log.ts'
-import { MediaRoom } from './media.ts'
+import { createApp, type App } from './app.ts'
+import { check } from './config/check.ts'
+import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
+import { watchConnections } from './http/connections.ts'
+import { createReplyWriter } from './http/reply.ts'
+import { decode } from './json.ts'
+import { createKeys } from './keys.ts'
+import { createLog, type Log } from './log.ts'
 import { Refusal } from './refusal.ts'
-import { Renderer } from './render.ts'
-import { ConfigError, loadSettings, type Settings } from './settings.ts'
-import { loadStaticFiles } from './static-files.ts'
-import { createKeys, createSeal, type Keys } from './unlock.ts'
-import { parseLinkRef, parsePath, parseTarget, parseVisitor, type Segments } from './validate.ts'
-import { createZips } from './zip.ts'
+import type { Context, Handler, Parts } from './routes/context.ts'
+import { showImage, showVideo } from './routes/files.ts'
+import * as pages from './routes/pages.ts'
+import { refusalReply } from './routes/refusals.ts'
+import * as service from './routes/service.ts'
+import { unlock } from './routes/unlock.ts'
+import { sendChosenZip, sendZip } from './routes/zip.ts'
+import { parseLinkAddress, parseTarget, parseVisitor } from './validate.ts'
 
 const ROOT = new URL('../', import.meta.url)
 
 // ---------------------------------------------------------------------------------------------------- routes
 
-/** The parts that a path names after colons, as what they are parsed to. */
-type Names<Path> = Path extends `${string}:${infer Name}/${infer Rest}` ? Name | Names<`/${Rest}`>
-  : Path extends `${string}:${infer Name}` ? Name : never
-type Parts<Path> = { [Name in Names<Path> & keyof Segments]: Segments[Name] }
-type Handler<Path> = (exchange: Exchange, parts: Parts<Path>) => unknown
-/** Who is shown the form where the link has a password: everybody, for a page, or browsers, for a file. */
-type Form = 'everybody' | 'browsers'
-type Route = { methods: string[], pattern: RegExp, handle: Handler<never>, form: Form | undefined }
+/** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
+type Form = 'form' | 'form for browsers' | 'no form'
+type Route = { methods: string[], pattern: RegExp, handle: Handler, form: Form }
 
-/** A trailing slash is the same place. */
-function on<Path extends string> (methods: string[], path: Path, handle: Handler<Path>, form?: Form) {
-  const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
-  return { methods, pattern, handle, form }
+/** A trailing slash makes no difference. */
+function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
+  return { methods, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`), handle, form }
 }
 const GET = ['GET', 'HEAD']
 const POST = ['POST']
 
-/** Every address there is; the first that matches counts. */
+/** Every address there is; the first match counts. */
 const ROUTES: Route[] = [
-  on(GET, '/share/photo/:key/:id/:size', showImage, 'browsers'),
-  on(GET, '/share/photo/:key/:id', showImage, 'browsers'),
-  on(GET, '/share/video/:key/:id', showVideo, 'browsers'),
-  on(GET, '/share/video/:key/:id/:size', showVideo, 'browsers'),
-  on(GET, '/share/meta/:key/:id', pages.sendDetails),
-  on(GET, '/share/items/:key/:stretch', pages.sendItems),
+  on(GET, '/share/photo/:key/:id/:size', showImage, 'form for browsers'),
+  on(GET, '/share/photo/:key/:id', showImage, 'form for browsers'),
+  on(GET, '/share/video/:key/:id', showVideo, 'form for browsers'),
+  on(GET, '/share/video/:key/:id/:size', showVideo, 'form for browsers'),
+  on(GET, '/share/meta/:key/:id', pages.sendFacts),
+  on(GET, '/share/items/:key/:stretch', pages.sendStretch),
   on(GET, '/share/marks/:key', pages.sendMarks),
-  on(GET, '/', pages.showHome),
-  on(GET, '/share', pages.showHome),
-  on(GET, '/healthcheck', pages.sendHealth),
-  on(GET, '/share/healthcheck', pages.sendHealth),
-  on(GET, '/robots.txt', pages.sendRobots),
-  on(GET, '/favicon.ico', pages.sendFavicon),
-  on(GET, '/share/static/:version/:file', pages.sendStatic),
+  on(GET, '/', service.showHome),
+  on(GET, '/share', service.showHome),
+  on(GET, '/healthcheck', service.sendHealth),
+  on(GET, '/share/healthcheck', service.sendHealth),
+  on(GET, '/share/alive', service.sendAlive),
+  on(GET, '/robots.txt', service.sendRobots),
+  on(GET, '/favicon.ico', service.sendIcon),
+  on(GET, '/apple-touch-icon.png', service.sendIcon),
+  on(GET, '/share/static/:version/:file', service.sendStatic),
   on(POST, '/share/unlock', unlock),
-  on(GET, '/share/unlock', pages.leadHome),
-  on(GET, '/share/:key/download', sendWholeZip, 'browsers'),
-  on(GET, '/s/:slug/download', sendWholeZip, 'browsers'),
+  on(GET, '/share/unlock', service.redirectHome),
+  on(GET, '/share/:key/download', sendZip, 'form for browsers'),
+  on(GET, '/s/:slug/download', sendZip, 'form for browsers'),
   on(POST, '/share/:key/download', sendChosenZip),
   on(POST, '/s/:slug/download', sendChosenZip),
-  on(GET, '/share/:key/feed.json', pages.sendFeed),
-  on(GET, '/s/:slug/feed.json', pages.sendFeed),
-  on(POST, '/share/:key', pages.leadToItself),
-  on(GET, '/share/:key', pages.showGallery, 'everybody'),
-  on(GET, '/s/:slug', pages.showGallery, 'everybody'),
-  on(GET, '/share/:key/:id', pages.showPhoto, 'everybody'),
-  on(GET, '/s/:slug/:id', pages.showPhoto, 'everybody')
+  on(POST, '/share/:key', pages.redirectToLink),
+  on(POST, '/s/:slug', pages.redirectToLink),
+  on(GET, '/share/:key', pages.showGallery, 'form'),
+  on(GET, '/s/:slug', pages.showGallery, 'form'),
+  on(GET, '/share/:key/:id', pages.showPhoto, 'form'),
+  on(GET, '/s/:slug/:id', pages.showPhoto, 'form')
 ]
 
-/** The route of a request, with the parts of its path; undefined where there is none. */
-function findRoute (method: string, path: string): { route: Route, parts: Partial<Segments> } | undefined {
+/** The route of a request with the parts of its path; undefined if there is none. */
+function findRoute (method: string, path: string): { route: Route, parts: Parts } | undefined {
   for (const route of ROUTES) {
-    const parts = route.methods.includes(method) ? parsePath(route.pattern, path) : undefined
-    if (parts) return { route, parts }
+    const match = route.methods.includes(method) ? route.pattern.exec(path) : undefined
+    if (!match) continue
+    const parts = Object.entries(match.groups ?? {}).map(([name, part]) => [name, decode(part)] as const)
+    return { route, parts: Object.fromEntries(parts) }
   }
   return undefined
 }
 
-/** Answers one request. What is refused is answered too; throws what nobody expected. */
-async function handle (app: App, request: IncomingMessage, response: ServerResponse, isFull: boolean) {
-  const { method = '', url = '', headers, socket } = request
-  const target = parseTarget(url)
-  const visitor = parseVisitor(headers, socket.remoteAddress ?? '', app.settings)
-  const exchange: Exchange = { app, request, response, target, visitor, head: method === 'HEAD' }
+/** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
+async function replyTo (context: Context, isFull: boolean) {
+  const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
-  if (!visitor.isCertain) app.warnOfUncertain('X-Forwarded-For comes from a proxy that is not named', UNNAMED)
-  const hosts = request.rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
+  const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
     if (!found || hosts.length > 1) throw new Refusal('missing')
-    await found.route.handle(exchange, found.parts as never)
+    return await found.route.handle(context, found.parts)
   } catch (error) {
-    if (response.destroyed) return
     if (!(error instanceof Refusal)) throw error
-    const ref = parseLinkRef(found?.parts.key, found?.parts.slug)
-    const { form } = found?.route ?? {}
-    const mayAsk = form === 'everybody' || (form === 'browsers' && visitor.wantsHtml)
-    await pages.answerRefusal(exchange, error, mayAsk ? ref : undefined)
+    const form = found?.route.form
+    const hasForm = form === 'form' || (form === 'form for browsers' && visitor.wantsHtml)
+    return refusalReply(context, error, hasForm ? parseLinkAddress(found?.parts.key, found?.parts.slug) : undefined)
   }
 }
 
 // ------------------------------------------------------------------------------------------------ life cycle
 
-/** What is said of a header that anybody could have written, where Docker's own gateway passes it on. */
-const UNNAMED = { advice: 'name it in ipp.trustedProxies, so that nobody else can choose an address' }
-
-/** What the program is made of, once for all requests. */
-function createApp (settings: Settings, keys: Keys, log: Log, isClosing: () => boolean) {
-  const immich = new Immich(settings, log)
-  const media = new MediaRoom(immich, settings, keys('entity tag'))
-  const statics = loadStaticFiles(ROOT)
-  return {
-    settings, log, immich, media, statics, isClosing,
-    links: new Links(immich, settings, log), zips: createZips(media, settings, log),
-    renderer: new Renderer(settings, ROOT, `/share/static/${statics.version}`),
-    seal: createSeal(keys('unlock cookie')), guesses: createUnlockLimits(settings),
-    warnOfUncertain: once(log.warn)
-  }
-}
-export type App = ReturnType<typeof createApp>
-
-/** The server, not yet listening. */
+/** The server, not yet listening, and how to stop it. */
 export function createProxy (
-  settings: Settings, keys = createKeys(settings.secret), log = createLog(settings, keys)
+  settings: Settings, keys = createKeys(settings.secret), log = createLog(settings.logLevel, keys)
 ) {
   let isClosing = false
-  const app = createApp(settings, keys, log, () => isClosing)
-  // a reverse proxy keeps its connections for 60 to 75 s: closing one before it does would lose a request
+  const app = createApp(settings, keys, log, ROOT, () => isClosing)
+  const write = createReplyWriter(settings.responseHeaders)
   const server = createServer({
+    // reverse proxies keep connections for 60 to 75 s; closing one earlier would lose a request
     keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000,
     connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384
   })
   server.setTimeout(settings.limits.visitorTimeout * 1000)
   const connections = watchConnections(server, settings)
-  server.on('request', async (request, response) => {
-    if (!await connections.turn(request, response)) return
+
+  async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = '', headers, socket } = request
+    const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
+    if (visitor.isForgeable) {
+      const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
+      app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { advice })
+    }
+    const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
     const isFull = connections.isFull()
     if (isFull) response.shouldKeepAlive = false
-    await handle(app, request, response, isFull).catch((error: Error) => {
-      log.error('unexpected', { error: error.stack ?? String(error) })
+    try {
+      const reply = await replyTo(context, isFull)
+      if (reply) await write(response, reply, visitor)
+      else response.destroy()
+    } catch (error) {
+      if (response.destroyed) return
+      log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
-      else begin(response, { status: 500, kind: 'page' }, settings).end()
-    })
+      else await write(response, { status: 500, kind: 'page' }, visitor)
+    }
+  }
+  server.on('request', async (request, response) => {
+    if (await connections.turn(request, response)) await answer(request, response)
   })
-  /** Is no longer healthy, lets running transfers end for so many seconds, then ends them. */
+
+  /** Reports itself unhealthy, lets running transfers end for so many seconds, then ends them. */
   async function close (seconds = settings.limits.shutdown): Promise<void> {
     isClosing = true
     const until = performance.now() + seconds * 1000
@@ -163,17 +151,17 @@ export function createProxy (
   return { server, app, close }
 }
 
-/** Gives up what the process no longer needs: it has read all its files (Node's permission model). */
+/** Gives up the right to read files, which have all been read (Node's permission model). */
 function dropPermissions (log: Log): void {
-  // not in the types of Node yet
+  // not yet in Node's types
   const permission = process.permission as { drop?: (scope: string) => void } | undefined
   permission?.drop?.('fs.read')
   if (!permission) log.warn('started without --permission: this process may read files and start others')
 }
 
-/** Says which Immich answers, and whether that was tested. */
-async function greet ({ immich, log }: App): Promise<void> {
-  const version = await immich.version().catch(() => undefined)
+/** Says which Immich answers, and whether that version was tested. */
+async function greet ({ gate, log }: App): Promise<void> {
+  const version = await gate.version().catch(() => undefined)
   if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
   log.info('Immich found', { version: version.join('.') })
   const isTested = version[0] === 3 || (version[0] === 2 && version[1] >= 5)
@@ -212,22 +200,19 @@ function start (): void {
   })
 }
 
-const USAGE = `node src/server.ts              starts, as the environment and config.json say
+const USAGE = `node src/server.ts              starts with the environment and config.json
 node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   what a share link gives, and the same
-                                with --verbose all settings, not only those that were changed
+node src/server.ts check LINK   also what a share link gives
 `
 
-// the times in a zip are what the photos' own clocks showed, wherever this runs
+// cameras' clocks are kept as if they were UTC, wherever this runs
 process.env.TZ = 'UTC'
 if (import.meta.main) {
-  const [command, ...words] = process.argv.slice(2)
-  const [address, ...more] = words.filter(word => word !== '--verbose')
+  const [command, address, ...more] = process.argv.slice(2)
   try {
     if (command === undefined) start()
     else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
-      const isVerbose = words.includes('--verbose')
-      process.exitCode = await check(process.env, ROOT, { address, isVerbose })
+      process.exitCode = await check(process.env, ROOT, address)
     } else {
       process.stdout.write(USAGE)
       process.exitCode = /^(--?)?h(elp)?$/.test(command) ? 0 : 2

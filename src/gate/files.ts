@@ -1,0 +1,245 @@
+/** Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry. */
+import { hash, type KeyObject } from 'node:crypto'
+import { readWhole, type Body, type Budget } from '../body.ts'
+import { createCache, type Cache } from '../cache.ts'
+import { CALLS, isDenied, type Access, type Caller, type Immich, type Slice } from '../immich.ts'
+import { positive } from '../json.ts'
+import { isRefusal, Refusal } from '../refusal.ts'
+import { resolveRange, type AssetId, type ByteRange } from '../validate.ts'
+import { mediaType, parseDetails, parseDisposition, UNKNOWN_TYPE, type Details } from './immich-json.ts'
+import { blankJpeg } from './jpeg.ts'
+import { isMotionPart, type Item, type OpenLink, type Policy, type Share } from './share.ts'
+
+/** What a visitor asks for: a picture to look at, a video to play, a file to take home, or one for a zip. */
+export type Wanted = Slice & { as: 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback' | 'zip' }
+/**
+ * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is '' if
+ * it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
+ * preview in place of the original.
+ */
+export type Media = {
+  status: 200 | 206 | 416, type: string, name: string, etag: string, isReduced?: boolean
+  body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
+}
+/** The files that Immich has of an asset. */
+type Kind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
+/** A small image in memory; `immichTag` is Immich's own ETag, to ask whether it has changed. */
+type Image = Media & { immichTag: string }
+/** One request: the link, what it may, the item, and for whom. */
+type Request = { link: OpenLink, can: Share['can'], item: Item, slice: Slice, caller: Caller }
+
+const MIB = 1024 * 1024
+const IMAGE_MAX_AGE_MS = 300_000
+/** larger images are streamed and not cached */
+const MAX_CACHED_BYTES = 2 * MIB
+/** what a cached image takes beside its bytes: 16,000 of 1 kB were measured as 51 MB */
+const OVERHEAD_BYTES = 2000
+/** larger JPEGs are replaced by their preview where metadata is stripped */
+const MAX_STRIPPED_BYTES = 64 * MIB
+const STRIP_BUDGET_BYTES = 96 * MIB
+/** what every browser shows in full resolution */
+const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
+
+const callFor = (kind: Kind, to: Access, id: AssetId) =>
+  kind === 'original' || kind === 'playback' ? CALLS[kind](to, id) : CALLS.image(to, id, kind)
+const refused = (kind: Kind, status: number): Refusal =>
+  new Refusal(isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
+
+/** Bytes as a body that counts against the budget until it is sent or cancelled. */
+function holdUntilSent (bytes: Buffer, budget: Budget): Body {
+  let isHeld = true
+  budget.left -= bytes.length
+  const cancel = () => { if (isHeld) budget.left += bytes.length; isHeld = false }
+  async function * parts () {
+    try {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+    } finally { cancel() }
+  }
+  return { parts: parts(), cancel }
+}
+
+export class Files {
+  #immich: Immich
+  #policy: Policy
+  #secret: string
+  #images: Cache<Image>
+  #stripBudget: Budget = { left: STRIP_BUDGET_BYTES }
+
+  /** `tagKey` keys the ETags; `cacheMib` bounds the images in memory. */
+  constructor (immich: Immich, policy: Policy, tagKey: KeyObject, cacheMib: number) {
+    this.#immich = immich
+    this.#policy = policy
+    this.#secret = tagKey.export().toString('hex')
+    const weigh = ({ bytes }: Image) => OVERHEAD_BYTES + (bytes?.length ?? 0)
+    this.#images = createCache<Image>(IMAGE_MAX_AGE_MS, cacheMib * MIB, weigh)
+  }
+
+  /** What Immich says of an item, none of it reduced yet. Throws a Refusal. */
+  details (link: OpenLink, { id }: Item, caller: Caller): Promise<Details> {
+    return this.#immich.read(CALLS.asset(link, id), parseDetails, caller)
+  }
+
+  /** The file for what is wanted. Throws a Refusal; `withheld` if the operator's settings leave no file. */
+  async get (link: OpenLink, share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
+    const { as, ...slice } = wanted
+    const media = await this.#choose(as, { link, can: share.can, item, slice, caller })
+    return share.tells.names ? media : { ...media, name: '' }
+  }
+
+  #choose (as: Wanted['as'], request: Request): Promise<Media> {
+    const { can, item, caller } = request
+    if (as === 'zip') {
+      if (!can.zip) throw new Refusal('missing')
+      return this.#download({ ...request, caller: { ...caller, isInZip: true } })
+    }
+    if (as === 'playback') {
+      if (!item.isVideo) throw new Refusal('missing')
+      return this.#playback(request)
+    }
+    // the video part of a motion photo has no picture, and goes home with its photo only
+    if (isMotionPart(item)) throw new Refusal('missing')
+    if (as === 'original') {
+      if (!can.download) throw new Refusal('missing')
+      return this.#download(request)
+    }
+    return as === 'fullsize' ? this.#fullsize(request) : this.#image(as, request)
+  }
+
+  /** A file to take home, in the quality that the operator gives. */
+  async #download (request: Request): Promise<Media> {
+    const { can, item } = request
+    if (can.originals || this.#isMoving(request)) return this.#cameraFile('original', request)
+    if (item.isVideo) return this.#playback(request)
+    if (this.#policy.quality === 'fullsize') return this.#fullResolution(request)
+    return { ...await this.#image('preview', request), isReduced: true }
+  }
+
+  /** A picture to look at in full resolution, if the link allows that; else the preview. */
+  async #fullsize (request: Request): Promise<Media> {
+    const { can, item } = request
+    const isAllowed = can.zoom || (can.download && this.#policy.quality !== 'preview')
+    const isShown = !item.isVideo && (isAllowed || this.#isMoving(request))
+    return isShown ? this.#fullResolution(request) : this.#image('preview', request)
+  }
+
+  /** A GIF and its like: Immich's preview of it stands still, and the file is what the owner lets out. */
+  #isMoving = ({ link, item }: Request): boolean => !item.isVideo && item.duration > 0 && link.allowDownload
+
+  /** The original if browsers show it, else Immich's full size, else the preview. */
+  async #fullResolution (request: Request): Promise<Media> {
+    const { link, item, caller } = request
+    const { type } = await this.details(link, item, caller)
+    if (DISPLAYABLE.has(type)) return this.#cameraFile('original', request)
+    try {
+      return await this.#cameraFile('fullsize', request)
+    } catch (error) {
+      // Immich redirects to the preview if it has no full size, which is a refusal here
+      if (!isRefusal(error, 'missing')) throw error
+      return { ...await this.#image('preview', request), isReduced: true }
+    }
+  }
+
+  /** A video to play: the transcode, or the original if the operator lets originals out. */
+  async #playback (request: Request): Promise<Media> {
+    const { can } = request
+    const mayPlayOriginal = this.#policy.playOriginals || (can.download && can.originals)
+    if (!mayPlayOriginal) await this.#requireTranscode(request)
+    return this.#cameraFile('playback', request)
+  }
+
+  /**
+   * A file that may hold what the camera wrote into it, without that if the operator strips metadata: a
+   * blanked JPEG, else the preview of an image, else the transcode of a video.
+   */
+  async #cameraFile (kind: 'original' | 'fullsize' | 'playback', request: Request): Promise<Media> {
+    if (!this.#policy.strip) return this.#stream(kind, request)
+    if (!request.item.isVideo) return this.#strippedImage(kind, request)
+    await this.#requireTranscode(request)
+    const media = await this.#stream('playback', request)
+    if (kind === 'playback') return media
+    const { name } = await this.#stream('original', { ...request, slice: { head: true } })
+    return { ...media, name }
+  }
+
+  async #strippedImage (kind: Kind, request: Request): Promise<Media> {
+    const { head = false } = request.slice
+    const { body, length, ...media } = await this.#stream(kind, { ...request, slice: { head } })
+    const isJpeg = media.type === 'image/jpeg' && length !== undefined && length <= MAX_STRIPPED_BYTES
+    // whether it can be blanked shows only in its bytes
+    if (head && isJpeg) return media
+    if (body && isJpeg) {
+      const jpeg = await readWhole(body, MAX_STRIPPED_BYTES, this.#stripBudget)
+      if (blankJpeg(jpeg)) return { ...media, length, body: holdUntilSent(jpeg, this.#stripBudget) }
+    }
+    body?.cancel()
+    const preview = await this.#image('preview', { ...request, slice: { head } })
+    return { ...preview, name: media.name, isReduced: true }
+  }
+
+  /**
+   * Throws a Refusal (withheld) unless it is certain that Immich plays a transcode of this video: of another
+   * known type than the original, or of another known size.
+   */
+  async #requireTranscode (request: Request): Promise<void> {
+    const { link, item, caller } = request
+    const headOf = (kind: Kind) => this.#stream(kind, { ...request, slice: { head: true } })
+    const playback = await headOf('playback')
+    const details = await this.details(link, item, caller)
+    const size = link.allowDownload ? (await headOf('original')).length : positive(details.exif.fileSizeInByte)
+    const areTypesKnown = ![details.type, playback.type].includes(UNKNOWN_TYPE)
+    const isOtherType = areTypesKnown && details.type !== playback.type
+    const areSizesKnown = Boolean(size) && playback.length !== undefined
+    const isOtherSize = areSizesKnown && size !== playback.length
+    if (!isOtherType && !isOtherSize) throw new Refusal('withheld', 'Immich has no transcode of this video')
+  }
+
+  /** A picture of Immich's own making, from memory if it is small. */
+  async #image (kind: 'thumbnail' | 'preview', request: Request): Promise<Media> {
+    const { link, item, slice: { range, head }, caller: { lane } } = request
+    if (range || head) return this.#stream(kind, request)
+    const name = `${kind} ${item.id} ${item.thumbhash}`
+    const image = await this.#images(name, old => this.#loadImage(kind, link, item.id, lane, old))
+    return image.bytes ? image : this.#stream(kind, request)
+  }
+
+  /** Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it. */
+  async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
+    const known = old ? { etag: old.immichTag } : {}
+    const call = callFor(kind, link, id)
+    const { status, headers, bytes } = await this.#immich.small(call, { lane }, MAX_CACHED_BYTES, known)
+    if (status === 304 && old) return old
+    if (status !== 200) throw refused(kind, status)
+    const image = { ...this.#describe(kind, id, headers), status } as const
+    return bytes ? { ...image, bytes, length: bytes.length } : image
+  }
+
+  /** The fields of an answer that go on. */
+  #describe (kind: Kind, id: AssetId, headers: Headers) {
+    const immichTag = headers.get('etag') ?? ''
+    const text = `${this.#secret} ${kind} ${id} ${immichTag} ${this.#policy.strip}`
+    const contentRange = headers.get('content-range')
+    const length = headers.get('content-length')
+    return {
+      type: mediaType(headers.get('content-type')),
+      name: parseDisposition(headers.get('content-disposition')),
+      etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"`, immichTag,
+      ...contentRange && { contentRange }, ...length && { length: Number(length) }
+    }
+  }
+
+  async #stream (kind: Kind, request: Request): Promise<Media> {
+    const { link, item: { id }, slice, caller } = request
+    const { status, headers, body } = await this.#immich.stream(callFor(kind, link, id), caller, slice)
+    const { immichTag: _, ...media } = this.#describe(kind, id, headers)
+    const isOk = status === 200 || status === 206
+    if (isOk && !slice.head) return { ...media, status, body }
+    body.cancel()
+    if (isOk) return { ...media, status }
+    const [, size] = /^bytes \*\/(\d+)$/.exec(media.contentRange ?? '') ?? []
+    // Immich reports an unsatisfiable range as 404 or 500 (recordings …/video-playback-range-unsatisfiable)
+    if (!slice.range || !size) throw refused(kind, status)
+    if (!resolveRange(slice.range, Number(size))) return { ...media, status: 416, length: 0 }
+    // a suffix longer than the file means all of it (RFC 9110 section 14.1.2), but Immich refuses it
+    return this.#stream(kind, { ...request, slice: { ...slice, range: 'bytes=0-' as ByteRange } })
+  }
+}

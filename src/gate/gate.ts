@@ -1,0 +1,178 @@
+/**
+ * The gate: the only way from this program to Immich, and the only code that decides what a visitor may see
+ * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
+ * can be ugly but cannot leak.
+ *
+ * What leaves is bounded by two yeses, the owner's on the link and the operator's (`Policy`). At run time the
+ * gate takes back only shares and items that it made itself.
+ */
+import { Immich, type Caller, type DoorLimits } from '../immich.ts'
+import type { Keys } from '../keys.ts'
+import type { Log } from '../log.ts'
+import { createReachability } from '../reachability.ts'
+import { isRefusal, Refusal } from '../refusal.ts'
+import type { AssetId, LinkAddress, Password, Visitor } from '../validate.ts'
+import { shownFacts, type Facts } from './facts.ts'
+import { Files, type Media, type Wanted } from './files.ts'
+import { createGuesses } from './guesses.ts'
+import { Links } from './open.ts'
+import { isMotionPart, makeShare, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
+import { cookieLines, createSeal, provePassword } from './unlock.ts'
+import { collectZipFiles, type ZipFile } from './zip-files.ts'
+
+export { CALLS } from '../immich.ts'
+export { isMotionPart } from './share.ts'
+export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
+
+export type GateLimits = DoorLimits & {
+  links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
+}
+export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
+/** Who asks, as far as the gate wants to know. */
+export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
+type Opened = { link: OpenLink, list: List }
+
+const nameOf = (address: LinkAddress): string => 'key' in address ? `key ${address.key}` : `slug ${address.slug}`
+
+export class Gate {
+  #policy: Policy
+  #log: Log
+  #immich: Immich
+  #links: Links
+  #files: Files
+  #seal
+  #guesses
+  /** every share that was given out, with what it was made from */
+  #opened = new WeakMap<Share, Opened>()
+  /** the latest share of each link in memory */
+  #shares = new WeakMap<OpenLink, { list: List, share: Share }>()
+
+  constructor ({ immichUrl, policy, limits, keys, log }: GateOptions) {
+    this.#policy = policy
+    this.#log = log
+    this.#immich = new Immich(immichUrl, limits, createReachability(immichUrl, log))
+    this.#links = new Links(this.#immich, policy, limits, log)
+    this.#files = new Files(this.#immich, policy, keys('entity tag'), limits.imageCacheMiB)
+    this.#seal = createSeal(keys('unlock cookie'))
+    this.#guesses = createGuesses(limits.guessesPerVisitor, limits.guessesPerLink)
+  }
+
+  /**
+   * What this visitor may see and take of a link. Throws a Refusal: missing, locked, limited, failed,
+   * unreachable, busy.
+   */
+  async open (address: LinkAddress, asker: Asker): Promise<Share> {
+    this.#refuseProbing(address, asker)
+    const token = this.#seal.open(address, asker.cookies)
+    const link = await this.#links.open(address, asker.address, token).catch((error: unknown) => {
+      if (isRefusal(error, 'missing')) this.#guesses.countUnknown(asker)
+      throw error
+    })
+    this.#guesses.countOpened(asker, nameOf(address))
+    const list = await this.#links.list(link, asker.address)
+    const latest = this.#shares.get(link)
+    if (latest?.list === list) return latest.share
+    const share = makeShare(link, list, this.#policy)
+    this.#shares.set(link, { list, share })
+    this.#opened.set(share, { link, list })
+    return share
+  }
+
+  /** Throws a Refusal if slugs are switched off, or if this visitor has tried too many unknown links. */
+  #refuseProbing (address: LinkAddress, asker: Asker): void {
+    if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
+    if (!this.#guesses.isProbing(asker, nameOf(address))) return
+    this.#logRefused(address, asker, 'unknown links')
+    throw new Refusal('limited')
+  }
+
+  #logRefused (address: LinkAddress, asker: Asker, reason: string): void {
+    this.#log.warn('unlock refused', { address: asker.address, link: this.#log.nameOf(address), reason })
+  }
+
+  /**
+   * Proves a password; `isHttps` makes the cookies secure. Resolves with Set-Cookie lines that open the link
+   * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or as
+   * `open` does.
+   */
+  async unlock (
+    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
+  ): Promise<string[]> {
+    this.#refuseProbing(address, asker)
+    const name = nameOf(address)
+    const wait = this.#guesses.waitForPassword(asker, name)
+    if (wait > 0) {
+      this.#logRefused(address, asker, 'too many')
+      throw new Refusal('limited', '', Math.ceil(wait / 1000))
+    }
+    // counted before it is tried, or many at the same time would all be free
+    this.#guesses.countPassword(asker, name, 1)
+    try {
+      const proof = await provePassword(this.#immich, address, password, asker.address)
+      this.#guesses.countPassword(asker, name, -1)
+      const { key, slug } = proof.link
+      if (slug) this.#guesses.alias(nameOf({ slug }), nameOf({ key }))
+      this.#log.info('unlocked', { address: asker.address, link: this.#log.nameOf(address) })
+      return cookieLines(this.#seal, proof, asker.isHttps)
+    } catch (error) {
+      if (isRefusal(error, 'locked')) this.#logRefused(address, asker, 'wrong password')
+      else this.#guesses.countPassword(asker, name, -1)
+      if (isRefusal(error, 'missing')) this.#guesses.countUnknown(asker)
+      throw error
+    }
+  }
+
+  /**
+   * The item of a share with this id. The video part of a motion photo is found only with `asVideo`. Throws a
+   * Refusal (missing).
+   */
+  find (share: Share, id: AssetId, asVideo = false): Item {
+    const item = this.#openedBy(share).list.byId.get(id)
+    if (!item || (isMotionPart(item) && !asVideo)) throw new Refusal('missing')
+    return item
+  }
+
+  /**
+   * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing, withheld,
+   * failed, unreachable, busy.
+   */
+  async file (share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
+    const { link } = this.#checked(share, [item])
+    return this.#files.get(link, share, item, wanted, caller)
+  }
+
+  /** The metadata that may be shown of an item; empty if the owner shows none. Throws as `file` does. */
+  async facts (share: Share, item: Item, caller: Caller): Promise<Facts> {
+    const { link } = this.#checked(share, [item])
+    if (!share.tells.facts) return {}
+    return shownFacts(await this.#files.details(link, item, caller), this.#policy)
+  }
+
+  /** Names, times and sizes for a zip of these items, as far as they may be told. Throws as `file` does. */
+  async zipFiles (share: Share, items: readonly Item[], caller: Caller): Promise<ZipFile[]> {
+    const { link, list } = this.#checked(share, items)
+    if (!share.can.zip) throw new Refusal('missing')
+    const isWhole = items.length === list.items.length
+    const file = (item: Item) => this.#files.get(link, share, item, { as: 'zip', head: true }, caller)
+    return collectZipFiles({ immich: this.#immich, policy: this.#policy, share, link, list, file }, items, isWhole, caller)
+  }
+
+  /** Whether Immich answers, asked with at most one ping at a time. */
+  isReachable (): Promise<boolean> { return this.#immich.ping() }
+
+  /** Immich's version. Throws a Refusal if Immich does not answer. */
+  version (): Promise<[number, number, number]> { return this.#immich.version() }
+
+  #openedBy (share: Share): Opened {
+    const opened = this.#opened.get(share)
+    if (!opened) throw new Error('not a share of this gate')
+    return opened
+  }
+
+  #checked (share: Share, items: readonly Item[]): Opened {
+    const opened = this.#openedBy(share)
+    const isForeign = (item: Item) => opened.list.byId.get(item.id) !== item
+    if (items.some(isForeign)) throw new Error('not an item of this share')
+    return opened
+  }
+}

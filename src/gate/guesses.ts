@@ -1,0 +1,109 @@
+/** Limits on guessing: wrong passwords, and links that do not exist. */
+import { wideNetwork } from '../validate.ts'
+
+/** in whole ms: with fractions, a sum and its difference need not be equal */
+const wholeNow = (): number => Math.floor(performance.now())
+/** from here on, names whose guesses are all free again are forgotten; at ten times that, the oldest ones */
+const MAX_NAMES = 10_000
+
+export type RateLimit = ReturnType<typeof createRateLimit>
+/**
+ * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
+ * every `interval` ms. Each name costs one number, and only while its guesses are not all free.
+ */
+export function createRateLimit (burst: number, interval: number, now = wholeNow) {
+  /** by name: when all guesses are free again */
+  const freeAt = new Map<string, number>()
+  return {
+    /** Whether any guess is still counted. */
+    has: (name: string): boolean => (freeAt.get(name) ?? 0) > now(),
+    /** ms until the next guess is free; 0 or less if it is free now. */
+    wait: (name: string): number => (freeAt.get(name) ?? 0) - (burst - 1) * interval - now(),
+    /** Counts a guess, or takes one back. */
+    count (name: string, guesses: 1 | -1 = 1): void {
+      const next = Math.max(freeAt.get(name) ?? 0, now()) + guesses * interval
+      freeAt.delete(name)
+      if (next > now()) freeAt.set(name, next)
+      if (freeAt.size <= MAX_NAMES) return
+      const isFull = freeAt.size > 10 * MAX_NAMES
+      const [oldest] = freeAt.keys()
+      if (isFull && oldest) freeAt.delete(oldest)
+      // looking through all of them each time would be slow
+      if (freeAt.size % MAX_NAMES === 0) for (const [old, end] of freeAt) if (end <= now()) freeAt.delete(old)
+    }
+  }
+}
+
+type Guesser = { address: string, isForgeable: boolean }
+const MINUTE_MS = 60_000
+const LINK_INTERVAL_MS = 6_000
+/** the /64s of one /48 together get this multiple of one visitor's guesses */
+const NETWORK_FACTOR = 4
+/** first guesses of new addresses at one link, as a multiple of `perLink`: what a botnet gets at most */
+const NEWCOMER_FACTOR = 10
+/** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
+const UNKNOWN_FACTOR = 20
+/** visitors' links that are remembered as opened; more than a household ever opens */
+const MAX_OPENED = 20_000
+
+export type Guesses = ReturnType<typeof createGuesses>
+/**
+ * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets four
+ * times that. All addresses together get `perLink` at one link, then one every six seconds. An address that has
+ * guessed nothing wrong there is not held up by that, unless the address can be forged, until ten times
+ * `perLink` of such first guesses were wrong.
+ *
+ * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds. Beyond that it may open
+ * only the links that it has opened before, so that hits and misses look the same.
+ */
+export function createGuesses (perVisitor: number, perLink: number) {
+  const byVisitor = createRateLimit(perVisitor, MINUTE_MS)
+  const byNetwork = createRateLimit(perVisitor * NETWORK_FACTOR, MINUTE_MS / NETWORK_FACTOR)
+  const byLink = createRateLimit(perLink, LINK_INTERVAL_MS)
+  const byNewcomers = createRateLimit(perLink * NEWCOMER_FACTOR, LINK_INTERVAL_MS / NEWCOMER_FACTOR)
+  const unknown = createRateLimit(perVisitor * UNKNOWN_FACTOR, MINUTE_MS / UNKNOWN_FACTOR)
+  /** the key of a link by its slug, so that both share one limit */
+  const aliases = new Map<string, string>()
+  const opened = new Set<string>()
+
+  const counters = (address: string, name: string) => {
+    const link = aliases.get(name) ?? name
+    return { link, visitor: `${address} ${link}`, network: `${wideNetwork(address)} ${link}` }
+  }
+  return {
+    /** Remembers that these two names are one link. */
+    alias: (slugName: string, keyName: string): void => { aliases.set(slugName, keyName) },
+
+    /** ms until this visitor may guess the password of this link; 0 or less if now. */
+    waitForPassword ({ address, isForgeable }: Guesser, name: string): number {
+      const { link, visitor, network } = counters(address, name)
+      const isNewcomer = !isForgeable && !byVisitor.has(visitor)
+      const ofLink = isNewcomer ? byNewcomers.wait(link) : byLink.wait(link)
+      return Math.max(byVisitor.wait(visitor), byNetwork.wait(network), ofLink)
+    },
+
+    /** Counts a password guess before it is tried, or takes it back (-1) if it was not wrong. */
+    countPassword ({ address }: Guesser, name: string, guesses: 1 | -1): void {
+      const { link, visitor, network } = counters(address, name)
+      byVisitor.count(visitor, guesses)
+      byNetwork.count(network, guesses)
+      byLink.count(link, guesses)
+      byNewcomers.count(link, guesses)
+    },
+
+    /** Whether this visitor has tried too many unknown links to open one that is new to them. */
+    isProbing: ({ address }: Guesser, name: string): boolean =>
+      unknown.wait(address) > 0 && !opened.has(`${address} ${name}`),
+
+    countUnknown: ({ address }: Guesser): void => unknown.count(address),
+
+    /** Remembers that this visitor has opened this link. */
+    countOpened ({ address }: Guesser, name: string): void {
+      const entry = `${address} ${name}`
+      opened.delete(entry)
+      opened.add(entry)
+      const [oldest] = opened
+      if (opened.size > MAX_OPENED && oldest) opened.delete(oldest)
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Links: who may open one, and what it lists. Immich checks a link's password in one endpoint only and serves
+ * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
+ */
+import { createCache, type Cache } from '../cache.ts'
+import { CALLS, type Caller, type Immich } from '../immich.ts'
+import { once, type Log } from '../log.ts'
+import { isRefusal, Refusal } from '../refusal.ts'
+import { parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
+import { makeList, type List, type OpenLink, type Policy } from './share.ts'
+import type { LinkAddress, Month, Token } from '../validate.ts'
+
+type MonthAssets = { etag: string, assets: Asset[] }
+/** `months` are kept to ask Immich whether they have changed. */
+type AlbumList = List & { months: Map<Month, MonthAssets> }
+
+const MAX_AGE_MS = 60_000
+
+export class Links {
+  #immich: Immich
+  #policy: Policy
+  #links: Cache<OpenLink>
+  #albums: Cache<AlbumList>
+  #lists = new WeakMap<OpenLink, List>()
+  #log: Log
+  #warnOfUnreadable: Log['warn']
+
+  constructor (immich: Immich, policy: Policy, limits: { links: number, listItems: number }, log: Log) {
+    this.#immich = immich
+    this.#policy = policy
+    this.#log = log
+    this.#warnOfUnreadable = once(log.warn)
+    this.#links = createCache<OpenLink>(MAX_AGE_MS, limits.links, () => 1)
+    const weigh = ({ items }: List) => Math.max(1, items.length)
+    this.#albums = createCache<AlbumList>(MAX_AGE_MS, limits.listItems, weigh)
+  }
+
+  /**
+   * The link, at most a minute old. Throws a Refusal: missing, locked, failed, unreachable, busy.
+   */
+  async open (address: LinkAddress, lane: string, token?: Token): Promise<OpenLink> {
+    const name = 'key' in address ? `key ${address.key} ${token}` : `slug ${address.slug} ${token}`
+    const link = await this.#links(name, () => this.#load(address, lane, token))
+    if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
+    return link
+  }
+
+  async #load (address: LinkAddress, lane: string, token?: Token): Promise<OpenLink> {
+    const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
+    // whatever Immich thinks: a link with a password stays shut without the token of an unlock
+    if (link.isProtected && !token) throw new Refusal('locked')
+    return { ...link, ...token && { token } }
+  }
+
+  /**
+   * What the link lists, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
+   * unreachable, busy.
+   */
+  async list (link: OpenLink, lane: string): Promise<List> {
+    const { album, key, showMetadata } = link
+    // a list that holds what an owner no longer shows is never used for a link that shows less
+    if (album) return this.#albums(`${key} ${showMetadata}`, old => this.#loadAlbum(link, album, { lane }, old))
+    const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
+    this.#lists.set(link, list)
+    return list
+  }
+
+  #listChosen (assets: Asset[]): List {
+    const known = assets.map(({ id, name, isEdited }) => [id, { name, isEdited }] as const)
+    return { ...makeList(assets, 'desc', false, this.#policy), assets: new Map(known) }
+  }
+
+  async #loadAlbum (
+    link: OpenLink, { id, order }: NonNullable<OpenLink['album']>, caller: Caller, old?: AlbumList
+  ): Promise<AlbumList> {
+    const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
+    if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')
+    const readAs = (month: Month, old?: MonthAssets): Promise<MonthAssets> =>
+      this.#immich.read(CALLS.month(link, id, order, month), (value, headers) => {
+        const assets = parseMonth(value)
+        return assets && { assets, etag: headers.get('etag') ?? '' }
+      }, caller, old)
+    const months = new Map<Month, MonthAssets>()
+    const failures: unknown[] = []
+    await Promise.all(announced.months.map(async month => {
+      try {
+        months.set(month, await readAs(month, old?.months.get(month)))
+      } catch (error) {
+        // one failing month must not hide the others; anything else, such as a revoked link, must
+        if (!isRefusal(error, 'failed')) throw error
+        failures.push(error)
+        this.#log.warn('Immich failed at a month of an album', { month })
+      }
+    }))
+    if (failures.length > 0 && months.size === 0) throw failures[0]
+    const isPartial = failures.length > 0 || !announced.isComplete
+    const assets = [...months.values()].flatMap(({ assets }) => assets)
+    return { ...makeList(assets, order, isPartial, this.#policy), months }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Writes every answer. A handler returns a `Reply`; `createReplyWriter` alone writes status and headers,
+ * decides what may be cached, whether the visitor has it already (304), and streams the content.
+ */
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { Body } from '../body.ts'
+import { encode, type Text } from './text.ts'
+
+type Kind = 'page' | 'data' | 'media' | 'static'
+export type Headers = Record<string, string | number | string[] | undefined>
+/** What decides who may cache the content of a link; `expiresAt` in ms since 1970. */
+type Cacheable = { isProtected: boolean, expiresAt?: number }
+/** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
+type File = {
+  type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
+}
+/**
+ * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address changes
+ * with the content, so it may be cached for long.
+ */
+export type Reply = {
+  status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
+  content?: Text | File
+}
+/** What the writer reads of a request. */
+type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
+
+/** Headers that every answer of a kind carries. */
+const ALWAYS: Record<Kind, Headers> = {
+  page: {
+    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; " +
+      "img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
+      "frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types default",
+    'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+    vary: 'accept, accept-encoding, accept-language, cookie'
+  },
+  data: {
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+    vary: 'accept-encoding, cookie'
+  },
+  media: {
+    'content-security-policy':
+      "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+  },
+  static: { 'content-security-policy': "default-src 'none'", vary: 'accept-encoding' }
+}
+
+/** seconds for which content may be cached that can change under its address */
+const SHORT_SECONDS = 300
+
+/** The operator's Cache-Control: as it stands, and cut to a number of seconds. */
+function parseCacheControl (header: string) {
+  const isUncached = /no-store|no-cache|private/i.test(header)
+  const maxAge = Math.min(...[...header.matchAll(/max-?age="?(\d+)/gi)].map(([, seconds]) => Number(seconds)))
+  const scope = /public/i.test(header) ? 'public, ' : ''
+  return {
+    whole: header || 'no-cache',
+    within: (seconds: number): string => isUncached ? header : `${scope}max-age=${Math.min(maxAge, seconds)}`
+  }
+}
+
+/** Whether the visitor has this version already (RFC 9110 section 13.1.2). */
+function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined): boolean {
+  if (!etag || !ifNoneMatch) return false
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
+  return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
+}
+
+/** Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws if it breaks off. */
+async function pump (response: ServerResponse, body: Body): Promise<void> {
+  let proceed = () => {}
+  response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
+  if (response.destroyed) return body.cancel()
+  try {
+    for await (const part of body.parts) {
+      const isTaken = response.write(part) || response.destroyed
+      if (!isTaken) await new Promise<void>(resolve => { proceed = resolve })
+    }
+    response.end()
+  } catch (error) {
+    if (response.destroyed) return
+    // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone
+    response.socket?.resetAndDestroy()
+    throw error
+  }
+}
+
+const bodyOf = (content: Reply['content']): Body | undefined =>
+  content && 'body' in content ? content.body : undefined
+
+/**
+ * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go out
+ * with the content of open links only. It resolves when all is sent or the visitor has left, and throws if a
+ * body breaks off.
+ */
+export function createReplyWriter (responseHeaders: Record<string, string>) {
+  const wanted = parseCacheControl(responseHeaders['cache-control'] ?? '')
+
+  /** Never past a link's expiry, and never in a shared cache if the link has a password. */
+  function cacheControl ({ status, kind, share, isVersioned }: Reply): string {
+    if (status >= 400) return 'no-store'
+    if (kind === 'static') return isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
+    if (!share) return 'no-store'
+    if (kind !== 'media') return share.isProtected ? 'private, no-store' : 'no-cache'
+    const toExpiry = share.expiresAt === undefined ? Infinity : (share.expiresAt - Date.now()) / 1000
+    const seconds = Math.max(0, Math.floor(Math.min(toExpiry, isVersioned ? Infinity : SHORT_SECONDS)))
+    if (share.isProtected) return `private, max-age=${Math.min(3600, seconds)}`
+    return seconds === Infinity ? wanted.whole : wanted.within(seconds)
+  }
+
+  function begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
+    const { status, kind, share } = reply
+    const isOpen = share !== undefined && !share.isProtected && status < 400
+    const headers: Headers = { ...isOpen && responseHeaders }
+    if (share?.expiresAt !== undefined) delete headers.expires
+    Object.assign(headers, reply.headers, more, ALWAYS[kind], {
+      'cache-control': cacheControl(reply),
+      'referrer-policy': 'no-referrer',
+      'cross-origin-resource-policy': isOpen && kind === 'media' ? 'cross-origin' : 'same-origin',
+      'x-content-type-options': 'nosniff',
+      'x-robots-tag': 'noindex, nofollow'
+    })
+    const lines: OutgoingHttpHeader[] = []
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined && value !== '') lines.push(name, value)
+    }
+    return response.writeHead(status, lines)
+  }
+
+  /** Pages of protected links must not be found again, so they have no ETag. */
+  function etagOf ({ status, kind, share, content }: Reply): string | undefined {
+    if (!content) return undefined
+    if (!('raw' in content)) return content.etag
+    return status === 200 && (kind === 'static' || share?.isProtected === false) ? content.etag : undefined
+  }
+
+  async function writeText (response: ServerResponse, reply: Reply, text: Text | undefined, conditions: Conditions) {
+    const { body, encoding } = text ? await encode(text, conditions.acceptEncoding) : { body: Buffer.alloc(0) }
+    if (response.destroyed) return
+    // Node sends no body to a HEAD
+    begin(response, reply, {
+      'content-type': text?.type, 'content-encoding': encoding, 'content-length': body.length,
+      etag: etagOf(reply)
+    }).end(body)
+  }
+
+  async function writeFile (response: ServerResponse, reply: Reply, file: File): Promise<void> {
+    const { type, etag, body, bytes, length, contentRange } = file
+    const isUnsatisfiable = reply.status === 416
+    begin(response, reply, {
+      'content-type': isUnsatisfiable ? undefined : type, etag, 'content-range': contentRange,
+      'accept-ranges': length === undefined && !isUnsatisfiable ? undefined : 'bytes',
+      'content-length': isUnsatisfiable ? 0 : length
+    })
+    if (body) await pump(response, body)
+    else response.end(bytes)
+  }
+
+  return async (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> => {
+    const { content } = reply
+    const etag = etagOf(reply)
+    if (response.destroyed) return bodyOf(content)?.cancel()
+    if (reply.status < 300 && isUnchanged(etag, conditions.ifNoneMatch)) {
+      bodyOf(content)?.cancel()
+      begin(response, { ...reply, status: 304 }, { etag }).end()
+      return
+    }
+    if (content && !('raw' in content)) await writeFile(response, reply, content)
+    else await writeText(response, reply, content, conditions)
+  }
+}

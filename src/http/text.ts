@@ -1,0 +1,87 @@
+/** Texts that are sent: pages, JSON and static files, compressed at most once in each way. */
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import { preferred } from '../accept.ts'
+
+export const HTML = 'text/html; charset=utf-8'
+export const JSON_TYPE = 'application/json; charset=utf-8'
+export const PLAIN = 'text/plain; charset=utf-8'
+export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
+
+export function createText (type: string, body: string | Buffer): Text {
+  const raw = Buffer.from(body)
+  const hash = createHash('sha256').update(raw).digest('base64url').slice(0, 20)
+  return { type, raw, etag: `W/"${hash}"` }
+}
+
+/** below this, compressing gains nothing */
+const MIN_COMPRESSED_BYTES = 500
+/** compressions at the same time; zlib takes up to some MiB for each */
+const MAX_COMPRESSIONS = 4
+/** compressions that may wait; beyond that, texts go out uncompressed */
+const MAX_WAITING = 100
+const brotli = promisify(brotliCompress)
+const deflate = promisify(gzip)
+
+let running = 0
+const waiting: (() => void)[] = []
+
+/** Runs `work` when fewer than the allowed number of compressions run. */
+async function inTurn (work: () => Promise<Buffer>): Promise<Buffer> {
+  if (running >= MAX_COMPRESSIONS) await new Promise<void>(resolve => waiting.push(resolve))
+  else running++
+  try { return await work() } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else running--
+  }
+}
+
+/** log2 of the smallest window that holds so many bytes, within a format's bounds. */
+const windowFor = (bytes: number, least: number, most: number): number =>
+  Math.min(most, Math.max(least, Math.ceil(Math.log2(bytes))))
+
+const COMPRESS = {
+  br: (raw: Buffer) => brotli(raw, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length,
+      [constants.BROTLI_PARAM_LGWIN]: windowFor(raw.length, 10, 22)
+    }
+  }),
+  gzip: (raw: Buffer) => deflate(raw, { windowBits: windowFor(raw.length, 9, 15), memLevel: 7 })
+}
+type Encoding = keyof typeof COMPRESS
+
+/** The body in the best encoding that the Accept-Encoding header allows, and the name of that encoding. */
+export async function encode (text: Text, acceptEncoding: string): Promise<{ body: Buffer, encoding?: Encoding }> {
+  if (text.raw.length < MIN_COMPRESSED_BYTES) return { body: text.raw }
+  const accepted = preferred(acceptEncoding)
+  const encoding = (['br', 'gzip'] as const).find(name => accepted.includes(name))
+  if (!encoding) return { body: text.raw }
+  if (!text[encoding] && waiting.length >= MAX_WAITING) return { body: text.raw }
+  text[encoding] ??= inTurn(() => COMPRESS[encoding](text.raw))
+  return { body: await text[encoding], encoding }
+}
+
+/** what a text takes beside its own bytes, compressed forms included, as a multiple */
+const WEIGHT = 2
+
+/** Makes texts once for everyone who asks for the same; drops the oldest beyond `maxBytes` in all. */
+export function createTextCache (maxBytes: number) {
+  const texts = new Map<string, Text>()
+  let bytes = 0
+  return (name: string, make: () => Text): Text => {
+    const known = texts.get(name)
+    if (known) return known
+    const text = make()
+    texts.set(name, text)
+    bytes += WEIGHT * text.raw.length
+    for (const [oldest, { raw }] of texts) {
+      if (bytes <= maxBytes) break
+      texts.delete(oldest)
+      bytes -= WEIGHT * raw.length
+    }
+    return text
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the page's script needs to lay out all photos without a request: each one's ratio, in steps of 3 %, and
+ * whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the same input.
+ */
+import type { Item, Share } from '../gate/gate.ts'
+
+/** from 0.2 to 5, each step 3 % more than the one before */
+const STEPS = 100
+const NARROWEST = 0.2
+const WIDEST = 5
+
+/** The step of a ratio of width to height. */
+export const stepOf = (ratio: number): number =>
+  Math.round(Math.log(ratio / NARROWEST) / Math.log(WIDEST / NARROWEST) * (STEPS - 1))
+const ratioOf = (step: number): number => NARROWEST * (WIDEST / NARROWEST) ** (step / (STEPS - 1))
+
+/** Style rules: a class for each step. */
+export const ratioRules = (): string =>
+  Array.from({ length: STEPS }, (_, step) => `.r${step}{--r:${ratioOf(step).toFixed(3)}}`).join('')
+
+/** The days or months of items one after another, with how many items each has. */
+export type Run = [day: number, count: number]
+export function runsOf (days: readonly number[] | undefined, count: number): Run[] {
+  if (!days) return [[0, count]]
+  const runs: Run[] = []
+  for (const day of days) {
+    const last = runs.at(-1)
+    if (last?.[0] === day) last[1]++
+    else runs.push([day, 1])
+  }
+  return runs
+}
+
+/** `skeleton`: a character an item, U+0100 + step, + 100 for a video. `positions`: where each item stands. */
+export type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number> }
+const made = new WeakMap<Share, LayoutData>()
+
+/** The layout data of a share, made once. */
+export function layoutData (share: Share): LayoutData {
+  const known = made.get(share)
+  if (known) return known
+  const { items, days } = share
+  const codes = items.map(({ ratio, isVideo }) => 0x100 + stepOf(ratio) + (isVideo ? STEPS : 0))
+  const data = {
+    skeleton: codes.map(code => String.fromCharCode(code)).join(''),
+    runs: runsOf(days, items.length), positions: new Map(items.map((item, n) => [item, n]))
+  }
+  made.set(share, data)
+  return data
+}
+
+/** Changes with the picture, as its thumbhash does; '' if Immich has no picture yet. */
+export const imageVersion = (thumbhash: string): string =>
+  thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

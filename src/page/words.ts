@@ -1,0 +1,48 @@
+/** The page in the visitor's language: words from `static/strings.json`, dates and numbers by Intl. */
+import { readFileSync } from 'node:fs'
+
+export type Words = Record<string, string>
+export const DAY = 86_400_000
+
+/** The words of each language, by its code. */
+export type Strings = Record<string, Words>
+
+export const loadStrings = (root: URL): Strings =>
+  JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Strings
+
+/** The words of a language as `pickLanguage` gives it. */
+export const wordsOf = (strings: Strings, language: string): Words => strings[language.split('-')[0] ?? ''] ?? {}
+
+/** Codes of languages that share the words of another code. */
+const SAME: Record<string, string> = { nb: 'no', nn: 'no', iw: 'he' }
+/** Languages written from right to left. */
+const RIGHT_TO_LEFT = ['ar', 'he']
+
+export const directionOf = (lang: string): 'ltr' | 'rtl' =>
+  RIGHT_TO_LEFT.includes(lang.split('-')[0] ?? '') ? 'rtl' : 'ltr'
+
+/** The first of the visitor's languages that has words, with its region, which decides how dates look. */
+export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
+  const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+    .map(language => language.replace(/^[a-z]+/, code => SAME[code] ?? code))
+  const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
+  return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
+}
+
+/** The text `name` with the number `n`, in the plural form of the language. */
+export function counted (words: Words, lang: string, name: string, n: number): string {
+  const form = words[`${name}_${new Intl.PluralRules(lang).select(n)}`] ?? words[`${name}_other`] ?? ''
+  return form.replace('{n}', n.toLocaleString(lang))
+}
+
+/** Formats times as the cameras' clocks showed them, which are kept as if they were UTC. */
+export const dateFormat = (lang: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
+
+/** 83,000 ms as 1:23, and an hour as 1:00:00. */
+export function clock (ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60]
+  const padded = parts.map(part => String(Math.floor(part)).padStart(2, '0')).join(':')
+  return padded.replace(/^(00:)?0?/, '')
+}

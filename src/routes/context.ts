@@ -1,0 +1,97 @@
+/** One request on its way through a handler, and how handlers reach what a link shares. */
+import type { IncomingMessage } from 'node:http'
+import { preferred } from '../accept.ts'
+import type { App } from '../app.ts'
+import type { Caller, Item, Share } from '../gate/gate.ts'
+import { createText, HTML, JSON_TYPE, type Text } from '../http/text.ts'
+import type { Reply } from '../http/reply.ts'
+import { Refusal } from '../refusal.ts'
+import type { Place } from '../render.ts'
+import {
+  parseAssetId, parseForm, parseLinkAddress, type AssetId, type LinkAddress, type Target, type Visitor
+} from '../validate.ts'
+
+export type Context = {
+  app: App, request: IncomingMessage, target: Target, visitor: Visitor, isHead: boolean
+}
+/** The parts of a path that its pattern names, percent-decoded, not yet checked. */
+export type Parts = Record<string, string | undefined>
+/** Answers a request; throws a Refusal. No reply at all closes the connection. */
+export type Handler = (context: Context, parts: Parts) => Promise<Reply> | Reply
+
+/** On whose behalf Immich is asked: until the visitor leaves. */
+export const callerOf = ({ visitor, request }: Context): Caller => ({ lane: visitor.address, until: request })
+
+/** The link that a path names. Throws a Refusal (missing) if it cannot be one. */
+export function linkOf ({ key, slug }: Parts): LinkAddress {
+  const link = parseLinkAddress(key, slug)
+  if (!link) throw new Refusal('missing')
+  return link
+}
+
+export function assetIdOf ({ id }: Parts): AssetId {
+  const assetId = parseAssetId(id)
+  if (!assetId) throw new Refusal('missing')
+  return assetId
+}
+
+export const openShare = ({ app, visitor }: Context, parts: Parts): Promise<Share> =>
+  app.gate.open(linkOf(parts), visitor)
+
+/** The share and the item that a path names; the video part of a motion photo only with `asVideo`. */
+export async function openItem (
+  context: Context, parts: Parts, asVideo = false
+): Promise<{ share: Share, item: Item }> {
+  const id = assetIdOf(parts)
+  const share = await openShare(context, parts)
+  return { share, item: context.app.gate.find(share, id, asVideo) }
+}
+
+/** The fields of the visitor's form; none if it is longer than `limit` bytes. */
+export async function readForm ({ request }: Context, limit: number): Promise<Map<string, string>> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > limit) return new Map()
+    chunks.push(chunk)
+  }
+  return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
+}
+
+export const languageOf = ({ app, visitor }: Context): string =>
+  app.renderer.language(preferred(visitor.acceptLanguage))
+
+export const placeOf = (context: Context, link: LinkAddress): Place =>
+  ({ link, language: languageOf(context), base: context.visitor.base })
+
+const shareIds = new WeakMap<Share, number>()
+let lastShareId = 0
+function idOf (share: Share): number {
+  const id = shareIds.get(share) ?? ++lastShareId
+  shareIds.set(share, id)
+  return id
+}
+
+/** The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends on. */
+export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
+  app.texts(JSON.stringify([idOf(share), ...name]), make)
+
+export const pageReply = (share: Share, content: Text): Reply => ({ status: 200, kind: 'page', share, content })
+
+/** JSON of a share. */
+export const jsonReply = (context: Context, share: Share, name: unknown[], make: () => string): Reply =>
+  ({ status: 200, kind: 'data', share, content: textOf(context, share, name, () => createText(JSON_TYPE, make())) })
+
+export const redirect = (status: 301 | 302 | 303, location: string): Reply =>
+  ({ status, kind: 'page', headers: { location } })
+
+/** A page that belongs to no link, made once for all who ask for the same. */
+export function cardReply (
+  context: Context, status: number, name: unknown[], make: (language: string) => string,
+  headers: Reply['headers'] = {}
+): Reply {
+  const language = languageOf(context)
+  const content = context.app.texts(JSON.stringify([language, ...name]), () => createText(HTML, make(language)))
+  return { status, kind: 'page', headers, content }
+}

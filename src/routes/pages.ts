@@ -1,0 +1,63 @@
+/** The pages of a link, and the JSON that their script asks for. */
+import { createText, HTML } from '../http/text.ts'
+import type { Reply } from '../http/reply.ts'
+import { linkPath } from '../page/addresses.ts'
+import { marksJson, stretchJson } from '../page/list-json.ts'
+import { isRefusal, Refusal } from '../refusal.ts'
+import {
+  callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf, type Context, type Parts
+} from './context.ts'
+import { fileReply } from './files.ts'
+
+/** The gallery, or the file itself of a link that shares just one. */
+export async function showGallery (context: Context, parts: Parts): Promise<Reply> {
+  const { app: { settings, renderer }, target: { page } } = context
+  const share = await openShare(context, parts)
+  const [only, ...more] = share.items
+  const hasPage = only?.isVideo ? settings.singleVideoGallery : settings.singleImageGallery
+  if (only && more.length === 0 && !hasPage) {
+    const picture = only.duration > 0 ? 'fullsize' : 'preview'
+    try {
+      return await fileReply(context, share, only, only.isVideo ? 'playback' : picture)
+    } catch (error) {
+      // Immich has made no picture of it yet, so its page says that
+      if (!isRefusal(error, 'missing')) throw error
+    }
+  }
+  const place = placeOf(context, linkOf(parts))
+  const make = () => createText(HTML, renderer.gallery(share, place, page))
+  return pageReply(share, textOf(context, share, ['gallery', place, page], make))
+}
+
+export async function showPhoto (context: Context, parts: Parts): Promise<Reply> {
+  const { gate, renderer } = context.app
+  const { share, item } = await openItem(context, parts)
+  const facts = share.tells.description ? await gate.facts(share, item, callerOf(context)) : {}
+  const place = placeOf(context, linkOf(parts))
+  const make = () => createText(HTML, renderer.photo(share, place, item, facts))
+  return pageReply(share, textOf(context, share, ['photo', place, item.id, facts.description], make))
+}
+
+/** A stretch of the list. */
+export async function sendStretch (context: Context, parts: Parts): Promise<Reply> {
+  const { stretch = '' } = parts
+  if (!/^\d{1,6}$/.test(stretch)) throw new Refusal('missing')
+  const share = await openShare(context, parts)
+  return jsonReply(context, share, ['items', Number(stretch)], () => stretchJson(share, Number(stretch)))
+}
+
+/** How the browser recognises photos that are new since the last visit. */
+export async function sendMarks (context: Context, parts: Parts): Promise<Reply> {
+  const share = await openShare(context, parts)
+  return jsonReply(context, share, ['marks'], () => marksJson(share))
+}
+
+/** What the details panel shows. */
+export async function sendFacts (context: Context, parts: Parts): Promise<Reply> {
+  const { share, item } = await openItem(context, parts)
+  const facts = await context.app.gate.facts(share, item, callerOf(context))
+  return jsonReply(context, share, ['facts', item.id, facts], () => JSON.stringify(facts))
+}
+
+/** Some clients repeat a POST at the address of a link; earlier releases led them back to it, too. */
+export const redirectToLink = (_: Context, parts: Parts): Reply => redirect(303, linkPath(linkOf(parts)))

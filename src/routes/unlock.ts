@@ -1,0 +1,37 @@
+/** The password form: where it is sent, and where it leads. */
+import { linkPath } from '../page/addresses.ts'
+import { isRefusal, Refusal } from '../refusal.ts'
+import { parseLinkAddress, parsePassword, parseReturnPath } from '../validate.ts'
+import type { Reply } from '../http/reply.ts'
+import { readForm, redirect, type Context } from './context.ts'
+import { passwordForm, type Form } from './refusals.ts'
+
+/** bytes of a form with a link and a password */
+const MAX_FORM_BYTES = 4096
+
+export async function unlock (context: Context): Promise<Reply> {
+  const { app: { gate, settings }, visitor } = context
+  if (visitor.isCrossSite) throw new Refusal('missing')
+  const form = await readForm(context, MAX_FORM_BYTES)
+  const link = parseLinkAddress(form.get('key'), form.get('slug'))
+  if (!link || ('slug' in link && !settings.allowSlugLinks)) throw new Refusal('missing')
+  const next = parseReturnPath(form.get('next'), link) ?? linkPath(link)
+  const again = { link, next }
+  const password = parsePassword(form.get('password'))
+  if (!password) return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+  try {
+    const cookies = await gate.unlock(link, password, visitor)
+    return { status: 303, kind: 'page', headers: { location: next, 'set-cookie': cookies } }
+  } catch (error) {
+    if (isRefusal(error, 'locked')) return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+    const seconds = error instanceof Refusal ? error.retryAfter : undefined
+    if (seconds === undefined) throw error
+    return tryAgain(context, { ...again, status: 429, problem: 'tooMany', seconds })
+  }
+}
+
+/** Browsers go back to where the form was, so that Back and reload work there; programs get the status. */
+function tryAgain (context: Context, form: Form): Reply {
+  if (!context.visitor.wantsHtml) return passwordForm(context, form)
+  return redirect(303, `${form.next}?problem=${form.problem}`)
+}

@@ -1,0 +1,74 @@
+/** The zip of a link, or of what is chosen from it. */
+import type { Parts as Bytes } from '../body.ts'
+import { disposition, safeName } from '../file-name.ts'
+import type { Item, Share } from '../gate/gate.ts'
+import type { Reply } from '../http/reply.ts'
+import { linkPath } from '../page/addresses.ts'
+import { Refusal } from '../refusal.ts'
+import { parseAssetIds } from '../validate.ts'
+import { decodeSelection, encodeSelection } from '../zip/selection.ts'
+import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
+
+/** bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids */
+const ID_BYTES = 45
+const FORM_OVERHEAD_BYTES = 200
+
+/** A share with a zip. Throws a Refusal (missing) if it has none. */
+async function openZipped (context: Context, parts: Parts): Promise<Share> {
+  const share = await openShare(context, parts)
+  if (!share.can.zip || share.items.length === 0) throw new Refusal('missing')
+  return share
+}
+
+/** Leads to the zip of the chosen items, whose address names them, so that the download can be resumed. */
+export async function sendChosenZip (context: Context, parts: Parts): Promise<Reply> {
+  const share = await openZipped(context, parts)
+  const form = await readForm(context, FORM_OVERHEAD_BYTES + share.items.length * ID_BYTES)
+  const ids = new Set(parseAssetIds(form.get('assets')))
+  const chosen = new Set(share.items.filter(({ id }) => ids.has(id)))
+  if (chosen.size === 0 || chosen.size !== ids.size) throw new Refusal('missing')
+  return redirect(303, linkPath(linkOf(parts), `/download?of=${encodeSelection(share, chosen)}`))
+}
+
+/** The zip of everything, or of what the address names, or the range of it that is still needed. */
+export async function sendZip (context: Context, parts: Parts): Promise<Reply> {
+  const { app, visitor, target: { chosen } } = context
+  const share = await openZipped(context, parts)
+  const items = chosen === '' ? undefined : decodeSelection(share, chosen)
+  if (chosen !== '' && !items) throw new Refusal('missing')
+  if (share.isPartial && !items) throw new Refusal('failed', 'a zip of an incomplete list')
+  const release = await app.zipSlots(visitor.address)
+  try {
+    return await zipReply(context, share, items, release)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function zipReply (
+  context: Context, share: Share, items: Item[] | undefined, release: () => void
+): Promise<Reply> {
+  const { app: { zips, log }, visitor, isHead } = context
+  const lane = visitor.address
+  const plan = await zips.plan(share, lane, items)
+  const { status, part, etag = '', ...headers } = zips.answer(plan, visitor)
+  const name = `${safeName(share.title || 'photos')}.zip`
+  // without a share, for no zip is cached
+  const reply = { status, kind: 'media', headers: { 'content-disposition': disposition(name) } } as const
+  const content = { type: 'application/zip', etag, ...headers }
+  if (isHead || status === 416) {
+    release()
+    return { ...reply, content }
+  }
+  const link = log.nameOf({ key: share.key })
+  log.info('zip', { link, files: plan.entries.length, bytes: plan.length, from: part?.first })
+  const zip = zips.open(share, plan, { lane, first: part?.first ?? 0, ...part && { last: part.last } })
+  const cancel = () => { release(); zip.cancel() }
+  return { ...reply, content: { ...content, body: { parts: endedBy(zip.parts, release), cancel } } }
+}
+
+/** The same bytes; `end` is called after the last of them, or when they fail. */
+async function * endedBy (parts: Bytes, end: () => void): Bytes {
+  try { yield * parts } finally { end() }
+}
