@@ -99,3 +99,38 @@ export async function until (check: () => boolean | Promise<boolean>, what = 'th
   }
   throw new Error(`waited in vain for ${what}`)
 }
+
+export const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Waits until no body is on its way from Immich and no visitor's socket is open. */
+export async function settled ({ immich, proxy }: Running): Promise<void> {
+  await until(() => immich.open === 0, 'bodies at Immich to end')
+  await until(() => (proxy.server as any)._connections === 0, 'visitors\' sockets to close')
+}
+
+/** Holds the answers of Immich whose path matches, until the function it returns is called. */
+export function hold ({ immich }: Running, path: RegExp): () => void {
+  let release = () => {}
+  const held = new Promise<void>(resolve => { release = resolve })
+  immich.fault = asked => path.test(asked.path) ? { until: held } : undefined
+  return () => { immich.fault = () => undefined; release() }
+}
+
+/** How many requests to Immich whose path matches are not answered to their end. */
+export const openCount = ({ immich }: Running, path: RegExp): number =>
+  immich.asked.filter(asked => path.test(asked.path) && !asked.closed).length
+
+/** Counts the requests that reach the proxy from now on. */
+export function countRequests ({ proxy }: Running): () => number {
+  let count = 0
+  proxy.server.on('request', () => { count++ })
+  return () => count
+}
+
+/** Puts the clock of `performance.now` ahead by so many ms, for one test. */
+export function clock (context: { mock: { method: (object: any, name: any, by: any) => unknown } }): (ms: number) => void {
+  const real = performance.now.bind(performance)
+  let ahead = 0
+  context.mock.method(performance, 'now', () => real() + ahead)
+  return ms => { ahead += ms }
+}

@@ -72,6 +72,26 @@ export function addLink (library: Library, seed: string, more: Partial<ShareLink
 }
 
 export const PASSWORD = 's3cret pässwörd,+&%'
+/** An open album of so many photos and one film of 40 MB, the last of it. */
+export function manyPhotos (count = 40) {
+  const library = emptyLibrary()
+  const large = { size: 40_000_000, type: 'video/mp4' }
+  const film = video(count, { original: large, playback: large })
+  const assets = [...Array.from({ length: count }, (_, n) => photo(n)), film]
+  const { key } = addLink(library, 'limits', { album: addAlbum(library, 'Limits', assets) })
+  return { library, key, ids: assets.map(({ id }) => id) }
+}
+/** An album of two photos and a film, shared openly and with a password. */
+export function twoPhotosAndFilm () {
+  const library = emptyLibrary()
+  const large = { size: 3_000_000, type: 'video/mp4' }
+  const assets = [photo(1), photo(2), video(3, { original: large, playback: large })]
+  const album = addAlbum(library, 'Faults', assets)
+  const { key } = addLink(library, 'faults', { album })
+  const locked = addLink(library, 'faults, locked', { album, password: PASSWORD })
+  const [first, , film] = assets.map(({ id }) => id)
+  return { library, key, locked: locked.key, first, film, ids: assets.map(({ id }) => id) }
+}
 /** One link of every kind, by name. */
 export function sampleLibrary () {
   const library = emptyLibrary()

@@ -198,47 +198,6 @@ for (const version of VERSIONS) {
   })
 }
 
-test('every header of every kind of answer', async () => {
-  const run = await start()
-  const { album, password } = run.links
-  const id = run.library.albums.get(album.album!)!.assets[0]!
-  const page = await run.get(`/share/${album.key}`, { headers: HTML })
-  const asset = /"(\/share\/static\/[^"]*\/style\.css)"/.exec(page.text)![1]!
-  const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
-  const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
-  const always = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
-  const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
-    "frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types default"
-  const pages = { ...always, 'content-security-policy': policy, 'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY', 'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()', vary: 'accept, accept-encoding, accept-language, cookie', 'cross-origin-resource-policy': 'same-origin' }
-  const data = { ...always, 'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox", vary: 'accept-encoding, cookie', 'cross-origin-resource-policy': 'same-origin' }
-  const media = { ...always, 'content-security-policy': "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox" }
-  const open = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' }
-  const shut = { 'access-control-allow-origin': undefined, 'cross-origin-resource-policy': 'same-origin', 'last-modified': undefined }
-  const table: [string, Record<string, unknown>, Record<string, string>?][] = [
-    [`/share/${album.key}`, { ...pages, 'cache-control': 'no-cache', etag: page.headers.etag }, HTML],
-    [`/share/${password.key}`, { ...pages, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { ...HTML, cookie }],
-    [`/share/${password.key}`, { ...pages, 'cache-control': 'no-store', etag: undefined, 'access-control-allow-origin': undefined }, HTML],
-    ['/nowhere', { ...pages, 'cache-control': 'no-store', etag: undefined }, HTML],
-    [`/share/items/${album.key}/0`, { ...data, 'cache-control': 'no-cache' }],
-    [`/share/items/${password.key}/0`, { ...data, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { cookie }],
-    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000', 'content-disposition': undefined }],
-    [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
-    [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
-    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/, etag: undefined, 'content-type': undefined, 'content-length': '0' }, { range: 'bytes=999999999-' }],
-    [asset, { ...always, 'content-security-policy': "default-src 'none'", vary: 'accept-encoding', 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' }]
-  ]
-  for (const [path, expected, headers = {}] of table) {
-    const answer = await run.get(path, { headers })
-    for (const [name, value] of Object.entries(expected)) {
-      if (value instanceof RegExp) assert.match(String(answer.headers[name]), value, `${name} of ${path}`)
-      else assert.equal(answer.headers[name], value, `${name} of ${path}`)
-    }
-  }
-  // Host, an answer's age and what a visitor sends change nothing of it
-  const at = (headers: Record<string, string>) => run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
-  assert.equal(await at({ 'cache-control': 'no-cache', pragma: 'no-cache' }), 'public, max-age=300')
-})
-
 test('9: nothing of the source writes to disk or keeps state outside memory', () => {
   for (const file of readdirSync(new URL('src/', ROOT))) {
     const source = readFileSync(new URL(`src/${file}`, ROOT), 'utf8')
@@ -259,6 +218,13 @@ test('9: an unlock works on every replica with the same IPP_SECRET, and on no ot
 test('10: every limit has a default', async () => {
   const { settings } = await start()
   for (const [name, value] of Object.entries(settings.limits)) assert.ok(Number.isFinite(value), name)
+})
+
+test('10: every limit of the configuration is set by a test', () => {
+  const { limits } = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp
+  const files = readdirSync(new URL('test/', ROOT), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
+  const tests = files.map(name => readFileSync(new URL(`test/${name}`, ROOT), 'utf8')).join('')
+  for (const name of Object.keys(limits)) assert.match(tests, new RegExp(`\\b${name}\\b: [\\d.]`), name)
 })
 
 test('the shapes: one door, one writer of headers', () => {

@@ -1,6 +1,6 @@
 /**
  * A stand-in for Immich's share API that answers as the recordings of three real servers do, traps included. It records
- * what it was asked and can be told to misbehave. `replay.test.ts` holds it against the recordings.
+ * what it was asked and can be told to misbehave. `standin.test.ts` holds it against the recordings.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'

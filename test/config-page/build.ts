@@ -1,6 +1,6 @@
 /**
  * `npm run config-page`: makes docs/config.html, one file, from config.schema.json and from the program's own code that reads a
- * configuration, with the types taken away. `config-page.test.ts` holds them together.
+ * configuration, with the types taken away. `browser/config-page.test.ts` holds them together.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'

@@ -10,9 +10,9 @@ import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { DockerfileParser, type Copy } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
-import { ask, freePorts, HTML, ROOT, until } from './helpers.ts'
-import { sampleLibrary } from './library.ts'
-import { startImmich } from './standin.ts'
+import { ask, freePorts, HTML, ROOT, until } from '../helpers.ts'
+import { sampleLibrary } from '../library.ts'
+import { startImmich } from '../standin.ts'
 
 const source = readFileSync(new URL('Dockerfile', ROOT), 'utf8')
 const instructions = DockerfileParser.parse(source).getInstructions()

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigError, loadSettings } from '../src/settings.ts'
-import { addLink, emptyLibrary, PASSWORD, photo } from './library.ts'
-import { HTML, ROOT, start } from './helpers.ts'
+import { ConfigError, loadSettings } from '../../src/settings.ts'
+import { addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
+import { HTML, ROOT, start } from '../helpers.ts'
 
 const env = { IMMICH_URL: 'http://immich:2283' }
 const load = (config: unknown, more: Record<string, string> = {}) => loadSettings({ ...env, CONFIG: JSON.stringify(config), ...more }, ROOT)

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { loadSettings } from '../src/settings.ts'
-import { ask, HTML, ROOT, start } from './helpers.ts'
+import { loadSettings } from '../../src/settings.ts'
+import { ask, HTML, ROOT, start } from '../helpers.ts'
 
 const running = async (config: { ipp: object, lightGallery?: object }) => {
   const run = await start({ ipp: config.ipp as Record<string, unknown>, ...config.lightGallery && { lightGallery: config.lightGallery as Record<string, unknown> } })

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
-import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from './library.ts'
-import { CHROMIUM, fingersOf, launch, openView, SIZES, type View } from './browser.ts'
-import { ask, HTML, start, until } from './helpers.ts'
-import { without } from './tools.ts'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from '../library.ts'
+import { CHROMIUM, fingersOf, launch, openView, SIZES, type View } from '../browser.ts'
+import { ask, HTML, start, until } from '../helpers.ts'
+import { without } from '../tools.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

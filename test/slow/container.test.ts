@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ask, freePorts, HTML, ROOT, until } from './helpers.ts'
-import { sampleLibrary } from './library.ts'
-import { startImmich } from './standin.ts'
-import { without } from './tools.ts'
+import { ask, freePorts, HTML, ROOT, until } from '../helpers.ts'
+import { sampleLibrary } from '../library.ts'
+import { startImmich } from '../standin.ts'
+import { without } from '../tools.ts'
 
 const isRoot = process.getuid?.() === 0
 const mayContain = () => spawnSync('unshare', ['--mount', 'true']).status === 0 && spawnSync('podman', ['info'], { stdio: 'ignore' }).status === 0

@@ -1,9 +1,9 @@
 /** One tour through the page, by hand, in the three engines that phones and desks have. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { ENGINES, type Hand } from './engines.ts'
-import { start } from './helpers.ts'
-import { addAlbum, addLink, PASSWORD, photo } from './library.ts'
+import { ENGINES, type Hand } from '../engines.ts'
+import { start } from '../helpers.ts'
+import { addAlbum, addLink, PASSWORD, photo } from '../library.ts'
 
 for (const engine of ENGINES) {
   if (!engine.isHere && process.env.CI) throw new Error(`no ${engine.name}: CI must run these (.ci/run installs it)`)

@@ -9,7 +9,7 @@ import { parseSync } from '@babel/core'
 import bcd, { type CompatStatement, type Identifier } from '@mdn/browser-compat-data' with { type: 'json' }
 
 const BASELINE = { safari: 15, safari_ios: 15, firefox: 119, chrome: 105 } as const
-const root = new URL('../static/', import.meta.url)
+const root = new URL('../../static/', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
 
 /** The browsers of the baseline that cannot do it. */

@@ -5,10 +5,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { sampleLibrary } from './library.ts'
-import { ask, freePorts, ROOT } from './helpers.ts'
-import { startImmich } from './standin.ts'
-import { without } from './tools.ts'
+import { sampleLibrary } from '../library.ts'
+import { ask, freePorts, ROOT } from '../helpers.ts'
+import { startImmich } from '../standin.ts'
+import { without } from '../tools.ts'
 
 const CROWDSEC = '/opt/crowdsec'
 const folder = mkdtempSync(`${tmpdir()}/banning-`)

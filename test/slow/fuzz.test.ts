@@ -7,13 +7,13 @@ import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
-import * as immichJson from '../src/immich-json.ts'
-import { ConfigError, loadSettings } from '../src/settings.ts'
-import { blank } from '../src/strip.ts'
-import { fill } from '../src/template.ts'
-import * as validate from '../src/validate.ts'
-import { ask, HTML, ROOT, start } from './helpers.ts'
-import { PASSWORD } from './library.ts'
+import * as immichJson from '../../src/immich-json.ts'
+import { ConfigError, loadSettings } from '../../src/settings.ts'
+import { blank } from '../../src/strip.ts'
+import { fill } from '../../src/template.ts'
+import * as validate from '../../src/validate.ts'
+import { ask, HTML, ROOT, start } from '../helpers.ts'
+import { PASSWORD } from '../library.ts'
 
 const SECONDS = Number(process.env.SECONDS ?? 3)
 /** Runs for its time, or until it finds something, which fast-check then makes small and tells with its seed. */
@@ -164,7 +164,7 @@ describe('fuzzing', () => {
     }))
   })
   test('a JPEG filter lets through pieces as it lets through the whole, or throws', async () => {
-    const picture = readFileSync(new URL('samples/original0.jpg', import.meta.url)).subarray(0, 30_000)
+    const picture = readFileSync(new URL('../samples/original0.jpg', import.meta.url)).subarray(0, 30_000)
     const filter = async (pieces: Uint8Array[]) => {
       const parts = blank(Readable.from(pieces.filter(({ length }) => length > 0)))
       return Array.fromAsync(parts).then(done => Buffer.concat(done), () => undefined)

@@ -15,11 +15,11 @@ import * as core from 'kubernetes-models/v1'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { createRequire } from 'node:module'
 import { parse, parseAllDocuments } from 'yaml'
-import { loadSettings } from '../src/settings.ts'
-import { ask, freePorts, HTML, ROOT, start, until } from './helpers.ts'
-import { PASSWORD, sampleLibrary } from './library.ts'
-import { startImmich } from './standin.ts'
-import { has, without } from './tools.ts'
+import { loadSettings } from '../../src/settings.ts'
+import { ask, freePorts, HTML, ROOT, start, until } from '../helpers.ts'
+import { PASSWORD, sampleLibrary } from '../library.ts'
+import { startImmich } from '../standin.ts'
+import { has, without } from '../tools.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
 const folder = mkdtempSync('/tmp/deploy-')

@@ -7,18 +7,18 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { blank } from '../src/strip.ts'
-import { addLink, emptyLibrary, gif, photo, video } from './library.ts'
-import { start } from './helpers.ts'
-import { without } from './tools.ts'
-import { entriesOf } from './unzip.ts'
+import { blank } from '../../src/strip.ts'
+import { addLink, emptyLibrary, gif, photo, video } from '../library.ts'
+import { start } from '../helpers.ts'
+import { without } from '../tools.ts'
+import { entriesOf } from '../unzip.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ipp-strip-'))
 after(() => rmSync(folder, { recursive: true }))
 const skip = without('exiftool', 'libimage-exiftool-perl')
 
-const original = readFileSync(new URL('./samples/original0.jpg', import.meta.url))
-const preview = readFileSync(new URL('./samples/photo05-preview.jpg', import.meta.url))
+const original = readFileSync(new URL('../samples/original0.jpg', import.meta.url))
+const preview = readFileSync(new URL('../samples/photo05-preview.jpg', import.meta.url))
 const segment = (marker: number, payload: Buffer) => Buffer.concat([Buffer.from([0xff, marker, (payload.length + 2) >> 8, (payload.length + 2) & 0xff]), payload])
 
 async function strip (bytes: Buffer, step = 10_000): Promise<Buffer> {

@@ -8,9 +8,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { addLink, photo, sampleLibrary } from './library.ts'
-import { startImmich } from './standin.ts'
-import { without } from './tools.ts'
+import { addLink, photo, sampleLibrary } from '../library.ts'
+import { startImmich } from '../standin.ts'
+import { without } from '../tools.ts'
 
 const sample = sampleLibrary()
 const { links } = sample
@@ -18,7 +18,7 @@ const slugged = links.slug
 const empty = addLink(sample.library, 'all trashed', {}, [photo(900, { trashed: true })])
 const immich = await startImmich(sample.library)
 after(() => immich.close())
-const file = fileURLToPath(new URL('../src/server.ts', import.meta.url))
+const file = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 type Told = { status: number, text: string }
 const check = (words?: string, ipp: object = {}, env: Record<string, string> = {}) => new Promise<Told>(resolve => {

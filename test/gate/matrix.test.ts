@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createKeys } from '../src/unlock.ts'
-import { cookieName, createSeal } from '../src/unlock.ts'
-import { parseLinkRef, type LinkRef } from '../src/validate.ts'
-import { HTML, start } from './helpers.ts'
-import { PASSWORD, addLink, photo, video, sampleLibrary } from './library.ts'
-import { newKey, VERSIONS, type ShareLink } from './standin.ts'
+import { createKeys } from '../../src/unlock.ts'
+import { cookieName, createSeal } from '../../src/unlock.ts'
+import { parseLinkRef, type LinkRef } from '../../src/validate.ts'
+import { HTML, start } from '../helpers.ts'
+import { PASSWORD, addLink, photo, video, sampleLibrary } from '../library.ts'
+import { newKey, VERSIONS, type ShareLink } from '../standin.ts'
 
 const SECRET = 'a secret of sixteen'
 const KEY = createKeys(SECRET)('unlock cookie')

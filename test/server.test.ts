@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { sampleLibrary } from './library.ts'
-import { ask, HTML, ROOT, start, until } from './helpers.ts'
+import { manyPhotos, sampleLibrary } from './library.ts'
+import { ask, hold, HTML, openCount, ROOT, start, until } from './helpers.ts'
 import { startImmich } from './standin.ts'
 
 function run (env: Record<string, string>, args: string[] = []) {
@@ -195,4 +195,23 @@ test('a configuration that the process may not read is said, with what to do', a
   const { status, stderr } = spawnSync(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' })
   assert.equal(status, 1)
   assert.match(stderr, /IPP_CONFIG \/elsewhere\/config\.json: this process may not read it, takes a path below its folder or \/config, or NODE_OPTIONS=--allow-fs-read=\/elsewhere\/config\.json/)
+})
+
+test('a stop waits for what runs, says it is not healthy, and has an end', async () => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { shutdown: 8 } } })
+  const release = hold(run, /thumbnail$/)
+  const running = run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
+  await until(() => openCount(run, /thumbnail$/) === 1)
+  const closed = run.proxy.close()
+  assert.deepEqual(await run.get('/healthcheck').then(({ status, text }) => [status, text]), [503, 'unavailable'])
+  release()
+  assert.equal((await running).status, 200)
+  await closed
+  const stuck = await start({ library: given, ipp: { limits: { shutdown: 0.2 } } })
+  hold(stuck, /thumbnail$/)
+  const cut = stuck.get(`/share/photo/${key}/${ids[1]}/thumbnail`).then(() => 'answered', () => 'cut')
+  await until(() => openCount(stuck, /thumbnail$/) === 1)
+  await stuck.proxy.close()
+  assert.equal(await cut, 'cut')
 })

@@ -1,0 +1,118 @@
+/** Who may open a link: its spellings, its end, how often Immich is asked for it, and guessing at links. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { clock, HTML, start } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
+import { VERSIONS } from '../standin.ts'
+
+for (const version of VERSIONS) {
+  describe(`Immich ${version}`, async () => {
+    const run = await start({ version })
+    const { links, library } = run
+
+    test('every spelling of a slug that Immich allows', async () => {
+      const encoded = encodeURIComponent(links.slug.slug!)
+      for (const path of [`/s/${encoded}`, `/s/${encoded}/`, `/s/${encoded.toLowerCase().replace(/%../g, code => code.toUpperCase())}`]) {
+        assert.equal((await run.get(path, { headers: HTML })).status, 200, path)
+      }
+      assert.equal((await run.get('/s/secret-slu')).status, 404)
+      assert.equal((await run.get(`/s/${encoded}/${library.albums.get(links.slug.album!)!.assets[0]}`, { headers: HTML })).status, 200)
+    })
+
+    test('every spelling of a key', async () => {
+      const { key } = links.album
+      const hex = Buffer.from(key, 'base64url').toString('hex')
+      for (const spelling of [key, `${key}=`, `${key}%3D`, hex, hex.toUpperCase()]) assert.equal((await run.get(`/share/${spelling}`)).status, 200, spelling)
+    })
+
+    test('expired, deleted, empty', async () => {
+      assert.equal((await run.get(`/share/${links.expired.key}`)).status, 404)
+      assert.equal((await run.get(`/share/${links.deleted.key}`)).status, 404)
+      const empty = await run.get(`/share/${links.empty.key}`, { headers: HTML })
+      assert.equal(empty.status, 200)
+      assert.match(empty.text, /nothing here yet/)
+    })
+  })
+}
+
+test('slugs that Immich cannot have are not asked for', async () => {
+  const run = await start()
+  for (const slug of ['a%0Ab', '%00', 'a%7F', 'a%C2%85b', '%ED%A0%80']) assert.equal((await run.get(`/s/${slug}`, { headers: HTML })).status, 404, slug)
+  assert.deepEqual(run.immich.asked, [])
+})
+
+test('twenty at once for a cold link cost Immich one lookup', async () => {
+  const run = await start()
+  run.immich.fault = () => ({ delay: 30 })
+  const { key } = run.links.album
+  const answers = await Promise.all(Array.from({ length: 20 }, () => run.get(`/share/${key}`)))
+  assert.ok(answers.every(({ status }) => status === 200))
+  assert.equal(run.immich.count('/api/shared-links/me'), 1)
+  assert.equal(run.immich.count('/api/timeline/buckets'), 1)
+})
+
+test('a failure is never kept', async () => {
+  const run = await start()
+  const path = `/share/${run.links.album.key}`
+  for (const pattern of [/me$/, /buckets$/, /bucket$/]) {
+    run.immich.fault = ({ path }) => pattern.test(path) ? { status: 500 } : undefined
+    assert.equal((await run.get(path)).status, 503, String(pattern))
+    run.immich.fault = () => undefined
+    if (pattern.source === 'me$') run.immich.fault = ({ path }) => path.endsWith('buckets') ? { status: 500 } : undefined
+  }
+  run.immich.fault = () => undefined
+  assert.equal((await run.get(path)).status, 200)
+})
+
+test('an expired link ends at its second, and nothing outlives it in a cache', async context => {
+  const library = emptyLibrary()
+  const now = Date.now()
+  const { key, assets } = addLink(library, 'ends', { expiresAt: new Date(now + 100_000).toISOString() }, [photo(1), photo(2)])
+  const run = await start({ library })
+  const path = `/share/photo/${key}/${assets![0]}/thumbnail`
+  const seconds = Number(/max-age=(\d+)/.exec((await run.get(path)).headers['cache-control']!)![1])
+  assert.ok(seconds > 90 && seconds <= 100)
+  // whatever the operator wants of caches, no more than that
+  for (const [wanted, given] of [
+    ['public', /^public, max-age=\d\d0?$/], ['no-store', /^no-store, max-age=\d\d0?$/], ['Max-Age="99999", immutable', /^Max-Age=\d\d0?$/],
+    ['public, s-maxage=99999', /^public, s-maxage=\d\d0?, max-age=\d\d0?$/], ['max-age=99999, stale-while-revalidate=9', /^max-age=\d\d0?$/], ['max-age=5', /^max-age=5$/],
+    ['', /^no-cache, max-age=\d\d0?$/]
+  ] as const) {
+    const other = await start({ library, ipp: { responseHeaders: { 'Cache-Control': wanted } } })
+    assert.match((await other.get(path)).headers['cache-control']!, given, wanted)
+  }
+  context.mock.method(Date, 'now', () => now + 100_000)
+  assert.equal((await run.get(path)).status, 404)
+  assert.equal((await run.get(`/share/${key}`)).status, 404)
+})
+
+test('within the minute: what the owner switches off, and a password that is set or changed', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const link = addLink(library, 'switches', { album: addAlbum(library, 'Switches', [photo(1), photo(2)]) })
+  const run = await start({ library, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
+  const page = async (headers = {}) => (await run.get(`/share/${link.key}`, { headers: { ...HTML, ...headers } })).text
+  assert.match(await page(), /&#34;download&#34;:true[^]*&#34;info&#34;:true/)
+  Object.assign(link, { allowDownload: false, showMetadata: false })
+  ahead(61_000)
+  assert.match(await page(), /&#34;download&#34;:false[^]*&#34;info&#34;:false/)
+  assert.equal((await run.get(`/share/${link.key}/download`)).status, 404)
+  link.password = 'first'
+  ahead(61_000)
+  assert.match(await page(), /<form/)
+  const { cookie } = await run.unlock({ key: link.key, password: 'first' })
+  assert.doesNotMatch(await page({ cookie }), /<form/)
+  link.password = 'second'
+  ahead(61_000)
+  assert.match(await page({ cookie }), /<form/)
+})
+
+test('guessing at links ends in 429 and in the log, and keeps nobody from links that are there', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
+  const from = (address: string) => ({ headers: { ...HTML, 'x-forwarded-for': address } })
+  const answers = await Promise.all(Array.from({ length: 22 }, (_, n) => run.get(`/s/word-${n}`, from('203.0.113.5'))))
+  assert.deepEqual([answers.filter(({ status }) => status === 404).length, answers.filter(({ status }) => status === 429).length], [20, 2])
+  assert.ok(run.lines.some(line => line.startsWith('warn unlock refused') && line.includes('203.0.113.5') && line.includes('unknown links')))
+  assert.equal((await run.get(`/share/${run.links.album.key}`, from('203.0.113.5'))).status, 200)
+  assert.equal((await run.get('/s/word-30', from('203.0.113.6'))).status, 404)
+})

@@ -1,0 +1,106 @@
+/** Bodies on their way: slow visitors, visitors who leave, forms that are too large. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { start, until } from '../helpers.ts'
+import { addLink, emptyLibrary, manyPhotos, video } from '../library.ts'
+
+function bigVideo () {
+  const library = emptyLibrary()
+  const film = video(0, { original: { size: 300 * 1024 * 1024, type: 'video/mp4' } })
+  const { key } = addLink(library, 'big', {}, [film])
+  return { library, path: `/share/video/${key}/${film.id}` }
+}
+
+test('a slow visitor is waited for, and one who leaves frees Immich', async () => {
+  const { library, path } = bigVideo()
+  const run = await start({ library })
+  await run.get(path, { headers: { range: 'bytes=0-0' } })
+  const before = process.memoryUsage().rss
+  const sockets = Array.from({ length: 10 }, () => {
+    const socket = run.socket()
+    socket.pause()
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    return socket
+  })
+  await until(() => run.immich.open === 10, 'ten streams')
+  await new Promise(resolve => setTimeout(resolve, 500))
+  assert.ok(process.memoryUsage().rss - before < 150 * 1024 * 1024, 'bodies are piling up')
+  sockets.forEach(socket => socket.destroy())
+  await until(() => run.immich.open === 0, 'Immich to be freed')
+})
+
+test('a visitor who pauses for longer than Immich may be silent loses nothing', async () => {
+  const library = emptyLibrary()
+  const bytes = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))
+  const film = video(1, { name: 'pause.mp4', original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } })
+  const { key } = addLink(library, 'pause', {}, [film])
+  const run = await start({ library, ipp: { limits: { upstreamTimeout: 3 } } })
+  const socket = run.socket()
+  const chunks: Buffer[] = []
+  socket.write(`GET /share/video/${key}/${film.id} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+  socket.on('data', chunk => chunks.push(chunk))
+  await until(() => chunks.length > 0, 'the first bytes')
+  socket.pause()
+  await new Promise(resolve => setTimeout(resolve, 4500))
+  socket.resume()
+  await new Promise(resolve => socket.on('close', resolve))
+  const got = Buffer.concat(chunks)
+  assert.ok(got.subarray(got.indexOf('\r\n\r\n') + 4).equals(bytes))
+})
+
+test('many at once, fast and slow, on connections that are used again: each gets its own bytes', async () => {
+  const library = emptyLibrary()
+  const films = Array.from({ length: 24 }, (_, n) => {
+    const bytes = Buffer.from(Array.from({ length: 400_000 + n * 7919 }, (_, at) => (at * (2 * n + 1) + (at >> 8)) & 0xff))
+    return { bytes, film: video(n, { name: `${n}.mp4`, original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } }) }
+  })
+  const { key } = addLink(library, 'own bytes', {}, films.map(({ film }) => film))
+  const run = await start({ library })
+  await Promise.all(Array.from({ length: 8 }, async (_, visitor) => {
+    for (const [n, { film, bytes }] of films.entries()) {
+      if (n % 8 === visitor) run.immich.fault = () => ({ drip: [30_000 + visitor * 5000, 1] })
+      const { body } = await run.get(`/share/video/${key}/${film.id}`)
+      assert.ok(body.equals(bytes), `film ${n} of visitor ${visitor}`)
+    }
+  }))
+})
+
+test('a visitor who leaves before Immich answers frees it too', async () => {
+  const { library, path } = bigVideo()
+  const run = await start({ library })
+  await run.get(path, { headers: { range: 'bytes=0-0' } })
+  for (const hanging of [/playback/, /original/]) {
+    run.immich.asked.length = 0
+    run.immich.fault = ({ path }) => hanging.test(path) ? { hang: true } : undefined
+    const socket = run.socket()
+    socket.write(`GET ${hanging.source === 'playback' ? path : path.replace('video', 'photo') + '/original'} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    await until(() => run.immich.asked.length === 1, 'the request')
+    socket.destroy()
+    await until(() => run.immich.asked[0]!.closed, 'the request to be given up')
+  }
+})
+
+test('where Immich dies in the middle, the transfer visibly fails', async () => {
+  const run = await start()
+  const id = run.links.photo.assets![0]!
+  for (const [what, pattern] of [['original', /original$/], ['preview', /thumbnail$/], ['thumbnail', /thumbnail$/]] as const) {
+    run.immich.fault = ({ path }) => pattern.test(path) ? { dieAfter: 1000 } : undefined
+    const answer = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
+    assert.ok(what === 'original' ? answer.status === 200 && !answer.complete : answer.status === 503, what)
+    run.immich.fault = () => undefined
+    const again = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
+    assert.ok(again.status === 200 && again.complete, 'nothing that failed is kept')
+  }
+})
+
+test('a visitor who takes nothing for too long is let go', async () => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { visitorTimeout: 1 } } })
+  const socket = run.socket()
+  socket.on('error', () => {})
+  socket.write(`GET /share/video/${key}/${ids.at(-1)} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.pause()
+  await until(() => run.immich.open === 1)
+  await until(() => run.immich.open === 0, 'Immich to be let go')
+  socket.destroy()
+})

@@ -1,0 +1,168 @@
+/** Connections: how many, whose, and visitors with bad manners. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { describe, test } from 'node:test'
+import { ask, hold, openCount, settled, sleep, start, until } from '../helpers.ts'
+import { manyPhotos, PASSWORD, twoPhotosAndFilm } from '../library.ts'
+
+test('connections: those that wait longest go first; one more is told so where none waits, far more are dropped', async () => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { connections: 3 } } })
+  const say = (socket = run.socket(), path = `/share/items/${key}/0`) => new Promise<string>(resolve => {
+    let text = ''
+    socket.on('data', chunk => { text += chunk; if (text.includes('\r\n\r\n')) resolve(text) }).on('close', () => resolve(text)).on('error', () => {})
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  })
+  // silent ones do not keep a visitor out
+  const silent: Socket[] = []
+  for (let n = 0; n < 3; n++) { const socket = run.socket(); silent.push(socket); await once(socket, 'connect') }
+  const ended = once(silent[0]!, 'close')
+  const visitor = run.socket()
+  assert.match(await say(visitor), /^HTTP\/1\.1 200/)
+  await ended
+  for (const socket of [...silent, visitor]) socket.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
+  // three that are being answered
+  const release = hold(run, /thumbnail$/)
+  const busy = [0, 1, 2].map(n => {
+    const socket = run.socket().on('error', () => {}).on('data', () => {})
+    socket.write(`GET /share/photo/${key}/${ids[n]}/thumbnail HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    return socket
+  })
+  await until(() => openCount(run, /thumbnail$/) === 3)
+  const beyond = run.socket()
+  const answer = await say(beyond)
+  assert.match(answer, /^HTTP\/1\.1 503[^]*Connection: close/i)
+  assert.match(answer, /retry-after: 5/i)
+  beyond.destroy()
+  const more = Array.from({ length: 6 }, () => run.socket())
+  let dropped = 0
+  for (const socket of more) socket.on('close', () => { dropped++ }).on('error', () => {}).on('data', () => {})
+  await until(() => dropped >= 3, 'far more to be dropped')
+  release()
+  for (const socket of [...busy, ...more]) socket.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
+  assert.match(await say(), /^HTTP\/1\.1 200/)
+})
+
+test('connections: one address holds a quarter, unless it is a proxy that is trusted', async () => {
+  const { library: given } = manyPhotos()
+  for (const [trustedProxies, left] of [[[], 2], [['127.0.0.0/8'], 6]] as const) {
+    const run = await start({ library: given, ipp: { trustedProxies, limits: { connections: 8 } } })
+    const sockets: Socket[] = []
+    for (let n = 0; n < 6; n++) { const socket = run.socket().on('error', () => {}); sockets.push(socket); await once(socket, 'connect') }
+    await until(() => (run.proxy.server as any)._connections === left, `${left} of six`)
+    for (const socket of sockets) socket.destroy()
+  }
+})
+
+test('two Host headers are refused', async () => {
+  const run = await start()
+  const socket = run.socket()
+  let text = ''
+  socket.on('data', chunk => { text += chunk })
+  socket.write(`GET /share/${run.links.album.key} HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n`)
+  await new Promise(resolve => socket.on('close', resolve))
+  assert.match(text, /^HTTP\/1\.1 4\d\d/)
+})
+
+describe('visitors', { concurrency: true }, () => {
+  test('who leave early, by the hundred, at every stage', async () => {
+    const shared = twoPhotosAndFilm()
+    const run = await start({ library: shared.library, ipp: { limits: { upstreamRequests: 4, upstreamStreams: 4, zips: 2 } } })
+    run.immich.fault = () => ({ drip: [20_000, 2] })
+    const paths = [`/share/${shared.key}`, `/share/video/${shared.key}/${shared.film}`, `/share/${shared.key}/download`, `/share/photo/${shared.key}/${shared.first}/thumbnail`]
+    for (let n = 0; n < 200; n++) {
+      const socket = run.socket()
+      socket.on('error', () => {})
+      socket.write(`GET ${paths[n % paths.length]} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      await sleep(n % 7)
+      socket.destroy()
+    }
+    run.immich.fault = () => undefined
+    await settled(run)
+    for (const path of paths) await until(() => true).then(async () => { for (let n = 0; n < 100 && (await run.get(path)).status !== 200; n++) await sleep(50); assert.equal((await run.get(path)).status, 200) })
+  })
+
+  test('who read one byte at a time hold back Immich, not memory, and do not hinder others', async () => {
+    const shared = twoPhotosAndFilm()
+    const large = { size: 300_000_000, type: 'video/mp4' }
+    Object.assign(shared.library.assets.get(shared.film!)!, { playback: large, original: large })
+    const run = await start({ library: shared.library })
+    const before = process.memoryUsage().rss
+    const slow = Array.from({ length: 20 }, () => {
+      const socket = run.socket()
+      socket.on('error', () => {})
+      socket.write(`GET /share/video/${shared.key}/${shared.film} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      socket.pause()
+      socket.once('readable', () => socket.read(1))
+      return socket
+    })
+    await until(() => run.immich.open === 20, 'all to be served')
+    await sleep(300)
+    assert.equal((await run.get(`/share/photo/${shared.key}/${shared.first}/thumbnail`)).status, 200)
+    assert.ok(process.memoryUsage().rss - before < 400_000_000, 'twenty times 300 MB are not in memory')
+    for (const socket of slow) socket.destroy()
+    await settled(run)
+  })
+
+  test('half-open, pipelining, with a flood of headers, too long a line, nonsense', async () => {
+    const shared = twoPhotosAndFilm()
+    const run = await start({ library: shared.library })
+    /** What comes until so many answers have begun, or the connection ends. */
+    const say = (text: string, { half = false, answers = 1 } = {}) => new Promise<string>(resolve => {
+      const socket = run.socket()
+      let answer = ''
+      socket.on('error', () => {}).on('close', () => resolve(answer)).on('data', chunk => {
+        answer += chunk
+        if ((answer.match(/HTTP\/1\.1 \d/g)?.length ?? 0) >= answers) socket.destroy()
+      })
+      if (half) socket.end(text)
+      else socket.write(text)
+    })
+    const get = `GET /share/items/${shared.key}/0 HTTP/1.1\r\nHost: x\r\n\r\n`
+    // node ends a connection whose other half was closed, answered or not
+    assert.match(await say(get, { half: true }), /^(HTTP\/1\.1 200|$)/)
+    assert.equal((await say(get.repeat(50), { answers: 50 })).match(/HTTP\/1\.1 200/g)?.length, 50)
+    assert.match(await say(`GET / HTTP/1.1\r\nHost: x\r\n${'X-A: b\r\n'.repeat(5000)}\r\n`), /^HTTP\/1\.1 431/)
+    assert.match(await say(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`), /^HTTP\/1\.1 431/)
+    assert.match(await say(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(3000)}\r\n\r\n`), /^HTTP\/1\.1 (200|431)/)
+    for (const nonsense of ['\0\0\0\0\r\n\r\n', 'GET\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', '{"a":1}\r\n\r\n', 'GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n']) {
+      assert.match(await say(nonsense), /^(HTTP\/1\.1 400|$)/)
+    }
+    await settled(run)
+  })
+
+  test('who send a header or a body too slowly are shown out', async () => {
+    const run = await start({ library: twoPhotosAndFilm().library })
+    const slowly = async (text: string) => {
+      const socket = run.socket()
+      const began = performance.now()
+      socket.on('error', () => {}).on('data', () => {})
+      socket.write(text)
+      const drip = setInterval(() => socket.write('x'), 500)
+      await once(socket, 'close')
+      clearInterval(drip)
+      return performance.now() - began
+    }
+    const [header, body] = await Promise.all([slowly('GET / HTTP/1.1\r\nX-Slow: '),
+      slowly('POST /share/unlock HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 4000\r\n\r\n')])
+    // promised: 15 and 30 s; here: that they end at all
+    assert.ok(header < 60_000 && body < 60_000)
+    await settled(run)
+  })
+
+  test('whose form is larger than it may be', async () => {
+    const shared = twoPhotosAndFilm()
+    const run = await start({ library: shared.library })
+    const post = (path: string, body: string) => ask(run.base, path, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    const field = new URLSearchParams({ key: shared.locked, password: PASSWORD }).toString()
+    assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 3)}`)).status, 303)
+    assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 2)}`)).status, 404)
+    const ids = new URLSearchParams({ assets: JSON.stringify(shared.ids.slice(0, 2)) }).toString()
+    const room = 200 + 3 * 45 - ids.length - 3
+    assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room)}`)).status, 200)
+    assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room + 1)}`).catch(() => ({ status: 404 }))).status, 404)
+  })
+})

@@ -1,0 +1,96 @@
+/** The one writer of answers: headers, caching, validators, compression. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { HTML, start, until } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
+
+test('every header of every kind of answer', async () => {
+  const run = await start()
+  const { album, password } = run.links
+  const id = run.library.albums.get(album.album!)!.assets[0]!
+  const page = await run.get(`/share/${album.key}`, { headers: HTML })
+  const asset = /"(\/share\/static\/[^"]*\/style\.css)"/.exec(page.text)![1]!
+  const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
+  const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
+  const always = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
+  const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
+    "frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types default"
+  const pages = { ...always, 'content-security-policy': policy, 'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY', 'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()', vary: 'accept, accept-encoding, accept-language, cookie', 'cross-origin-resource-policy': 'same-origin' }
+  const data = { ...always, 'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox", vary: 'accept-encoding, cookie', 'cross-origin-resource-policy': 'same-origin' }
+  const media = { ...always, 'content-security-policy': "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox" }
+  const open = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' }
+  const shut = { 'access-control-allow-origin': undefined, 'cross-origin-resource-policy': 'same-origin', 'last-modified': undefined }
+  const table: [string, Record<string, unknown>, Record<string, string>?][] = [
+    [`/share/${album.key}`, { ...pages, 'cache-control': 'no-cache', etag: page.headers.etag }, HTML],
+    [`/share/${password.key}`, { ...pages, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { ...HTML, cookie }],
+    [`/share/${password.key}`, { ...pages, 'cache-control': 'no-store', etag: undefined, 'access-control-allow-origin': undefined }, HTML],
+    ['/nowhere', { ...pages, 'cache-control': 'no-store', etag: undefined }, HTML],
+    [`/share/items/${album.key}/0`, { ...data, 'cache-control': 'no-cache' }],
+    [`/share/items/${password.key}/0`, { ...data, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { cookie }],
+    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000', 'content-disposition': undefined }],
+    [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
+    [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
+    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/, etag: undefined, 'content-type': undefined, 'content-length': '0' }, { range: 'bytes=999999999-' }],
+    [asset, { ...always, 'content-security-policy': "default-src 'none'", vary: 'accept-encoding', 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' }]
+  ]
+  for (const [path, expected, headers = {}] of table) {
+    const answer = await run.get(path, { headers })
+    for (const [name, value] of Object.entries(expected)) {
+      if (value instanceof RegExp) assert.match(String(answer.headers[name]), value, `${name} of ${path}`)
+      else assert.equal(answer.headers[name], value, `${name} of ${path}`)
+    }
+  }
+  // Host, an answer's age and what a visitor sends change nothing of it
+  const at = (headers: Record<string, string>) => run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
+  assert.equal(await at({ 'cache-control': 'no-cache', pragma: 'no-cache' }), 'public, max-age=300')
+})
+
+test('validators and encodings of pages', async () => {
+  const run = await start()
+  const path = `/share/${run.links.album.key}`
+  const first = await run.get(path, { headers: HTML })
+  assert.equal(first.headers['cache-control'], 'no-cache')
+  const again = await run.get(path, { headers: { ...HTML, 'if-none-match': first.headers.etag! } })
+  assert.deepEqual([again.status, again.text], [304, ''])
+  for (const encoding of ['br', 'gzip']) {
+    const packed = await run.get(path, { headers: { ...HTML, 'accept-encoding': encoding } })
+    assert.equal(packed.headers['content-encoding'], encoding)
+    assert.ok(packed.body.length < first.body.length / 3)
+    const unpacked = encoding === 'br' ? brotliDecompressSync(packed.body) : gunzipSync(packed.body)
+    assert.ok(unpacked.equals(first.body))
+    // where there is nothing to gain, nothing is done
+    assert.equal((await run.get('/robots.txt', { headers: { 'accept-encoding': encoding } })).headers['content-encoding'], undefined)
+    assert.match(packed.headers.vary!, /accept-encoding/)
+  }
+  assert.equal((await run.get(path, { headers: { ...HTML, 'accept-encoding': 'br;q=0' } })).headers['content-encoding'], undefined)
+})
+
+test('a page in the making is made and compressed once, for all who ask, and of many on one connection one after another', async () => {
+  const library = emptyLibrary()
+  const album = addAlbum(library, 'cold', Array.from({ length: 4000 }, (_, n) => photo(n, { name: `cold ${n}` })))
+  const { key } = addLink(library, 'cold', { album })
+  const run = await start({ library })
+  let release = () => {}
+  const held = new Promise<void>(resolve => { release = resolve })
+  run.immich.fault = ({ path }) => path.includes('timeline/bucket') ? { until: held } : undefined
+  const say = `GET /share/${key} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nAccept-Encoding: br\r\n\r\n`
+  const sockets = Array.from({ length: 4 }, () => run.socket())
+  const answered = sockets.map(socket => new Promise<number>(resolve => {
+    let text = ''
+    socket.on('data', chunk => {
+      text += chunk.toString('latin1')
+      const count = text.split('HTTP/1.1 200 OK').length - 1
+      if (count === 250) resolve(count)
+    })
+  }))
+  const before = process.memoryUsage().rss
+  for (const socket of sockets) socket.write(say.repeat(250))
+  await until(() => run.immich.count(/timeline\/buckets$/) === 1)
+  await new Promise(resolve => setTimeout(resolve, 500))
+  assert.ok(process.memoryUsage().rss - before < 100e6, `${(process.memoryUsage().rss - before) / 1e6} MB for 1,000 that wait`)
+  release()
+  assert.deepEqual(await Promise.all(answered), [250, 250, 250, 250])
+  for (const socket of sockets) socket.destroy()
+  assert.equal(run.immich.count('/api/shared-links/me'), 1)
+})

@@ -1,0 +1,76 @@
+/** The one door to Immich: what is no answer, what is too late, and when it is said. */
+import assert from 'node:assert/strict'
+import { createServer, type AddressInfo } from 'node:net'
+import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { start } from './helpers.ts'
+import { twoPhotosAndFilm } from './library.ts'
+
+test('what Immich packs although it was asked not to is not believed', async () => {
+  const run = await start()
+  const body = gzipSync(JSON.stringify({ res: 'pong' }))
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body, headers: { 'content-encoding': 'gzip', 'content-type': 'application/json' } } : undefined
+  assert.equal((await run.get('/healthcheck')).status, 503)
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body: '{"res":"pong"}', headers: { 'content-type': 'application/json' } } : undefined
+  assert.equal((await run.get('/healthcheck')).status, 200)
+})
+
+test('Immich refuses, and comes back', async () => {
+  const shared = twoPhotosAndFilm()
+  const run = await start({ library: shared.library })
+  await run.immich.close()
+  const answers = await Promise.all([`/share/${shared.key}`, '/share/nothing', `/share/photo/${shared.key}/${shared.first}`].map(path => run.get(path)))
+  for (const answer of answers) assert.deepEqual([answer.status, answer.text, answer.headers['retry-after']], [503, '', '10'])
+  assert.equal(run.lines.filter(line => line.includes('cannot be reached')).length, 1)
+  await run.immich.listen()
+  assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
+  assert.ok(run.lines.some(line => line.includes('answers again')))
+})
+
+describe('what is no answer of HTTP', { concurrency: true }, () => {
+  const answers: Record<string, { say: string, drip?: string, advice: string }> = {
+    'another protocol': { say: 'SSH-2.0-OpenSSH_9.2\r\n', advice: 'is not Immich' },
+    'a change of protocols': { say: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', advice: 'is not Immich' },
+    'headers without end': { say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'is not Immich' },
+    'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no answer in time' }
+  }
+  for (const [name, { say, drip, advice }] of Object.entries(answers)) {
+    test(name, async () => {
+      const stranger = createServer(socket => {
+        socket.on('error', () => {}).write(say)
+        const dripping = drip && setInterval(() => socket.write(drip), 100)
+        if (dripping) socket.on('close', () => clearInterval(dripping))
+      })
+      await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
+      const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } } })
+      for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)
+      assert.deepEqual(run.lines.filter(line => line.includes('cannot be reached')).map(line => line.includes(advice)), [true], 'said once, with what to try')
+      stranger.close()
+    })
+  }
+})
+
+test('what is not Immich is said once, not with every request', async () => {
+  const shared = twoPhotosAndFilm()
+  const run = await start({ library: shared.library })
+  run.immich.fault = () => ({ body: '<h1>router</h1>', headers: { 'content-type': 'text/html' } })
+  for (let n = 0; n < 3; n++) assert.equal((await run.get(`/share/${shared.key}`)).status, 503)
+  assert.equal(run.lines.filter(line => line.includes('cannot be reached')).length, 1)
+  run.immich.fault = () => undefined
+  assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
+  assert.equal(run.lines.filter(line => line.includes('answers again')).length, 1)
+})
+
+test('a silent Immich has a limit, before and in the middle of an answer', async () => {
+  const run = await start({ ipp: { limits: { upstreamTimeout: 0.3 } } })
+  const id = run.links.photo.assets![0]!
+  run.immich.fault = () => ({ hang: true })
+  assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 503)
+  run.immich.fault = ({ path }) => path.endsWith('original') ? { hang: true } : undefined
+  assert.equal((await run.get(`/share/photo/${run.links.photo.key}/${id}/original`)).status, 503)
+  run.immich.fault = ({ path }) => path.endsWith('original') ? { silentAfter: 1000 } : undefined
+  const answer = await run.get(`/share/photo/${run.links.photo.key}/${id}/original`)
+  assert.deepEqual([answer.status, answer.complete], [200, false])
+  assert.equal(run.settings.limits.upstreamTimeout < 20, true)
+  assert.ok((await start()).settings.limits.upstreamTimeout <= 19)
+})

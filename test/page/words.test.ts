@@ -1,0 +1,30 @@
+/** The words of the page: each language whole, and found by its names. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { HTML, start } from '../helpers.ts'
+
+test('every language has all the words, with what is filled into them, and is found by its names', async () => {
+  const strings: Record<string, Record<string, string>> = JSON.parse(readFileSync(new URL('../../static/strings.json', import.meta.url), 'utf8'))
+  const { en = {} } = strings
+  const blanks = (text = '') => (text.match(/\{\w+\}/g) ?? []).join()
+  for (const [lang, words] of Object.entries(strings)) {
+    const forms = new Intl.PluralRules(lang).resolvedOptions().pluralCategories
+    for (const [name, text] of Object.entries(en)) {
+      const wanted = name.replace(/_one$/, '_other')
+      assert.equal(blanks(words[wanted]), blanks(text), `${lang} ${wanted}`)
+      assert.ok(words[wanted], `${lang} ${wanted}`)
+    }
+    for (const name of Object.keys(words)) {
+      const [plain = '', form] = name.split('_')
+      assert.ok(form === undefined ? Object.hasOwn(en, name) : Object.hasOwn(en, `${plain}_other`) && forms.includes(form as Intl.LDMLPluralRule), `${lang} ${name}`)
+    }
+  }
+  const run = await start()
+  const asked = { ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])), 'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en' }
+  for (const [language, lang] of Object.entries(asked)) {
+    const { text } = await run.get('/', { headers: { ...HTML, 'accept-language': language } })
+    assert.match(text, new RegExp(`<html lang="${lang}(-[A-Z]+)?" dir="${['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'}">`), language)
+    assert.ok(text.includes(strings[lang]!.homeTitle!), language)
+  }
+})
