@@ -8,7 +8,7 @@ import security from 'eslint-plugin-security'
 const security_ = Object.fromEntries(Object.keys(security.rules).map(name => [`security/${name}`, 'error']))
 export default [
   {
-    files: ['src/*.ts', 'static/*.js'],
+    files: ['src/**/*.ts', 'static/**/*.js'],
     languageOptions: { parser, parserOptions: { requireConfigFile: false, babelOptions: { presets: ['@babel/preset-typescript'] } } },
     plugins: { regexp, security, 'no-unsanitized': unsanitized },
     rules: {

@@ -1,6 +1,6 @@
 /** `npm run demo`: the proxy in front of the stand-in Immich, with one address for every kind of link. */
 import { createProxy } from '../src/server.ts'
-import { loadSettings } from '../src/settings.ts'
+import { loadSettings } from '../src/config/settings.ts'
 import { PASSWORD, sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
 

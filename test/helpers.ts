@@ -2,10 +2,10 @@
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
-import { createKeys } from '../src/unlock.ts'
+import { createKeys } from '../src/keys.ts'
 import { createLinkNames, type Log } from '../src/log.ts'
 import { createProxy } from '../src/server.ts'
-import { loadSettings } from '../src/settings.ts'
+import { loadSettings } from '../src/config/settings.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich, type Library, type Version } from './standin.ts'
 

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { mkdirSync } from 'node:fs'
 import { createProxy } from '../src/server.ts'
-import { loadSettings } from '../src/settings.ts'
+import { loadSettings } from '../src/config/settings.ts'
 import { launch, openView, SIZES } from './browser.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'

@@ -141,13 +141,13 @@ test('a taken port is said, and is no crash', async () => {
 test('whatever is thrown ends its request alone, and is logged', async () => {
   const run = await start()
   const broken = new Error('thrown on purpose')
-  const { links } = run.proxy.app
-  const { open } = links
-  links.open = () => { throw broken }
+  const { gate } = run.proxy.app
+  const { open } = gate
+  gate.open = () => { throw broken }
   const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
   assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, '', 'no-store'])
   assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
-  links.open = open
+  gate.open = open
   assert.equal((await run.get(`/share/${run.links.album.key}`, { headers: HTML })).status, 200)
 })
 

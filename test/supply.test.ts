@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
-import { fill } from '../src/template.ts'
+import { fill } from '../src/page/template.ts'
 import { ROOT } from './helpers.ts'
 
 const folder = fileURLToPath(ROOT)

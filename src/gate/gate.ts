@@ -62,13 +62,8 @@ export class Gate {
    * unreachable, busy.
    */
   async open (address: LinkAddress, asker: Asker): Promise<Share> {
-    this.#refuseProbing(address, asker)
     const token = this.#seal.open(address, asker.cookies)
-    const link = await this.#links.open(address, asker.address, token).catch((error: unknown) => {
-      if (isRefusal(error, 'missing')) this.#guesses.countUnknown(asker)
-      throw error
-    })
-    this.#guesses.countOpened(asker, nameOf(address))
+    const link = await this.#lookUp(address, asker, () => this.#links.open(address, asker.address, token))
     const list = await this.#links.list(link, asker.address)
     const latest = this.#shares.get(link)
     if (latest?.list === list) return latest.share
@@ -78,12 +73,25 @@ export class Gate {
     return share
   }
 
-  /** Throws a Refusal if slugs are switched off, or if this visitor has tried too many unknown links. */
-  #refuseProbing (address: LinkAddress, asker: Asker): void {
+  /**
+   * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if this
+   * visitor has tried too many unknown links.
+   */
+  async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
-    if (!this.#guesses.isProbing(asker, nameOf(address))) return
-    this.#logRefused(address, asker, 'unknown links')
-    throw new Refusal('limited')
+    if (this.#guesses.isProbing(asker, nameOf(address))) {
+      this.#logRefused(address, asker, 'unknown links')
+      throw new Refusal('limited')
+    }
+    const settle = this.#guesses.countLookup(asker, nameOf(address))
+    try {
+      const found = await ask()
+      settle('opened')
+      return found
+    } catch (error) {
+      settle(isRefusal(error, 'missing') ? 'unknown' : 'neither')
+      throw error
+    }
   }
 
   #logRefused (address: LinkAddress, asker: Asker, reason: string): void {
@@ -98,7 +106,12 @@ export class Gate {
   async unlock (
     address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
   ): Promise<string[]> {
-    this.#refuseProbing(address, asker)
+    return this.#lookUp(address, asker, () => this.#unlock(address, password, asker))
+  }
+
+  async #unlock (
+    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
+  ): Promise<string[]> {
     const name = nameOf(address)
     const wait = this.#guesses.waitForPassword(asker, name)
     if (wait > 0) {
@@ -117,7 +130,6 @@ export class Gate {
     } catch (error) {
       if (isRefusal(error, 'locked')) this.#logRefused(address, asker, 'wrong password')
       else this.#guesses.countPassword(asker, name, -1)
-      if (isRefusal(error, 'missing')) this.#guesses.countUnknown(asker)
       throw error
     }
   }

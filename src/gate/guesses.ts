@@ -95,15 +95,20 @@ export function createGuesses (perVisitor: number, perLink: number) {
     isProbing: ({ address }: Guesser, name: string): boolean =>
       unknown.wait(address) > 0 && !opened.has(`${address} ${name}`),
 
-    countUnknown: ({ address }: Guesser): void => unknown.count(address),
-
-    /** Remembers that this visitor has opened this link. */
-    countOpened ({ address }: Guesser, name: string): void {
+    /**
+     * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
+     * what became of it: only unknown links stay counted, and opened ones are remembered.
+     */
+    countLookup ({ address }: Guesser, name: string): (outcome: 'unknown' | 'opened' | 'neither') => void {
       const entry = `${address} ${name}`
-      opened.delete(entry)
-      opened.add(entry)
-      const [oldest] = opened
-      if (opened.size > MAX_OPENED && oldest) opened.delete(oldest)
+      const isNew = !opened.has(entry)
+      if (isNew) unknown.count(address)
+      return outcome => {
+        if (isNew && outcome !== 'unknown') unknown.count(address, -1)
+        if (isNew && outcome === 'opened') opened.add(entry)
+        const [oldest] = opened
+        if (opened.size > MAX_OPENED && oldest) opened.delete(oldest)
+      }
     }
   }
 }

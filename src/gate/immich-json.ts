@@ -101,8 +101,8 @@ export function parseLink (value: unknown): Link | undefined {
 /** two centuries of months; every one costs a request */
 const MAX_MONTHS = 2400
 /**
- * The months in the answer of `timeline/buckets`; undefined if it is no list, or longer than 2,400. A month
- * that cannot be read is left out, and `isComplete` is false. Each is asked for with its time and zone
+ * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 2,400, or none of it
+ * can be read. A month that cannot be read is left out, and `isComplete` is false. Each is asked for with its time and zone
  * (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the zone of its
  * database session.
  */
@@ -112,7 +112,8 @@ export function parseMonths (value: unknown): { months: Month[], isComplete: boo
     const month = match<string>(/^\d{4,6}-\d\d-\d\d$/, object(entry)?.timeBucket)
     return month ? [`${month}T00:00:00.000Z` as Month] : []
   })
-  return { months, isComplete: months.length === value.length }
+  const isComplete = months.length === value.length
+  return isComplete || months.length > 0 ? { months, isComplete } : undefined
 }
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',

@@ -49,14 +49,15 @@ const ALWAYS: Record<Kind, Headers> = {
 /** seconds for which content may be cached that can change under its address */
 const SHORT_SECONDS = 300
 
-/** The operator's Cache-Control: as it stands, and cut to a number of seconds. */
+/** The operator's Cache-Control, cut to a number of seconds; as it stands if that is infinite. */
 function parseCacheControl (header: string) {
-  const isUncached = /no-store|no-cache|private/i.test(header)
+  const isUncached = header === '' || /no-store|no-cache/i.test(header)
   const maxAge = Math.min(...[...header.matchAll(/max-?age="?(\d+)/gi)].map(([, seconds]) => Number(seconds)))
-  const scope = /public/i.test(header) ? 'public, ' : ''
-  return {
-    whole: header || 'no-cache',
-    within: (seconds: number): string => isUncached ? header : `${scope}max-age=${Math.min(maxAge, seconds)}`
+  const scope = /\b(public|private)\b/i.exec(header)
+  const prefix = scope ? `${scope[0].toLowerCase()}, ` : ''
+  return (seconds: number): string => {
+    if (isUncached || seconds === Infinity) return header || 'no-cache'
+    return `${prefix}max-age=${Math.min(maxAge, seconds)}`
   }
 }
 
@@ -95,7 +96,7 @@ const bodyOf = (content: Reply['content']): Body | undefined =>
  * body breaks off.
  */
 export function createReplyWriter (responseHeaders: Record<string, string>) {
-  const wanted = parseCacheControl(responseHeaders['cache-control'] ?? '')
+  const cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')
 
   /** Never past a link's expiry, and never in a shared cache if the link has a password. */
   function cacheControl ({ status, kind, share, isVersioned }: Reply): string {
@@ -106,7 +107,7 @@ export function createReplyWriter (responseHeaders: Record<string, string>) {
     const toExpiry = share.expiresAt === undefined ? Infinity : (share.expiresAt - Date.now()) / 1000
     const seconds = Math.max(0, Math.floor(Math.min(toExpiry, isVersioned ? Infinity : SHORT_SECONDS)))
     if (share.isProtected) return `private, max-age=${Math.min(3600, seconds)}`
-    return seconds === Infinity ? wanted.whole : wanted.within(seconds)
+    return cacheControlFor(seconds)
   }
 
   function begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {

@@ -7,7 +7,7 @@ import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { launch, openView } from '../browser.ts'
 import { ask, HTML } from '../helpers.ts'
 import { createProxy } from '../../src/server.ts'
-import { loadSettings } from '../../src/settings.ts'
+import { loadSettings } from '../../src/config/settings.ts'
 import { startImmich } from '../standin.ts'
 import type { AddressInfo } from 'node:net'
 

@@ -18,7 +18,7 @@ const immich = await startImmich(library)
 /** Starts the proxy, with yazl's own CRC-32 where `plain`. */
 async function start (plain: boolean) {
   const put = `import { createRequire } from 'node:module'; const crc = createRequire('${new URL('src/zip.ts', ROOT)}')('buffer-crc32'); const own = crc.unsigned
-    const { createProxy } = await import('${ROOT.href}src/server.ts'); const { loadSettings } = await import('${ROOT.href}src/settings.ts')
+    const { createProxy } = await import('${ROOT.href}src/server.ts'); const { loadSettings } = await import('${ROOT.href}src/config/settings.ts')
     if (${plain}) crc.unsigned = own
     const proxy = createProxy(loadSettings(process.env, new URL('${ROOT.href}')))
     proxy.server.listen(0, '127.0.0.1', () => process.stdout.write('port=' + proxy.server.address().port + '\\n'))`

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { loadSettings } from '../../src/settings.ts'
+import { loadSettings } from '../../src/config/settings.ts'
 import { ask, HTML, ROOT, start } from '../helpers.ts'
 
 const running = async (config: { ipp: object, lightGallery?: object }) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigError, loadSettings } from '../../src/settings.ts'
+import { ConfigError, loadSettings } from '../../src/config/settings.ts'
 import { addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 import { HTML, ROOT, start } from '../helpers.ts'
 

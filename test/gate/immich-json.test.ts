@@ -37,10 +37,17 @@ test('of what is not as recorded nothing is believed', async context => {
     assert.equal(await listed(album, 'shared-links/me', { ...own, ...wrong }), 503, JSON.stringify(wrong).slice(0, 60))
   }
   const month = { timeBucket: '2026-01-01', count: 1 }
-  for (const wrong of [null, {}, { length: 0 }, [null], [month, {}], [month, { timeBucket: '2026-01' }], Array.from({ length: 5001 }, () => month)]) {
+  for (const wrong of [null, {}, { length: 0 }, [null], [{}], [{ timeBucket: '2026-01' }], Array.from({ length: 5001 }, () => month)]) {
     assert.equal(await listed(album, 'timeline/buckets', wrong), 503, JSON.stringify(wrong).slice(0, 60))
   }
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
+  // one month that cannot be read costs that month
+  const [known] = await (await fetch(`${run.immich.url}/api/timeline/buckets?key=${album}&albumId=${own.album.id}`)).json()
+  for (const wrong of [null, {}, { timeBucket: '2026-01' }, { timeBucket: '-0044-03-15' }]) {
+    assert.deepEqual((await listed(album, 'timeline/buckets', [known, wrong])).toSorted(), ids.toSorted(), JSON.stringify(wrong))
+    run.immich.fault = () => undefined
+    assert.match((await run.get(`/share/${album}`, { headers: HTML })).text, /Some photos cannot be shown/)
+  }
   for (const archives of [undefined, null, 7]) {
     run.immich.fault = ({ path }) => path.endsWith('download/info') ? { status: 201, body: JSON.stringify({ archives }) } : undefined
     assert.equal((await run.get(`/share/${chosen}/download`)).status, 503, String(archives))

@@ -113,16 +113,6 @@ test('within the minute: a chosen photo that is removed or locked is gone, for l
   for (const id of gone) assert.equal((await run.get(`/share/photo/${key}/${id}/thumbnail`)).status, 404)
 })
 
-test('a month that gives less than it announces is said once', async () => {
-  const sound = await start()
-  await sound.get(`/share/${sound.links.album.key}`)
-  assert.deepEqual(sound.lines.filter(line => line.startsWith('warn')), [])
-  const run = await start()
-  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body: JSON.stringify({ id: [] }) } : undefined
-  for (const link of [run.links.album, run.links.slug]) await run.get(`/share/${link.key}`)
-  assert.equal(run.lines.filter(line => line.startsWith('warn Immich gives less of a month than it announces')).length, 1)
-})
-
 test('a month at which Immich fails: the others are shown, with a notice, and no zip pretends to be all', async () => {
   const library = emptyLibrary()
   const taken = (n: number) => ({ taken: Date.UTC(2026, n % 4, 3) })

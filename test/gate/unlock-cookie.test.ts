@@ -1,7 +1,9 @@
 /** The sealed cookie of an unlock, and the counter of guesses, as units. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cookieName, createGuessLimit, createKeys, createSeal } from '../../src/unlock.ts'
+import { createRateLimit } from '../../src/gate/guesses.ts'
+import { cookieName, createSeal } from '../../src/gate/unlock.ts'
+import { createKeys } from '../../src/keys.ts'
 import { parseKey, parseSlug, parseToken, type Key, type Token } from '../../src/validate.ts'
 import { start } from '../helpers.ts'
 import { PASSWORD } from '../library.ts'
@@ -74,7 +76,7 @@ test('a cookie is of one link, by its name and by its seal, slugs too', () => {
 
 test('the limit refills steadily', () => {
   let now = 0
-  const limit = createGuessLimit(3, 1000, () => now)
+  const limit = createRateLimit(3, 1000, () => now)
   const guess = (id: string) => {
     const wait = Math.max(0, limit.wait(id))
     if (wait === 0) limit.count(id, 1)
