@@ -33,7 +33,8 @@ const currentTime = (): string => new Date().toISOString().slice(0, 19).replace(
  * bytes are of `type`: the extension is that of what is really sent.
  */
 export function downloadName (
-  settings: Pick<Settings, 'downloadedFilename'>, id: AssetId, original: string, type: string, preview = false, time = currentTime()
+  settings: Pick<Settings, 'downloadedFilename'>, id: AssetId, original: string, type: string,
+  preview = false, time = currentTime()
 ): string {
   const own = /\.([^.]{1,10})$/.exec(original)?.[1] ?? ''
   const byType = EXTENSIONS[type]

@@ -1,0 +1,94 @@
+/** Gets the files of one zip from the gate, with the patience that a zip needs. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Gate, Item, Media, Share, Wanted, ZipFile } from '../gate/gate.ts'
+import { Refusal } from '../refusal.ts'
+import { parseRange } from '../validate.ts'
+
+/** Waits before the next try double from the first: with six tries, 6.2 s in all. */
+const FIRST_WAIT_MS = 200
+const MAX_TRIES = 6
+
+/** Why a file is not in the zip: Immich cannot give it, or the operator's settings withhold it. */
+export type Absence = 'missing' | 'withheld'
+/** `isProven` where Immich gave other files in between, so that only this one can be missing. */
+export type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: boolean }>
+/** The files of a zip share its slot; `controller` ends whatever is under way. */
+type Caller = Readonly<{ lane: string, controller: AbortController }>
+
+export class Fetcher {
+  #gate: Gate
+  #share: Share
+  #caller: Caller
+  /** the last item that Immich gave a file of */
+  #given?: Item
+
+  constructor (gate: Gate, share: Share, caller: Caller) {
+    this.#gate = gate
+    this.#share = share
+    this.#caller = caller
+  }
+
+  #ask (item: Item, wanted: Wanted): Promise<Media> {
+    const { lane, controller } = this.#caller
+    return this.#gate.file(this.#share, item, wanted, { lane, until: controller })
+  }
+
+  /**
+   * A file from byte `from` on. Immich answers 404 for every failure, so a 404 is tried again like a 503. It
+   * is believed at the last try, or at the next one once Immich has shown that it still has another file.
+   * Throws a Refusal where Immich stays unreachable, and whatever else the gate throws.
+   */
+  async get ({ item }: ZipFile, from = 0): Promise<Fetched> {
+    const { signal } = this.#caller.controller
+    const range = from > 0 ? parseRange(`bytes=${from}-`) : undefined
+    let isProven = false
+    for (let tries = 1; ; tries++) {
+      try {
+        const media = await this.#ask(item, { as: 'zip', ...range && { range } })
+        this.#given = item
+        return { media }
+      } catch (error) {
+        if (!(error instanceof Refusal) || signal.aborted) throw error
+        const { reason } = error
+        if (reason === 'withheld') return { absence: reason, isProven: true }
+        const isMissing = reason === 'missing' || reason === 'failed'
+        if (isMissing && (isProven || tries === MAX_TRIES)) return { absence: 'missing', isProven }
+        if (tries === MAX_TRIES || reason === 'locked' || reason === 'limited') throw error
+        isProven = isMissing && await this.#hasOthers(item)
+      }
+      await sleep(FIRST_WAIT_MS * 2 ** (tries - 1), undefined, { signal })
+    }
+  }
+
+  /** Whether Immich still has the last file that it gave. */
+  async #hasOthers (missing: Item): Promise<boolean> {
+    if (!this.#given || this.#given === missing) return false
+    return this.#ask(this.#given, { as: 'zip', head: true }).then(() => true, () => false)
+  }
+
+  /** The parts of a file. One that breaks off goes on where it stopped. Throws where that fails too. */
+  async * read (file: ZipFile, first: Media, from = 0): AsyncGenerator<Uint8Array> {
+    let media = first
+    let bytes = from
+    for (let tries = 1; ; tries++) {
+      try {
+        for await (const part of media.body?.parts ?? [media.bytes ?? new Uint8Array()]) {
+          bytes += part.length
+          yield part
+        }
+        return
+      } catch (error) {
+        if (tries === MAX_TRIES || this.#caller.controller.signal.aborted) throw error
+        await sleep(FIRST_WAIT_MS, undefined, { signal: this.#caller.controller.signal })
+        const rest = await this.get(file, bytes)
+        if (!('media' in rest) || !isRest(rest.media, bytes, first.etag)) throw error
+        media = rest.media
+      } finally { media.body?.cancel() }
+    }
+  }
+}
+
+/** Whether this is the rest of the file with this ETag, from byte `from` on. */
+export const isRest = ({ status, contentRange, etag }: Media, from: number, expected: string): boolean =>
+  etag === expected &&
+  (from === 0 ? status === 200 : status === 206 && (contentRange ?? '').startsWith(`bytes ${from}-`))

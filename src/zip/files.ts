@@ -1,0 +1,118 @@
+/** Opens the files of a zip in turn, with those that come next requested meanwhile. */
+import type { Media, Share } from '../gate/gate.ts'
+import type { Log } from '../log.ts'
+import { Fetcher, isRest, type Absence } from './fetch.ts'
+import { Ruler } from './format.ts'
+import type { Entry, Plan } from './plan.ts'
+import type { Mark, Sent } from './sent.ts'
+
+/** Small files are requested further ahead than large ones: up to so many bytes, each at least so large. */
+const AHEAD_BYTES = 1024 * 1024
+const MIN_AHEAD_BYTES = 64 * 1024
+
+/**
+ * A file whose turn has come. `mark` stands for its first bytes, which are not fetched again; `media` gives
+ * the rest. `isSent` says that the visitor had some of the entry before. `size` is absent where Immich tells
+ * none.
+ */
+export type Opened =
+  Readonly<{ entry: Entry, isSent: boolean, mark?: Mark, media?: Media, size?: number, lack?: Lack }>
+/** A file that cannot be had; see `Fetcher.get`. */
+export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
+type Opening = Readonly<{ opened: Promise<Opened>, bytes: number }>
+
+/** What opening needs of the room that all zips share. */
+export type FilesRoom = Readonly<{
+  sent: Sent
+  /** how many files of one zip are requested at once */
+  requests: number
+  warnOfLength: Log['warn']
+  /** called where a file has another size than announced */
+  misjudge: (share: Share) => void
+}>
+
+export class Files {
+  #room: FilesRoom
+  #share: Share
+  #plan: Plan
+  #fetcher: Fetcher
+  /** the first byte of the zip that the visitor needs */
+  #first: number
+  #ruler = new Ruler()
+  #openings: Opening[] = []
+
+  constructor (room: FilesRoom, share: Share, plan: Plan, fetcher: Fetcher, first: number) {
+    this.#room = room
+    this.#share = share
+    this.#plan = plan
+    this.#fetcher = fetcher
+    this.#first = first
+  }
+
+  /** Frees what has been requested. */
+  cancel (): void {
+    for (const { opened } of this.#openings) opened.then(({ media }) => media?.body?.cancel(), () => {})
+  }
+
+  /** Throws where a file cannot be had, or is not the one that was announced. */
+  async * open (): AsyncGenerator<Opened> {
+    const { entries } = this.#plan
+    let bytes = 0
+    for (let next = 0; next < entries.length || this.#openings.length > 0;) {
+      const entry = entries[next]
+      const [first] = this.#openings
+      if (entry && (this.#openings.length < this.#room.requests || bytes < AHEAD_BYTES)) {
+        const opening = this.#request(entry)
+        this.#openings.push(opening)
+        bytes += opening.bytes
+        next++
+      } else if (first) {
+        yield await first.opened
+        this.#openings.shift()
+        bytes -= first.bytes
+      }
+    }
+  }
+
+  #request (entry: Entry): Opening {
+    const { size } = entry.file
+    const isSent = this.#ruler.offset < this.#first
+    const start = this.#ruler.add(Buffer.byteLength(entry.name), size ?? 0)
+    const mark = this.#first > start ? this.#room.sent.before(entry.file, this.#first - start) : undefined
+    const opened = this.#openFile(entry, isSent, mark)
+    // a failure is met when its turn comes
+    opened.catch(() => {})
+    return { opened, bytes: Math.max(MIN_AHEAD_BYTES, size ?? AHEAD_BYTES) }
+  }
+
+  async #openFile (entry: Entry, isSent: boolean, known?: Mark): Promise<Opened> {
+    const { file } = entry
+    if (known && known.bytes === file.size) return { entry, isSent, mark: known, size: file.size }
+    const fetched = await this.#fetcher.get(file, known?.bytes)
+    if ('absence' in fetched) return { entry, isSent, lack: fetched }
+    const { media } = fetched
+    // a server without ranges gives all of the file
+    const mark = media.status === 206 ? known : undefined
+    const size = this.#sizeOf(entry, media, mark)
+    return { entry, isSent, media, ...mark && { mark }, ...size !== undefined && { size } }
+  }
+
+  /** The size of a whole file. Throws where that is not what was announced. */
+  #sizeOf ({ file }: Entry, media: Media, mark?: Mark): number | undefined {
+    const { length = media.bytes?.length } = media
+    if (length === undefined) {
+      const advice = 'let no proxy before Immich compress or rewrite what Immich sends'
+      this.#room.warnOfLength('Immich sends files without their length', { advice })
+    }
+    const announced = this.#plan.length === undefined ? undefined : file.size
+    if (mark && !isRest(media, mark.bytes, mark.etag)) {
+      media.body?.cancel()
+      throw new Error('a file has changed since its first part was sent')
+    }
+    const size = length === undefined ? announced : length + (mark?.bytes ?? 0)
+    if (announced === undefined || size === announced) return size
+    media.body?.cancel()
+    this.#room.misjudge(this.#share)
+    throw new Error(`a file of ${size} bytes was announced with ${announced}`)
+  }
+}

@@ -1,0 +1,56 @@
+/** What the files in a zip are called: safe on every system, unique, and the same each time. */
+import { downloadName } from '../filename.ts'
+import type { Settings } from '../settings.ts'
+import type { ZipFile } from '../gate/gate.ts'
+
+/** Most file systems take 255 bytes; a note has its file's name and more. */
+export const MAX_NAME_BYTES = 220
+const NOTE_SUFFIX = ' is missing.txt'
+
+export type Naming = Settings['downloadedFilename']
+
+/**
+ * The name of a zip's file before it is unique. `number` is its place in the zip, from 1. `type` is the type
+ * of what is sent, '' where it is not known yet: then the name keeps its extension. A file without a name of
+ * its own is called by its id.
+ */
+export function nameOf (
+  file: ZipFile, number: number, naming: Naming, type: string, isPreview: boolean
+): string {
+  const { item, name } = file
+  const hasExtension = /\.[^.]{1,10}$/.test(name)
+  const guess = item.isVideo ? 'video/mp4' : 'image/jpeg'
+  const known = type || (hasExtension ? '' : guess)
+  // the current time would be another name each time: a number is not
+  const time = String(number).padStart(5, '0')
+  return downloadName({ downloadedFilename: naming }, item.id, name, known, isPreview, time)
+}
+
+/** Where a file is missing, the name of the note that says so. */
+export const noteName = (name: string): string => name + NOTE_SUFFIX
+
+/** A name with its number, from 2 on, within the length that is allowed. */
+function numbered (name: string, number: number): string {
+  const [, stem = '', extension = ''] = /^(.*?)((?:_preview)?\.[^.]{1,10})?$/s.exec(name) ?? []
+  const rest = (number > 1 ? ` (${number})` : '') + extension
+  let short = stem
+  while (Buffer.byteLength(short + rest) > MAX_NAME_BYTES) short = Array.from(short).slice(0, -1).join('')
+  return short + rest
+}
+
+/** Makes names unique without regard to case, and short enough, in the order in which they come. */
+export function createNames (): (name: string) => string {
+  const taken = new Set<string>()
+  /** the number to try next for a name in lower case */
+  const next = new Map<string, number>()
+  return name => {
+    const wanted = numbered(name, 1).toLowerCase()
+    for (let number = next.get(wanted) ?? 1; ; number++) {
+      const unique = numbered(name, number)
+      if (taken.has(unique.toLowerCase())) continue
+      taken.add(unique.toLowerCase())
+      next.set(wanted, number + 1)
+      return unique
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * What a zip will hold, before any file is fetched.
+ *
+ * Where every name and size is known in advance, the zip has a length and a strong ETag, and a download that
+ * broke off goes on where it stopped. Immich 2.x tells an album's names only with each file, and no server
+ * tells the sizes of what it converts: such a zip has no Content-Length, no ETag and no ranges, and a
+ * download that broke off starts again.
+ */
+import { createHash } from 'node:crypto'
+import type { ZipFile } from '../gate/gate.ts'
+import { Ruler } from './format.ts'
+import { createNames, nameOf, type Naming } from './names.ts'
+
+/** `number` is its place in the zip, from 1; `name` is '' where it is only known with the file. */
+export type Entry = Readonly<{ file: ZipFile, number: number, name: string }>
+/** `length` in bytes and `etag` (without quotes) are absent together. */
+export type Plan = Readonly<{ entries: readonly Entry[], etag?: string, length?: number }>
+
+/** The first and last times that the format can hold, in ms; a file without a time gets the first. */
+const EARLIEST = Date.UTC(1980, 0, 1)
+const LATEST = Date.UTC(2107, 11, 31)
+
+/** The time of a zip's file, as yazl wants it: the wanted clock in this process's own time zone. */
+export function timeOf ({ time = EARLIEST }: Pick<ZipFile, 'time'>): Date {
+  const clock = new Date(Math.min(Math.max(time, EARLIEST), LATEST))
+  return new Date(
+    clock.getUTCFullYear(), clock.getUTCMonth(), clock.getUTCDate(),
+    clock.getUTCHours(), clock.getUTCMinutes(), clock.getUTCSeconds()
+  )
+}
+
+/** The bytes of the files, where each is known: what a visitor is told before a download. */
+export function bytesOf (files: readonly ZipFile[]): number | undefined {
+  let bytes = 0
+  for (const { size } of files) {
+    if (size === undefined) return undefined
+    bytes += size
+  }
+  return bytes
+}
+
+/** The plan of a zip of these files; `isSized` is false where the sizes proved wrong, and have no use. */
+export function planZip (files: readonly ZipFile[], naming: Naming, isSized = true): Plan {
+  const isExact = isSized && files.every(({ name, size }) => name !== '' && size !== undefined)
+  if (!isExact) return { entries: files.map((file, n) => ({ file, number: n + 1, name: '' })) }
+  const unique = createNames()
+  const ruler = new Ruler()
+  const hash = createHash('sha256')
+  const entries = files.map((file, n) => {
+    const name = unique(nameOf(file, n + 1, naming, '', false))
+    const { item, size = 0, time } = file
+    ruler.add(Buffer.byteLength(name), size)
+    hash.update(`${item.id} ${item.thumbhash} ${size} ${time} ${name}\n`)
+    return { file, number: n + 1, name }
+  })
+  return { entries, etag: hash.digest('base64url').slice(0, 27), length: ruler.total() }
+}

@@ -1,0 +1,194 @@
+/**
+ * Writes a planned zip, straight from Immich to the visitor: stored, nothing on disk.
+ *
+ * A zip that goes on in the middle is written anew from its beginning, and the visitor gets the part that is
+ * still needed. Nothing is fetched again whose checksum is remembered: zeros with the same checksum stand in.
+ */
+import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { crc32 } from 'node:zlib'
+import yazl from 'yazl'
+import { between, type Body, type Parts } from '../body.ts'
+import type { Gate, Share } from '../gate/gate.ts'
+import type { Log } from '../log.ts'
+import { Fetcher } from './fetch.ts'
+import { Files, type FilesRoom, type Lack, type Opened } from './files.ts'
+import { Ruler, standIn } from './format.ts'
+import { createNames, nameOf, noteName, type Naming } from './names.ts'
+import { noteText, padded, SUMMARY_NAME, summaryText, type Missing } from './notes.ts'
+import { timeOf, type Plan } from './plan.ts'
+import { MARK_BYTES } from './sent.ts'
+
+// yazl's own checksum is plain JavaScript, and half of a zip's CPU time
+createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
+
+declare module 'yazl' {
+  /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
+  interface ZipFile { entries: { utf8FileName: Buffer, crc32: number | null }[] }
+}
+
+/** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
+const MAX_UNPROVEN_IN_A_ROW = 3
+/** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
+const MIN_NOTE_BYTES = 1024
+
+/** What all zips share. */
+export type Room = FilesRoom & Readonly<{
+  gate: Gate, log: Log, naming: Naming
+  /** called before a note goes into a zip, whose ETag must then not be used again */
+  spoil: (plan: Plan) => void
+}>
+/** The visitor's address, and the bytes wanted, counted from 0. */
+export type Part = Readonly<{ lane: string, first: number, last?: number }>
+
+/**
+ * The bytes of a zip. `parts` throws where it cannot be finished. The connection must then be reset, because
+ * a plain close looks like the end where no length was announced (HTTP/1.0).
+ */
+export class Zip implements Body {
+  parts: Parts
+  #room: Room
+  #share: Share
+  #plan: Plan
+  #controller = new AbortController()
+  #fetcher: Fetcher
+  #files: Files
+  #zip = new yazl.ZipFile()
+  #output: Readable
+  #source = Readable.from([])
+  #ruler = new Ruler()
+  #unique = createNames()
+  #missing: Missing[] = []
+  #unprovenInARow = 0
+  /** remembers the checksum of the entry that yazl has written */
+  #remember = () => {}
+
+  constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
+    this.#room = room
+    this.#share = share
+    this.#plan = plan
+    this.#fetcher = new Fetcher(room.gate, share, { lane, controller: this.#controller })
+    this.#files = new Files(room, share, plan, this.#fetcher, first)
+    const { outputStream } = this.#zip
+    if (!(outputStream instanceof Readable)) throw new TypeError('yazl writes into something else')
+    this.#output = outputStream
+    this.parts = between(this.#output, first, last)
+    this.#zip.on('error', this.cancel)
+    this.#run().catch(this.cancel)
+  }
+
+  /** Ends everything at once; with an error, `parts` throws it. */
+  cancel = (error?: Error): void => {
+    this.#controller.abort()
+    this.#files.cancel()
+    this.#source.destroy()
+    this.#output.destroy(error)
+  }
+
+  async #run (): Promise<void> {
+    for await (const opened of this.#files.open()) {
+      if (opened.lack) await this.#addNote(opened, opened.lack)
+      else await this.#addFile(opened)
+    }
+    if (this.#missing.length > 0) await this.#addSummary()
+    this.#zip.end()
+    await finished(this.#output)
+    this.#remember()
+  }
+
+  async #addFile (opened: Opened): Promise<void> {
+    const { entry: { file }, media, size } = opened
+    this.#unprovenInARow = 0
+    await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
+    const written = this.#zip.entries.at(-1)
+    // only a zip with a length is ever resumed
+    if (!media || size === undefined || this.#plan.length === undefined) return
+    this.#remember = () => {
+      if (written?.crc32) this.#room.sent.add(file, { bytes: size, crc: written.crc32, etag: media.etag })
+    }
+  }
+
+  /** The name of a file, which is only known with the file where the plan has none. */
+  #nameOf ({ entry: { file, number, name }, media }: Opened): string {
+    if (name) return name
+    const isPreview = !this.#share.can.originals && !file.item.isVideo
+    const named = { ...file, name: file.name || media?.name || '' }
+    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', isPreview))
+  }
+
+  async * #partsOf ({ entry: { file }, mark, media, size = 0 }: Opened): Parts {
+    if (mark) yield * standIn(mark.bytes, mark.crc)
+    if (!media) return
+    const parts = this.#fetcher.read(file, media, mark?.bytes)
+    const isMarked = this.#plan.length !== undefined && size > MARK_BYTES
+    if (!isMarked) { yield * parts; return }
+    let { bytes, crc } = mark ?? { bytes: 0, crc: 0 }
+    let next = bytes + MARK_BYTES
+    for await (const part of parts) {
+      crc = crc32(part, crc)
+      bytes += part.length
+      if (bytes >= next) {
+        this.#room.sent.add(file, { bytes, crc, etag: media.etag })
+        next = bytes + MARK_BYTES
+      }
+      yield part
+    }
+  }
+
+  /** Adds a text in the place of a file. Throws where that contradicts what the visitor has already. */
+  async #addNote (opened: Opened, { absence, isProven }: Lack): Promise<void> {
+    const { entry: { file }, isSent } = opened
+    if (isSent) throw new Error('a file that was sent before is missing now')
+    this.#unprovenInARow = isProven ? 0 : this.#unprovenInARow + 1
+    if (this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW) throw new Error('Immich gives one 404 after another')
+    this.#room.spoil(this.#plan)
+    const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
+    this.#missing.push(missing)
+    this.#room.log.warn('not in a zip', { asset: file.item.id, reason: absence })
+    const isTooSmall = this.#plan.length !== undefined && (file.size ?? 0) < MIN_NOTE_BYTES
+    if (!isTooSmall) await this.#writeText(noteName(missing.name), noteText(missing))
+  }
+
+  /** Adds the list of what is missing, with blank lines to make up for it where a length was announced. */
+  async #addSummary (): Promise<void> {
+    const { length, entries } = this.#plan
+    const text = summaryText(this.#missing)
+    const nameBytes = Buffer.byteLength(SUMMARY_NAME)
+    const size = length === undefined ? text.length : this.#ruler.sizeToFill(length, nameBytes)
+    if (size === undefined) throw new Error('no room for a list of the missing files')
+    this.#room.log.warn('a zip lacks files', { missing: this.#missing.length, files: entries.length })
+    await this.#writeText(SUMMARY_NAME, text, size)
+  }
+
+  #writeText (name: string, text: Buffer, size = text.length): Promise<void> {
+    return this.#write(name, timeOf({}), size, padded(text, size))
+  }
+
+  /** Writes an entry; resolves when yazl has taken all of its bytes. */
+  async #write (name: string, mtime: Date, size: number | undefined, parts: Parts | Iterable<Uint8Array>) {
+    this.#source = Readable.from(parts, { objectMode: false })
+    this.#ruler.add(Buffer.byteLength(name), size ?? 0)
+    const known = size === undefined ? {} : { size }
+    const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
+    this.#zip.addReadStreamLazy(name, options, this.#give)
+    const entry = this.#zip.entries.at(-1)
+    // yazl keeps a view into a pool of Node's, which would keep the whole pool
+    if (entry) entry.utf8FileName = ownBytes(name)
+    await finished(this.#source)
+  }
+
+  /** Called by yazl when the entry before is written: one function for all entries, which holds no stream. */
+  #give = (take: (error: unknown, source: Readable) => void): void => {
+    this.#remember()
+    this.#remember = () => {}
+    take(null, this.#source)
+  }
+}
+
+/** A text in memory of its own. */
+function ownBytes (text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  bytes.write(text)
+  return bytes
+}

@@ -1,0 +1,111 @@
+/** Zips: plans that visitors share, what is answered to a request for one, and the zip itself. */
+import { randomBytes } from 'node:crypto'
+import type { Gate, Item, Share } from '../gate/gate.ts'
+import { once, type Log } from '../log.ts'
+import type { ByteRange, Key } from '../validate.ts'
+import { resolveRange } from '../validate.ts'
+import { Ruler } from './format.ts'
+import type { Naming } from './names.ts'
+import { planZip, type Plan } from './plan.ts'
+import { createSent, type Sent } from './sent.ts'
+import { Zip, type Part, type Room } from './stream.ts'
+
+/**
+ * What Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute for
+ * bytes; a file costs at least so much, because Immich takes some ms to find it.
+ */
+const MAX_UNSEEN_BYTES = 1024 * 1024 * 1024
+const MIN_FILE_BYTES = 256 * 1024
+/** Links whose sizes were wrong, and plans that had a note. */
+const MAX_REMEMBERED = 10_000
+
+export type Conditions = Readonly<{ range?: ByteRange, ifRange?: string }>
+/**
+ * The status line and headers of a zip, and the part that is wanted. `length` is what Content-Length says;
+ * it, `etag` and ranges are absent where the length of the zip is not known.
+ */
+export type Answer = Readonly<{
+  status: 200 | 206 | 416, length?: number, etag?: string, contentRange?: string
+  part?: Readonly<{ first: number, last: number }>
+}>
+
+/** What Immich has to send for a zip that goes on at byte `first`, before that byte. */
+export function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
+  const ruler = new Ruler()
+  let unseen = 0
+  for (const { file, name } of entries) {
+    if (ruler.offset >= first) break
+    const size = file.size ?? 0
+    const start = ruler.add(Buffer.byteLength(name), size)
+    const wanted = Math.min(size, first - start)
+    if (wanted <= 0) continue
+    const known = sent.before(file, wanted)?.bytes ?? 0
+    if (known < size) unseen += Math.max(wanted - known, MIN_FILE_BYTES)
+  }
+  return unseen
+}
+
+function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
+  const [oldest] = map.keys()
+  if (oldest !== undefined && map.size >= MAX_REMEMBERED) map.delete(oldest)
+  map.set(key, value)
+}
+
+/** `requests` bounds what one zip asks of Immich at once. */
+type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
+export type Zips = ReturnType<typeof createZips>
+
+export function createZips (gate: Gate, { naming, requests, log }: Options) {
+  /** of whole links, for as long as the gate remembers their lists */
+  let plans = new WeakMap<Share, Promise<Plan>>()
+  const misjudged = new Map<Key, true>()
+  /** by the ETag of a plan that had a note, what its next ETag is made of */
+  const spoiled = new Map<string, string>()
+  const sent = createSent()
+
+  const room: Room = {
+    gate, sent, log, naming, requests, warnOfLength: once(log.warn),
+    spoil ({ etag = '' }) { remember(spoiled, etag, randomBytes(6).toString('base64url')) },
+    misjudge ({ key }) { remember(misjudged, key, true); plans = new WeakMap() }
+  }
+  const tagOf = (etag: string): string => `"${etag}${spoiled.get(etag) ?? ''}"`
+
+  return {
+    /**
+     * The plan of a zip of a whole link, or of `items`. The plan of a whole link belongs to all who wait for
+     * it: no visitor who leaves ends it. Throws the gate's Refusal.
+     */
+    async plan (share: Share, lane: string, items?: readonly Item[]): Promise<Plan> {
+      const make = async () =>
+        planZip(await gate.zipFiles(share, items ?? share.items, { lane }), naming, !misjudged.has(share.key))
+      if (items) return make()
+      const plan = plans.get(share) ?? make()
+      plans.set(share, plan)
+      plan.catch(() => plans.delete(share))
+      return plan
+    },
+
+    /**
+     * What to answer. A range that Immich would have to send too much for is answered with the whole, as is
+     * one without If-Range once a zip of this plan had a note, for its bytes may not be what the visitor has.
+     */
+    answer (plan: Plan, { range, ifRange }: Conditions): Answer {
+      const { length } = plan
+      if (length === undefined || plan.etag === undefined) return { status: 200 }
+      const etag = tagOf(plan.etag)
+      const isSame = ifRange === undefined ? !spoiled.has(plan.etag) : ifRange === etag
+      if (!range || !isSame) return { status: 200, length, etag }
+      const part = resolveRange(range, length)
+      if (!part) return { status: 416, length: 0, etag, contentRange: `bytes */${length}` }
+      const { first, last } = part
+      if (unseenBytes(plan, first, sent) > MAX_UNSEEN_BYTES) return { status: 200, length, etag }
+      const contentRange = `bytes ${first}-${last}/${length}`
+      return { status: 206, length: last - first + 1, etag, contentRange, part }
+    },
+
+    /**
+     * The zip, or a part of it. Send its headers at once: the first byte of a part may take some time.
+     */
+    open: (share: Share, plan: Plan, part: Part): Zip => new Zip(room, share, plan, part)
+  }
+}
