@@ -37,12 +37,13 @@ export type Asked = { index: number, wanted: Wanted, first: number, sent: number
 export function fakeGate (files: Fake[]) {
   const items = files.map(({ isVideo = false }, n) =>
     ({ id: newId(`fake ${n}`) as AssetId, isVideo, ratio: 1, thumbhash: 'x', duration: 0 }) as unknown as Item)
+  const indexes = new Map(items.map((item, n) => [item, n]))
   const share = { key: 'fake', can: { download: true, zip: true, originals: true, zoom: true }, items, title: 'x' } as unknown as Share
   const state = { asked: [] as Asked[], open: 0, plans: 0, files, items, share, planned: async () => {} }
   const tries = new Map<number, number>()
   const gate: Gate = {
     async file (_share, item, wanted, { until }) {
-      const index = items.indexOf(item)
+      const index = indexes.get(item)!
       const fake = files[index]!
       const asked: Asked = { index, wanted, first: 0, sent: 0, ...until && { signal: until.signal } }
       state.asked.push(asked)
@@ -75,7 +76,7 @@ export function fakeGate (files: Fake[]) {
       state.plans++
       await state.planned()
       return chosen.map(item => {
-        const fake = files[items.indexOf(item)]!
+        const fake = files[indexes.get(item)!]!
         return { item, name: fake.name, size: sizeOf(fake), ...fake.time !== undefined && { time: fake.time }, as: 'zip' as const, ...fake.tells }
       })
     }

@@ -71,8 +71,9 @@ export class Fetcher {
     let media = first
     let bytes = from
     for (let tries = 1; ; tries++) {
+      const { body, bytes: whole = new Uint8Array() } = media
       try {
-        for await (const part of media.body?.parts ?? [media.bytes ?? new Uint8Array()]) {
+        for await (const part of body?.parts ?? [whole]) {
           bytes += part.length
           yield part
         }
@@ -83,7 +84,7 @@ export class Fetcher {
         const rest = await this.get(file, bytes)
         if (!('media' in rest) || !isRest(rest.media, bytes, first.etag)) throw error
         media = rest.media
-      } finally { media.body?.cancel() }
+      } finally { body?.cancel() }
     }
   }
 }

@@ -23,9 +23,10 @@ import { MARK_BYTES } from './sent.ts'
 // yazl's own checksum is plain JavaScript, and half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
+type Written = { utf8FileName: Buffer, crc32: number | null }
 declare module 'yazl' {
   /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
-  interface ZipFile { entries: { utf8FileName: Buffer, crc32: number | null }[] }
+  interface ZipFile { entries: Written[] }
 }
 
 /** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
@@ -58,6 +59,7 @@ export class Zip implements Body {
   #output: Readable
   #source = Readable.from([])
   #ruler = new Ruler()
+  #entries: Written[] = []
   #unique = createNames()
   #missing: Missing[] = []
   #unprovenInARow = 0
@@ -92,6 +94,7 @@ export class Zip implements Body {
       else await this.#addFile(opened)
     }
     if (this.#missing.length > 0) await this.#addSummary()
+    this.#zip.entries = this.#entries
     this.#zip.end()
     await finished(this.#output)
     this.#remember()
@@ -101,7 +104,7 @@ export class Zip implements Body {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
-    const written = this.#zip.entries.at(-1)
+    const written = this.#entries.at(-1)
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
     this.#remember = () => {
@@ -172,9 +175,13 @@ export class Zip implements Body {
     const known = size === undefined ? {} : { size }
     const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
     this.#zip.addReadStreamLazy(name, options, this.#give)
+    // yazl looks for its next entry among all of them: it gets the last two, and the others at the end
+    this.#zip.entries = this.#zip.entries.slice(-2)
     const entry = this.#zip.entries.at(-1)
-    // yazl keeps a view into a pool of Node's, which would keep the whole pool
-    if (entry) entry.utf8FileName = ownBytes(name)
+    if (!entry) throw new TypeError('yazl keeps its entries elsewhere')
+    // yazl's own is a view into a pool of Node's, and would keep the whole pool
+    entry.utf8FileName = ownBytes(name)
+    this.#entries.push(entry)
     await finished(this.#source)
   }
 
