@@ -4,7 +4,7 @@ import { parseAssetId, type AssetId } from '../validate.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Item, Media, ZipFile } from './gate.ts'
 
-/** An asset's file name, and whether its original is an edited file, whose size `download/info` does not know. */
+/** An asset's file name, and whether its original is an edited file: `download/info` has another size then. */
 export type Named = Readonly<{ name: string, isEdited: boolean }>
 export type NamesPage = Readonly<{ assets: ReadonlyMap<AssetId, Named>, next?: number }>
 
@@ -69,15 +69,14 @@ export type Sources = Readonly<{
 export type Telling = Readonly<{
   areOriginals: boolean, tellsNames: boolean, timeOf: (item: Item) => number | undefined
   isMotionPart: (item: Item) => boolean
-  now?: () => number
 }>
 
 const extensionOf = (name: string): string => /\.[^./\\]{1,10}$/.exec(name)?.[0] ?? ''
 
 /**
  * The files of a zip, in the order of `items`, among which motion parts stand as items of their own. Edited
- * files and motion parts are asked for one by one, a few at a time and for five seconds: a file beyond that has
- * no size, and neither has one that is missing. Throws a Refusal where Immich is unreachable.
+ * files and motion parts are asked for one by one, a few at a time and for five seconds: a file beyond that
+ * has no size, and neither has one that is missing. Throws a Refusal where Immich is unreachable.
  */
 export async function collectZipFiles (
   items: readonly Item[], { names, sizes, head }: Sources, telling: Telling
