@@ -59,7 +59,7 @@ test('four bytes lead from any checksum to any other, so that zeros can stand fo
   assert.throws(() => [...standIn(3, 1)], RangeError)
 })
 
-for (const count of [1, 899, 900, 1000, 65_534, 65_535, 65_536]) {
+for (const count of [1, 900, 65_534, 65_535, 65_536]) {
   test(`${count} entries: the length is right, and it is ZIP64 from 65,535 on`, async () => {
     const { path, tail } = await make(small(count))
     assert.equal(isZip64(tail), count >= 65_535)

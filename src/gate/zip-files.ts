@@ -4,7 +4,7 @@ import { parseAssetId, type AssetId } from '../validate.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Item, Media, ZipFile } from './gate.ts'
 
-/** An asset's file name, and whether its original is an edited file: `download/info` has another size then. */
+/** An asset's file name, and whether its original is an edited file: `download/info` has another size. */
 export type Named = Readonly<{ name: string, isEdited: boolean }>
 export type NamesPage = Readonly<{ assets: ReadonlyMap<AssetId, Named>, next?: number }>
 

@@ -1,5 +1,5 @@
 /**
- * A selection of a link's items as a part of an address, so that a download which a browser resumes or repeats
+ * A selection of a link's items as a part of an address, so that a download that a browser resumes or repeats
  * is the same selection or fails. Nothing is kept: every replica reads the same from the same address.
  */
 import { createHash } from 'node:crypto'
@@ -31,7 +31,8 @@ export function decodeSelection (items: readonly Item[], name: string): Item[] |
   const [, version, code = ''] = /^([\w-]{10})\.([\w-]{1,7000})$/.exec(name) ?? []
   if (version !== versionOf(items)) return undefined
   try {
-    const bits = inflateRawSync(Buffer.from(code, 'base64url'), { maxOutputLength: Math.ceil(items.length / 8) })
+    const maxOutputLength = Math.ceil(items.length / 8)
+    const bits = inflateRawSync(Buffer.from(code, 'base64url'), { maxOutputLength })
     const chosen = items.filter((_, n) => ((bits[n >> 3] ?? 0) & 1 << (n & 7)) !== 0)
     return chosen.length > 0 ? chosen : undefined
   } catch { return undefined }
