@@ -91,7 +91,7 @@ export function parseTarget (target: string): Target {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
   const page = Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1)
   const version = /(?:^|&)v=([\w-]{1,12})(?:&|$)/.exec(query)?.[1] ?? ''
-  const chosen = /^of=([\w-]{1,8000})$/.exec(query)?.[1] ?? ''
+  const chosen = /^of=([\w.-]{1,8000})$/.exec(query)?.[1] ?? ''
   const problem = PROBLEMS.find(problem => query === `problem=${problem}`)
   const short = path.length > 2048 ? '' : path
   return { path: short, page: Math.max(1, page), version, chosen, ...problem && { problem } }

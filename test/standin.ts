@@ -370,7 +370,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     if (!path.startsWith('/api/')) return unknown()
     const [, , area = '', id = '', part = '', sub = ''] = path.split('/')
     const known = (get && ['shared-links/me', 'timeline/buckets', 'timeline/bucket'].includes(`${area}/${id}`)) ||
-      (get && area === 'assets') || (!get && `${area}/${id}` === 'download/info') ||
+      (get && area === 'assets') || (!get && ['download/info', 'search/metadata'].includes(`${area}/${id}`)) ||
       (!get && `${area}/${id}` === 'shared-links/login' && version !== '2.5.6')
     if (!known) return unknown()
     const key = query.get('key')
@@ -384,6 +384,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     if (area === 'shared-links') return sharedLink(request, raw, response, link, id)
     if (area === 'timeline') return timeline(response, link, id, query)
     if (area === 'download') return sizes(request, response, link)
+    if (area === 'search') return search(request, response, link)
     if (!uuid.test(id)) return fail(response, 400, ['id must be a UUID'], [{ origin: 'string', code: 'invalid_format', format: 'uuid', pattern: '', path: ['id'], message: 'Invalid UUID' }])
     const asset = library.assets.get(id)
     const album = link.album ? library.albums.get(link.album) : undefined
@@ -465,6 +466,24 @@ export async function startImmich (library: Library, options: { version?: Versio
     // a bare date in another zone is another time, of which there is no bucket
     const isMissed = !bucket.includes('T') && state.zone !== 0
     json(response, 200, columns(isMissed ? [] : assets.filter(asset => month(asset) === bucket.slice(0, 10)), link))
+  }
+
+  /** Recordings …/search-metadata*: 3.0.2 and later, for exactly the link's album; before, 403. */
+  function search (request: Asked, response: ServerResponse, link: ShareLink): void {
+    if (!modern()) return fail(response, 403, 'Forbidden')
+    const { albumIds, size = 250, page = 1 } = JSON.parse(request.body || '{}') as { albumIds?: string[], size?: number, page?: number }
+    if (size > 1000) return fail(response, 400, ['Too big'], [{ origin: 'number', code: 'too_big', maximum: 1000, inclusive: true, path: ['size'], message: 'Too big: expected number to be <=1000' }])
+    if (!albumIds) return fail(response, 400, 'Shared link access is only allowed in combination with an albumIds filter')
+    const album = library.albums.get(link.album ?? '')
+    if (!album || albumIds.length !== 1 || albumIds[0] !== album.id) return fail(response, 400, 'Not found or no album.read access')
+    const found = album.assets.map(id => library.assets.get(id)!).filter(({ trashed, visibility }) => !trashed && visibility !== 'locked')
+    // metadata off makes no difference here
+    const items = found.slice((page - 1) * size, page * size).map(asset => {
+      const { exifInfo: _, ...told } = assetJson(asset, { ...link, showMetadata: true }, ms => new Date(ms).toISOString())
+      return told
+    })
+    const nextPage = found.length > page * size ? String(page + 1) : null
+    json(response, 200, { albums: { total: 0, count: 0, items: [], facets: [] }, assets: { total: items.length, count: items.length, items, facets: [], nextPage } })
   }
 
   function sizes (request: Asked, response: ServerResponse, link: ShareLink): void {

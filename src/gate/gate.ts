@@ -164,9 +164,9 @@ export class Gate {
   async zipFiles (share: Share, items: readonly Item[], caller: Caller): Promise<ZipFile[]> {
     const { link, list } = this.#checked(share, items)
     if (!share.can.zip) throw new Refusal('missing')
-    const isWhole = items.length === list.items.length
-    const file = (item: Item) => this.#files.get(link, share, item, { as: 'zip', head: true }, caller)
-    return collectZipFiles({ immich: this.#immich, policy: this.#policy, share, link, list, file }, items, isWhole, caller)
+    const head = (item: Item) => this.#files.get(link, share, item, { as: 'zip', head: true }, caller)
+    const source = { immich: this.#immich, policy: this.#policy, link, list, share, head }
+    return collectZipFiles(source, items, caller)
   }
 
   /** Whether Immich answers, asked with at most one ping at a time. */
@@ -188,3 +188,6 @@ export class Gate {
     return opened
   }
 }
+
+/** What zips need of the gate. */
+export type ZipGate = Pick<Gate, 'file' | 'zipFiles'>

@@ -147,17 +147,21 @@ export function parseDetails (value: unknown): Details | undefined {
   }
 }
 
-/** A page of the answer of `search/metadata`: file names and which files were edited. */
-export type Names = { assets: { id: AssetId, name: string, isEdited: boolean }[], hasMore: boolean }
-export function parseNames (value: unknown): Names | undefined {
-  const page = object(object(value)?.assets)
-  if (!page || !Array.isArray(page.items)) return undefined
-  const assets = page.items.flatMap(entry => {
-    const asset = object(entry) ?? {}
-    const id = parseAssetId(asset.id)
-    return id ? [{ id, name: text(asset.originalFileName), isEdited: asset.isEdited !== false }] : []
-  })
-  return { assets, hasMore: text(page.nextPage) !== '' }
+/** An asset's file name, and whether it was edited: then `download/info` tells another size. */
+export type Named = Readonly<{ name: string, isEdited: boolean }>
+/** `next` is the number of the page after this one. */
+export type NamesPage = Readonly<{ assets: ReadonlyMap<AssetId, Named>, next?: number }>
+/** One page of `search/metadata` (recordings 10-album-big/search-metadata-1000*): names and the edited flag. */
+export function parseNames (value: unknown): NamesPage | undefined {
+  const { items, nextPage } = object(object(value)?.assets) ?? {}
+  if (!Array.isArray(items)) return undefined
+  const assets = new Map(items.flatMap((entry): [AssetId, Named][] => {
+    const { id, originalFileName, isEdited } = object(entry) ?? {}
+    const asset = parseAssetId(id)
+    return asset ? [[asset, { name: text(originalFileName), isEdited: isEdited === true }]] : []
+  }))
+  const next = positive(Number(text(nextPage)))
+  return { assets, ...Number.isSafeInteger(next) && next > 0 && { next } }
 }
 
 /** The answer of `download/info` with `archiveSize: 1`: one archive for each asset, with its size in bytes. */

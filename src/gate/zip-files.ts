@@ -1,6 +1,102 @@
-import type { Caller } from '../immich.ts'
-import type { Item } from './share.ts'
-export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number, as: 'zip' }>
-export async function collectZipFiles (_room: unknown, items: readonly Item[], _isWhole: boolean, _caller: Caller): Promise<ZipFile[]> {
-  return items.map(item => ({ item, name: '', as: 'zip' }))
+/** What a zip says of its files before they are fetched: names, times and sizes, as far as they may be told. */
+import { CALLS, type Caller, type Immich } from '../immich.ts'
+import { isRefusal } from '../refusal.ts'
+import type { AssetId } from '../validate.ts'
+import type { Media } from './files.ts'
+import { parseNames, parseSizes, type Named, type NamesPage } from './immich-json.ts'
+import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
+
+/**
+ * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and ''
+ * if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size` is
+ * exactly what the gate's `file` gives for it, in bytes, absent if unknown.
+ */
+export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
+
+/** What a zip is made from: an opened link, and how to ask for the headers of a file. */
+export type ZipSource = {
+  immich: Immich, policy: Policy, link: OpenLink, list: List, share: Share
+  head: (item: Item) => Promise<Media>
+}
+
+/** pages of 1,000 names; no album has more, and the answer's own count is not to be trusted */
+const MAX_PAGES = 1000
+/** files whose size is asked one by one: how many at the same time, and for how long in all */
+const HEADS_AT_ONCE = 4
+const HEADS_MS = 5000
+
+/** What Immich does not tell (2.x answers 403, a lost file 404) is unknown, and no reason to fail. */
+async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (isRefusal(error, 'missing') || isRefusal(error, 'failed')) return undefined
+    throw error
+  })
+}
+
+/** Names and edited flags of an album. Throws a Refusal (missing) if this Immich does not tell them. */
+async function readNames ({ immich, link }: ZipSource, albumId: NonNullable<OpenLink['album']>['id'], caller: Caller) {
+  const names = new Map<AssetId, Named>()
+  for (let page: number | undefined = 1, read = 0; page !== undefined && read < MAX_PAGES; read++) {
+    const answer: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, caller)
+    for (const [id, named] of answer.assets) names.set(id, named)
+    page = answer.next
+  }
+  return names
+}
+
+/** The headers of these files, of those that Immich gives in time. A file that cannot be had has none. */
+async function readHeads (items: readonly Item[], head: ZipSource['head']): Promise<Map<Item, Media>> {
+  const heads = new Map<Item, Media>()
+  const queue = [...items]
+  const until = performance.now() + HEADS_MS
+  async function work (): Promise<void> {
+    for (let item = queue.shift(); item && performance.now() < until; item = queue.shift()) {
+      try { heads.set(item, await head(item)) } catch {}
+    }
+  }
+  await Promise.all(Array.from({ length: HEADS_AT_ONCE }, work))
+  return heads
+}
+
+const extensionOf = (name: string): string => /\.[^./\\]{1,10}$/.exec(name)?.[0] ?? ''
+
+/** Each photo, followed by its video part if it is a motion photo. */
+const withMotionParts = (items: readonly Item[], { byId }: List): Item[] =>
+  items.flatMap(item => [item, (item.motion && byId.get(item.motion)) ?? []].flat())
+
+/**
+ * The files of a zip of these items, motion parts included. Sizes are known only of originals that leave as
+ * they are. Throws a Refusal if Immich is unreachable or busy.
+ */
+export async function collectZipFiles (
+  source: ZipSource, items: readonly Item[], caller: Caller
+): Promise<ZipFile[]> {
+  const { immich, policy, link, list, share } = source
+  const { album } = link
+  const areOriginals = share.can.originals && !policy.strip
+  const isWhole = items.length === list.items.length
+  const of = album && isWhole ? { albumId: album.id } : { assetIds: items.map(({ id }) => id) }
+  const [names, sizes] = areOriginals ? await Promise.all([
+    list.assets ?? (album && ifTold(readNames(source, album.id, caller))),
+    ifTold(immich.read(CALLS.sizes(link, of), parseSizes, caller))
+  ]) : [list.assets]
+  const files = withMotionParts(items, list)
+  const isUncertain = (item: Item) => isMotionPart(item) || names?.get(item.id)?.isEdited === true
+  const heads = await readHeads(names && sizes ? files.filter(isUncertain) : [], source.head)
+  const times = new Map<AssetId, number | undefined>()
+  for (const [n, { id, motion }] of list.items.entries()) {
+    times.set(id, list.times[n])
+    if (motion) times.set(motion, list.times[n])
+  }
+  const tellsTime = link.showMetadata && (areOriginals || policy.facts.includes('dateTimeOriginal'))
+  return files.map((item): ZipFile => {
+    const media = heads.get(item)
+    const name = media?.name || (names?.get(item.id)?.name ?? '')
+    const size = isUncertain(item) ? media?.length : sizes?.get(item.id)
+    const time = tellsTime ? times.get(item.id) : undefined
+    return {
+      item, name: share.tells.names ? name : extensionOf(name),
+      ...time !== undefined && { time }, ...size !== undefined && { size }
+    }
+  })
 }

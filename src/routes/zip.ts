@@ -27,14 +27,16 @@ export async function sendChosenZip (context: Context, parts: Parts): Promise<Re
   const ids = new Set(parseAssetIds(form.get('assets')))
   const chosen = new Set(share.items.filter(({ id }) => ids.has(id)))
   if (chosen.size === 0 || chosen.size !== ids.size) throw new Refusal('missing')
-  return redirect(303, linkPath(linkOf(parts), `/download?of=${encodeSelection(share, chosen)}`))
+  const selection = encodeSelection(share.items, chosen)
+  if (!selection) throw new Refusal('missing', 'a selection too large for an address')
+  return redirect(303, linkPath(linkOf(parts), `/download?of=${selection}`))
 }
 
 /** The zip of everything, or of what the address names, or the range of it that is still needed. */
 export async function sendZip (context: Context, parts: Parts): Promise<Reply> {
   const { app, visitor, target: { chosen } } = context
   const share = await openZipped(context, parts)
-  const items = chosen === '' ? undefined : decodeSelection(share, chosen)
+  const items = chosen === '' ? undefined : decodeSelection(share.items, chosen)
   if (chosen !== '' && !items) throw new Refusal('missing')
   if (share.isPartial && !items) throw new Refusal('failed', 'a zip of an incomplete list')
   const release = await app.zipSlots(visitor.address)

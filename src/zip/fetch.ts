@@ -1,6 +1,6 @@
 /** Gets the files of one zip from the gate, with the patience that a zip needs. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Gate, Item, Media, Share, Wanted, ZipFile } from '../gate/gate.ts'
+import type { Item, Media, Share, Wanted, ZipFile, ZipGate } from '../gate/gate.ts'
 import { Refusal } from '../refusal.ts'
 import { parseRange } from '../validate.ts'
 
@@ -16,13 +16,13 @@ export type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: 
 type Caller = Readonly<{ lane: string, controller: AbortController }>
 
 export class Fetcher {
-  #gate: Gate
+  #gate: ZipGate
   #share: Share
   #caller: Caller
   /** the last item that Immich gave a file of */
   #given?: Item
 
-  constructor (gate: Gate, share: Share, caller: Caller) {
+  constructor (gate: ZipGate, share: Share, caller: Caller) {
     this.#gate = gate
     this.#share = share
     this.#caller = caller
@@ -71,8 +71,9 @@ export class Fetcher {
     let media = first
     let bytes = from
     for (let tries = 1; ; tries++) {
+      const { body, bytes: whole = new Uint8Array() } = media
       try {
-        for await (const part of media.body?.parts ?? [media.bytes ?? new Uint8Array()]) {
+        for await (const part of body?.parts ?? [whole]) {
           bytes += part.length
           yield part
         }
@@ -83,7 +84,7 @@ export class Fetcher {
         const rest = await this.get(file, bytes)
         if (!('media' in rest) || !isRest(rest.media, bytes, first.etag)) throw error
         media = rest.media
-      } finally { media.body?.cancel() }
+      } finally { body?.cancel() }
     }
   }
 }

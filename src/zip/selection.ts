@@ -1,30 +1,39 @@
 /**
- * A selection of a share's items as a short text for an address, so that a download of it can be resumed by
- * any replica: the list's version, then a bit for each item, deflated.
+ * A selection of a link's items as a part of an address, so that a download that a browser resumes or repeats
+ * is the same selection or fails. Nothing is kept: every replica reads the same from the same address.
  */
+import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { Item, Share } from '../gate/gate.ts'
+import type { Item } from '../gate/gate.ts'
 
-const VERSION_LENGTH = 8
+/** A proxy in front takes addresses of 8 kB. Random choices among some 40,000 items are longer than this. */
+const MAX_CHARACTERS = 7000
 
-/** The text for these items of the share, in characters of base64url. */
-export function encodeSelection (share: Share, chosen: ReadonlySet<Item>): string {
-  const bits = Buffer.alloc(Math.ceil(share.items.length / 8))
-  for (const [n, item] of share.items.entries()) {
-    if (chosen.has(item)) bits.writeUInt8(bits.readUInt8(n >> 3) | 1 << (n & 7), n >> 3)
-  }
-  return share.version.slice(0, VERSION_LENGTH) + deflateRawSync(bits).toString('base64url')
+/** Changes with the items of a link or their order, and with nothing else. */
+function versionOf (items: readonly Item[]): string {
+  const hash = createHash('sha256')
+  for (const { id } of items) hash.update(id)
+  return hash.digest('base64url').slice(0, 10)
 }
 
-/** The items of such a text; undefined if it is malformed, empty, or the list has changed since. */
-export function decodeSelection (share: Share, text: string): Item[] | undefined {
-  const size = Math.ceil(share.items.length / 8)
-  if (!text.startsWith(share.version.slice(0, VERSION_LENGTH))) return undefined
+/** Names `chosen` among all `items`; undefined where the name is too long for an address. */
+export function encodeSelection (items: readonly Item[], chosen: ReadonlySet<Item>): string | undefined {
+  const bits = new Uint8Array(Math.ceil(items.length / 8))
+  for (const [n, item] of items.entries()) {
+    if (chosen.has(item)) bits[n >> 3] = (bits[n >> 3] ?? 0) | 1 << (n & 7)
+  }
+  const name = `${versionOf(items)}.${deflateRawSync(bits).toString('base64url')}`
+  return name.length > MAX_CHARACTERS ? undefined : name
+}
+
+/** The items that a name stands for; undefined where the list has changed since, or it names none. */
+export function decodeSelection (items: readonly Item[], name: string): Item[] | undefined {
+  const [, version, code = ''] = /^([\w-]{10})\.([\w-]{1,7000})$/.exec(name) ?? []
+  if (version !== versionOf(items)) return undefined
   try {
-    const packed = Buffer.from(text.slice(VERSION_LENGTH), 'base64url')
-    const bits = inflateRawSync(packed, { maxOutputLength: Math.max(1, size) })
-    if (bits.length !== size) return undefined
-    const items = share.items.filter((_, n) => bits.readUInt8(n >> 3) & 1 << (n & 7))
-    return items.length > 0 ? items : undefined
+    const maxOutputLength = Math.ceil(items.length / 8)
+    const bits = inflateRawSync(Buffer.from(code, 'base64url'), { maxOutputLength })
+    const chosen = items.filter((_, n) => ((bits[n >> 3] ?? 0) & 1 << (n & 7)) !== 0)
+    return chosen.length > 0 ? chosen : undefined
   } catch { return undefined }
 }

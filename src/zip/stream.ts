@@ -10,7 +10,7 @@ import { finished } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { between, type Body, type Parts } from '../body.ts'
-import type { Gate, Share } from '../gate/gate.ts'
+import type { Share, ZipGate } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher } from './fetch.ts'
 import { Files, type FilesRoom, type Lack, type Opened } from './files.ts'
@@ -24,9 +24,10 @@ import { MARK_BYTES } from './sent.ts'
 // yazl's own checksum is plain JavaScript, and half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
+type Written = { utf8FileName: Buffer, crc32: number | null }
 declare module 'yazl' {
   /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
-  interface ZipFile { entries: { utf8FileName: Buffer, crc32: number | null }[] }
+  interface ZipFile { entries: Written[] }
 }
 
 /** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
@@ -36,7 +37,7 @@ const MIN_NOTE_BYTES = 1024
 
 /** What all zips share. */
 export type Room = FilesRoom & Readonly<{
-  gate: Gate, log: Log, naming: Naming
+  gate: ZipGate, log: Log, naming: Naming
   /** called before a note goes into a zip, whose ETag must then not be used again */
   spoil: (plan: Plan) => void
 }>
@@ -59,6 +60,7 @@ export class Zip implements Body {
   #output: Readable
   #source = Readable.from([])
   #ruler = new Ruler()
+  #entries: Written[] = []
   #unique = createNames()
   #missing: Missing[] = []
   #unprovenInARow = 0
@@ -93,6 +95,7 @@ export class Zip implements Body {
       else await this.#addFile(opened)
     }
     if (this.#missing.length > 0) await this.#addSummary()
+    this.#zip.entries = this.#entries
     this.#zip.end()
     await finished(this.#output)
     this.#remember()
@@ -102,7 +105,7 @@ export class Zip implements Body {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
-    const written = this.#zip.entries.at(-1)
+    const written = this.#entries.at(-1)
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
     this.#remember = () => {
@@ -173,9 +176,13 @@ export class Zip implements Body {
     const known = size === undefined ? {} : { size }
     const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
     this.#zip.addReadStreamLazy(name, options, this.#give)
+    // yazl looks for its next entry among all of them: it gets the last two, and the others at the end
+    this.#zip.entries = this.#zip.entries.slice(-2)
     const entry = this.#zip.entries.at(-1)
-    // yazl keeps a view into a pool of Node's, which would keep the whole pool
-    if (entry) entry.utf8FileName = ownBytes(name)
+    if (!entry) throw new TypeError('yazl keeps its entries elsewhere')
+    // yazl's own is a view into a pool of Node's, and would keep the whole pool
+    entry.utf8FileName = ownBytes(name)
+    this.#entries.push(entry)
     await finished(this.#source)
   }
 

@@ -1,6 +1,6 @@
 /** Zips: plans that visitors share, what is answered to a request for one, and the zip itself. */
 import { randomBytes } from 'node:crypto'
-import type { Gate, Item, Share } from '../gate/gate.ts'
+import type { Item, Share, ZipGate } from '../gate/gate.ts'
 import { once, type Log } from '../log.ts'
 import type { ByteRange, Key } from '../validate.ts'
 import { resolveRange } from '../validate.ts'
@@ -55,7 +55,7 @@ function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
 type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
 export type Zips = ReturnType<typeof createZips>
 
-export function createZips (gate: Gate, { naming, requests, log }: Options) {
+export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
   /** of whole links, for as long as the gate remembers their lists */
   let plans = new WeakMap<Share, Promise<Plan>>()
   const misjudged = new Map<Key, true>()
