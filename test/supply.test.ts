@@ -1,19 +1,21 @@
 /** What an auditor would check of the source and of what it depends on, checked each time. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { isBuiltin } from 'node:module'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
+import { loadSettings } from '../src/settings.ts'
 import { fill } from '../src/template.ts'
 import { ROOT } from './helpers.ts'
 
 const folder = fileURLToPath(ROOT)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const code = (path: string) => read(path).replace(/\/\*[^]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
-const sources = readdirSync(new URL('src', ROOT)).map(name => `src/${name}`)
+const sources = readdirSync(new URL('src', ROOT), { recursive: true }).map(name => `src/${name}`).filter(name => name.endsWith('.ts'))
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { dev?: boolean, license?: string, resolved?: string, integrity?: string }> }
 const runtime = Object.entries(packages).filter(([path, { dev }]) => path && !dev).map(([path]) => path)
 
@@ -41,12 +43,71 @@ test('one function of one file opens connections, by the built-in fetch; check l
   assert.equal(ask.match(/\bfetch\s*\(/g)!.length, 2)
 })
 
-test('no tricks: no loader hook, no flag of the engine, no method of Node or of a package put in place of another', () => {
+/** The modules of Node.js that src/ may import, and what of them. Types are free. */
+const MODULES: Record<string, string[]> = {
+  'node:crypto': ['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync', 'randomBytes', 'timingSafeEqual'],
+  'node:dns/promises': ['lookup'],
+  'node:fs': ['readFileSync'],
+  'node:http': ['createServer'],
+  'node:module': ['createRequire'],
+  'node:net': ['BlockList', 'isIP'],
+  'node:stream': ['Readable'],
+  'node:stream/promises': ['finished'],
+  'node:timers/promises': ['setTimeout'],
+  'node:util': ['promisify'],
+  'node:zlib': ['brotliCompress', 'constants', 'crc32', 'gzip']
+}
+const PACKAGES = ['yazl']
+/** What a source imports that it may not, and the ways around an import. */
+function forbidden (text: string): string[] {
+  const imports = [...text.matchAll(/^import (?!type)([^'"]*?)(?:from )?['"]([^'"]+)['"]/gm)].flatMap(([line, names, from]) => {
+    if (from!.startsWith('.') || PACKAGES.includes(from!)) return []
+    const taken = [...names!.matchAll(/(?:^|[{,])\s*(?!type )([\w*]+)/g)].map(([, name]) => name!)
+    const isAllowed = taken.length > 0 && taken.every(name => MODULES[from!]?.includes(name))
+    return isAllowed ? [] : [line!]
+  })
+  const others = text.match(/getBuiltinModule|process\.(?:binding|dlopen|_linkedBinding)|(?<!typeof )\bimport\s*\(|\brequire\s*\(|export .* from '(?!\.)/g) ?? []
+  return [...imports, ...others]
+}
+
+test('src/ imports few modules of Node.js: none that opens a file, a database, a process or a socket by itself', () => {
+  for (const path of sources) assert.deepEqual(forbidden(code(path)), [], path)
+  for (const name of Object.keys(MODULES)) assert.ok(isBuiltin(name), name)
+  const tried = [
+    "import { DatabaseSync } from 'node:sqlite'", "import { connect } from 'node:net'", "import { isIP, connect as c } from 'node:net'", "import 'node:vm'", "import * as fs from 'node:fs'",
+    "import net from 'node:net'", "import { Worker } from 'worker_threads'", "import { readFileSync,\n  writeFileSync } from 'node:fs'", "process.getBuiltinModule('node:sqlite')",
+    "await import('node:child_process')", "createRequire(import.meta.url)('x'); require('node:net')", "export * from 'node:fs'"
+  ]
+  for (const text of tried) assert.notDeepEqual(forbidden(text), [], text)
+})
+
+test('it listens by port, never on a socket that is a file', () => {
+  const listening = sources.flatMap(path => code(path).match(/\.listen\([^)]*\)/g) ?? [])
+  assert.ok(listening.length > 0)
+  for (const call of listening) assert.match(call, /^\.listen\(settings\.port, (host|'0\.0\.0\.0')\)$/)
+  for (const port of ['/tmp/proxy.sock', '\\\\.\\pipe\\proxy', '-1', '3000.5']) assert.throws(() => loadSettings({ IMMICH_URL: 'http://immich', IPP_PORT: port }, ROOT), /IPP_PORT/, port)
+  for (const url of ['unix:/tmp/immich.sock', 'http+unix://%2Ftmp%2Fimmich.sock', 'file:///tmp/immich.sock']) assert.throws(() => loadSettings({ IMMICH_URL: url }, ROOT), /IMMICH_URL/, url)
+})
+
+/** Each place that starts the program or tells somebody how, with its flags. */
+const starts = () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const [, entry] = /^ENTRYPOINT (.*)$/m.exec(read('Dockerfile'))!
+  return [...['start', 'check', 'demo'].map(name => scripts[name]!), (JSON.parse(entry!) as string[]).join(' ')]
+}
+test('every start leaves node:sqlite out, which reads and writes files without asking the permission model', () => {
+  for (const start of starts()) assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. /)
+  const load = (...flags: string[]) => spawnSync(process.execPath, [...flags, '-p', "require('node:sqlite').DatabaseSync.name"], { encoding: 'utf8' })
+  assert.match(load().stdout, /DatabaseSync/, 'this Node.js has it')
+  assert.match(load('--no-experimental-sqlite').stderr, /ERR_UNKNOWN_BUILTIN_MODULE/)
+})
+
+test('no tricks: no loader hook, no engine flag, no replaced method but the CRC-32 of yazl', () => {
   const start = JSON.parse(read('package.json')).scripts.start as string
   for (const path of [...sources, 'Dockerfile', 'docker-compose.yml']) {
     assert.doesNotMatch(path.endsWith('.ts') ? code(path) : read(path), /registerHooks|--import|--loader|--max-|--heap|--optimize|MALLOC|\.transfer\(|onread|\.prototype\b|setFlagsFromString|defineProperty/, path)
   }
-  assert.match(start, /^node --permission --allow-fs-read=\. \$\{IPP_CONFIG:\+"--allow-fs-read=\$IPP_CONFIG"\} src\/server\.ts$/)
+  assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. \$\{IPP_CONFIG:\+"--allow-fs-read=\$IPP_CONFIG"\} src\/server\.ts$/)
   // yazl's CRC-32 is Node's own, in one line
   const replaced = sources.flatMap(path => code(path).match(/^createRequire\(.*$/gm) ?? [])
   assert.deepEqual(replaced, ["createRequire(import.meta.url)('buffer-crc32').unsigned = crc32"])
