@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { isBuiltin } from 'node:module'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
+import { parse } from 'yaml'
 import { loadSettings } from '../src/settings.ts'
 import { fill } from '../src/template.ts'
 import { ROOT } from './helpers.ts'
@@ -16,7 +17,11 @@ const folder = fileURLToPath(ROOT)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const code = (path: string) => read(path).replace(/\/\*[^]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
 const sources = readdirSync(new URL('src', ROOT), { recursive: true }).map(name => `src/${name}`).filter(name => name.endsWith('.ts'))
-const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { dev?: boolean, license?: string, resolved?: string, integrity?: string }> }
+type LockEntry = {
+  dev?: boolean, version?: string, resolved?: string, integrity?: string, link?: boolean, hasInstallScript?: boolean
+  dependencies?: Record<string, string>, optionalDependencies?: Record<string, string>
+}
+const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
 const runtime = Object.entries(packages).filter(([path, { dev }]) => path && !dev).map(([path]) => path)
 
 test('the linter and its security rules', async () => {
@@ -155,22 +160,36 @@ test('three packages at run time, with licences that go with the AGPL, none with
   assert.match(read('LICENSE'), /GNU AFFERO GENERAL PUBLIC LICENSE/)
 })
 
-test('the lockfile: from the npm registry only, each with its hash', () => {
-  const lock = JSON.parse(read('package-lock.json'))
-  // one is a folder of this repository: the platform packages of Node.js, which have hashes like all others and run nothing
-  const { node, ...packages } = Object.fromEntries(Object.entries<any>(lock.packages).map(([path, entry]) => [path.replace(/^node_modules\//, ''), entry]))
-  assert.equal(node.resolved, 'file:test/node')
-  const platforms = Object.keys(node.optionalDependencies)
-  for (const name of platforms) assert.ok(packages[name].integrity && packages[name].version === process.version.slice(1), name)
-  assert.deepEqual(Object.keys(packages).filter(path => path && packages[path].hasInstallScript), [])
+test('the lockfile gives each package the hash of its file, and no package runs a script when it is installed', () => {
+  // one is a folder of this repository: the platform packages of Node.js, which the lockfile hashes like all others
+  const { 'node_modules/node': own, '': root, ...others } = packages
+  assert.equal(own!.resolved, 'file:test/node')
+  for (const [path, { resolved, integrity, link, hasInstallScript }] of Object.entries(others)) {
+    assert.match(integrity ?? '', /^sha512-[\w+/]{86}==$/, path)
+    // no address: each comes from the registry that npm is set up for, and must have this hash wherever it comes from
+    assert.deepEqual([resolved, link, hasInstallScript], [undefined, undefined, undefined], path)
+  }
+  assert.deepEqual(Object.keys(root!.dependencies!).sort(), ['lightgallery', 'yazl'])
+  const platforms = Object.keys(own!.optionalDependencies!)
+  for (const name of platforms) assert.equal(packages[`node_modules/${name}`]!.version, process.version.slice(1), name)
   assert.ok(platforms.includes(`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`) || !process.env.CI)
-  delete lock.packages['node_modules/node']
-  const path = join(mkdtempSync(join(tmpdir(), 'lock-')), 'package-lock.json')
-  writeFileSync(path, JSON.stringify(lock))
-  const lint = spawnSync(`${folder}node_modules/.bin/lockfile-lint`, ['--path', path, '--type', 'npm', '--allowed-hosts', 'npm', '--validate-https', '--validate-integrity', '--empty-hostname', 'false'], { cwd: folder, encoding: 'utf8' })
-  assert.equal(lint.status, 0, lint.stdout + lint.stderr)
-  const { dependencies } = JSON.parse(read('package.json'))
-  assert.deepEqual(Object.keys(dependencies).sort(), ['lightgallery', 'yazl'])
+})
+
+test('npm takes no package whose file has another hash than the lockfile says', () => {
+  const work = mkdtempSync(join(tmpdir(), 'lock-'))
+  const lock = JSON.parse(read('package-lock.json'))
+  const path = 'node_modules/buffer-crc32'
+  const { version, integrity } = lock.packages[path]
+  const install = (hash: string) => {
+    writeFileSync(join(work, 'package.json'), JSON.stringify({ dependencies: { 'buffer-crc32': version } }))
+    writeFileSync(join(work, 'package-lock.json'), JSON.stringify({
+      lockfileVersion: 3, packages: { '': { dependencies: { 'buffer-crc32': version } }, [path]: { version, integrity: hash } }
+    }))
+    return spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+  }
+  assert.equal(install(integrity).status, 0)
+  const refused = install(`sha512-${'A'.repeat(86)}==`)
+  assert.match(refused.stderr, /EINTEGRITY/)
 })
 
 const isOldNpm = Number(spawnSync('npm', ['--version'], { encoding: 'utf8' }).stdout.split('.')[0]) < 10
@@ -190,11 +209,64 @@ test('a linter of workflows has nothing to say', async () => {
   assert.notDeepEqual(lint('on: push\njobs:\n  x:\n    steps: 7\n', 'x.yml'), [])
 })
 
-test('workflows use other people\'s actions by their commit alone, and no more rights than needed', () => {
-  for (const name of readdirSync(new URL('.github/workflows', ROOT))) {
-    const text = read(`.github/workflows/${name}`)
-    const uses = [...text.matchAll(/uses: (\S+)/g)].map(([, action]) => action!)
-    for (const action of uses) assert.match(action, /@[\da-f]{40}$/, `${name}: ${action}`)
-    assert.match(text, /^permissions:/m, name)
+const workflows = readdirSync(new URL('.github/workflows', ROOT))
+type Step = { name: string, run?: string, uses?: string, env?: Record<string, string> }
+type Job = { needs?: string, permissions?: Record<string, string>, env?: Record<string, string>, steps: Step[] }
+const release = () => parse(read('.github/workflows/release.yml')) as { permissions: object, jobs: Record<string, Job> }
+
+test('workflows use actions by the commits of the table in .github/pins.md', () => {
+  const rows = [...read('.github/pins.md').matchAll(/^\| `([\w/-]+)` \| `(v\d+\.\d+\.\d+)` \| `([\da-f]{40})` \|$/gm)]
+  const pinned = rows.map(([, action, tag, commit]) => `${action}@${commit} # ${tag}`)
+  const used = workflows.flatMap(name => [...read(`.github/workflows/${name}`).matchAll(/uses: (.*)/g)].map(([, action]) => action!))
+  assert.ok(used.length > 0)
+  assert.deepEqual([...new Set(used)].sort(), pinned.sort())
+  assert.equal(new Set(rows.map(([, action]) => action)).size, rows.length, 'one version of each')
+})
+
+test('only the last job of a release may write, and it runs nothing from the repository', () => {
+  const { permissions, jobs } = release()
+  assert.deepEqual(permissions, {})
+  assert.deepEqual(Object.entries(jobs).map(([name, { needs }]) => [name, needs]), [['test', undefined], ['image', 'test'], ['publish', 'image']])
+  const { test, image, publish } = jobs as { test: Job, image: Job, publish: Job }
+  for (const job of [test, image]) {
+    assert.equal(job.permissions, undefined)
+    assert.doesNotMatch(JSON.stringify(job), /token|secrets\./i)
+    assert.equal(job.steps[0]!.name, 'Check out')
   }
+  assert.doesNotMatch(JSON.stringify(publish), /git (fetch|clone)|npm|checkout|docker build|\bnode\b/)
+  assert.deepEqual(publish.steps.filter(({ env }) => env).map(({ name }) => name), ['Push', 'Release'])
+  for (const name of workflows) assert.match(read(`.github/workflows/${name}`), /^permissions:/m, name)
+})
+
+test('a release is tested, started and compared with the source before it is pushed', () => {
+  const steps = Object.values(release().jobs).flatMap(({ steps }) => steps)
+  const order = [/\.ci\/run/, /buildx build/, /docker run/, /npm run same/, /skopeo copy --all/, /attest-build-provenance/, /gh release create/]
+    .map(pattern => steps.findIndex(({ run = '', uses = '' }) => pattern.test(run) || pattern.test(uses)))
+  assert.ok(order.every(n => n >= 0), `${order}`)
+  assert.deepEqual(order, order.toSorted((a, b) => a - b))
+  for (const { run, name } of steps) {
+    if (run) assert.equal(spawnSync('bash', ['-n'], { input: run, encoding: 'utf8' }).stderr, '', name)
+  }
+})
+
+test('a release pins each base image by digest, and its tag must be in package.json and the changelog', () => {
+  const { steps } = release().jobs.image!
+  const step = (name: RegExp) => steps.find(step => name.test(step.name))!.run!
+  const work = mkdtempSync(join(tmpdir(), 'release-'))
+  for (const name of ['Dockerfile', 'CHANGELOG.md', 'package.json']) copyFileSync(new URL(name, ROOT), join(work, name))
+  // a docker that knows one digest for every image
+  const digest = `sha256:${'a'.repeat(64)}`
+  mkdirSync(join(work, 'bin'))
+  writeFileSync(join(work, 'bin/docker'), `#!/bin/sh\necho ${digest}\n`, { mode: 0o755 })
+  const bash = (script: string, TAG: string) => spawnSync('bash', ['-e', '-o', 'pipefail', '-c', script], {
+    cwd: work, encoding: 'utf8', env: { PATH: `${work}/bin:${process.env.PATH}`, TAG }
+  }).status
+  const { version } = JSON.parse(read('package.json'))
+  assert.equal(bash(step(/^Compare the tag/), `v${version}`), 0)
+  assert.notEqual(bash(step(/^Compare the tag/), 'v9.9.9'), 0)
+  assert.equal(bash(step(/^Pin/), `v${version}`), 0)
+  const bases = [...readFileSync(join(work, 'Dockerfile'), 'utf8').matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, base]) => base!)
+  assert.equal(bases.length, 3)
+  for (const base of bases) assert.ok(base.endsWith(`@${digest}`), base)
+  assert.equal(readFileSync(join(work, 'notes.md'), 'utf8').match(/^Built from /gm)!.length, 2)
 })
