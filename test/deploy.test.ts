@@ -352,8 +352,8 @@ test('the compose files fit the Compose specification', () => {
   const recipes = ['README.md', 'docs/setups.md'].map(name => /```yaml\n([^]*?)```/.exec(readFileSync(new URL(name, ROOT), 'utf8'))![1]!)
   assert.equal(recipes[0], recipes[1])
   assert.ok(recipes[0]!.trimEnd().split('\n').length <= 10)
-  const recipe: any = parse(recipes[0]!)
-  assert.ok(validate(recipe), JSON.stringify(validate.errors))
+  const recipe = parse(recipes[0]!)
+  assert.ok(validate(parse(recipes[0]!)), JSON.stringify(validate.errors))
   assert.deepEqual(recipe.networks, compose.networks)
   const shared = ['image', 'restart', 'ports', 'environment', 'networks']
   const pick = (service: any) => Object.fromEntries(shared.map(name => [name, service[name]]))

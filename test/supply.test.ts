@@ -1,17 +1,17 @@
 /** What an auditor would check of the source and of what it depends on, checked each time. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { isBuiltin } from 'node:module'
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test } from 'node:test'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
 import { parse } from 'yaml'
 import { loadSettings } from '../src/settings.ts'
 import { fill } from '../src/template.ts'
-import { ROOT } from './helpers.ts'
+import { ROOT, until } from './helpers.ts'
 
 const folder = fileURLToPath(ROOT)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
@@ -158,6 +158,38 @@ test('three packages at run time, with licences that go with the AGPL, none with
     assert.deepEqual(Object.keys(scripts).filter(name => /^(pre|post)?install$/.test(name)), [], path)
   }
   assert.match(read('LICENSE'), /GNU AFFERO GENERAL PUBLIC LICENSE/)
+})
+
+test('THIRD-PARTY.md names what the image holds, in its version, and has the licences that must go along', () => {
+  const text = read('THIRD-PARTY.md')
+  for (const path of runtime) {
+    const row = text.split('\n').find(line => line.includes(`\`/app/${path}\``))
+    assert.ok(row?.includes(`| ${packages[path]!.version} |`), path)
+    const file = readdirSync(new URL(path, ROOT)).find(name => /^licen[sc]e/i.test(name))
+    if (file) assert.ok(text.includes(read(`${path}/${file}`).trim()), `the licence of ${path}`)
+  }
+  const [, node] = /^FROM node:([\d.]+)/m.exec(read('Dockerfile'))!
+  assert.ok(text.includes(`| ${node} |`) && text.includes(`/blob/v${node}/LICENSE`))
+  assert.match(read('Dockerfile'), /^COPY package\.json .*\bLICENSE\b.*\bTHIRD-PARTY\.md \.\/$/m, 'the image has it')
+})
+
+test('npm ci --omit=dev installs what runs, and it starts', async () => {
+  const work = mkdtempSync(join(tmpdir(), 'omit-'))
+  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'config.json', 'config.schema.json', 'src', 'static', 'templates', 'test/node']) {
+    cpSync(new URL(name, ROOT), join(work, name), { recursive: true })
+  }
+  const npm = spawnSync('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+  assert.equal(npm.status, 0, npm.stderr)
+  assert.deepEqual(readdirSync(join(work, 'node_modules')).filter(name => !name.startsWith('.')).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+  const child = spawn('sh', ['-c', 'exec npm start'], {
+    cwd: work, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, IMMICH_URL: 'http://127.0.0.1:9', IPP_HOST: '127.0.0.1', IPP_PORT: '0' }
+  })
+  after(() => { try { process.kill(-child.pid!, 'SIGKILL') } catch { /* it has ended */ } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text })
+  await until(() => / listening port=\d+/.test(output) || child.exitCode !== null, 'the start')
+  assert.match(output, / listening port=\d+/)
 })
 
 test('the lockfile gives each package the hash of its file, and no package runs a script when it is installed', () => {
