@@ -1,20 +1,27 @@
 /** What an auditor would check of the source and of what it depends on, checked each time. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { isBuiltin } from 'node:module'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test } from 'node:test'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
+import { parse } from 'yaml'
+import { loadSettings } from '../src/settings.ts'
 import { fill } from '../src/page/template.ts'
-import { ROOT } from './helpers.ts'
+import { ROOT, until } from './helpers.ts'
 
 const folder = fileURLToPath(ROOT)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const code = (path: string) => read(path).replace(/\/\*[^]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
-const sources = readdirSync(new URL('src', ROOT)).map(name => `src/${name}`)
-const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, { dev?: boolean, license?: string, resolved?: string, integrity?: string }> }
+const sources = readdirSync(new URL('src', ROOT), { recursive: true }).map(name => `src/${name}`).filter(name => name.endsWith('.ts'))
+type LockEntry = {
+  dev?: boolean, version?: string, resolved?: string, integrity?: string, link?: boolean, hasInstallScript?: boolean
+  dependencies?: Record<string, string>, optionalDependencies?: Record<string, string>
+}
+const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
 const runtime = Object.entries(packages).filter(([path, { dev }]) => path && !dev).map(([path]) => path)
 
 test('the linter and its security rules', async () => {
@@ -41,12 +48,71 @@ test('one function of one file opens connections, by the built-in fetch; check l
   assert.equal(ask.match(/\bfetch\s*\(/g)!.length, 2)
 })
 
-test('no tricks: no loader hook, no flag of the engine, no method of Node or of a package put in place of another', () => {
+/** The modules of Node.js that src/ may import, and what of them. Types are free. */
+const MODULES: Record<string, string[]> = {
+  'node:crypto': ['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync', 'randomBytes', 'timingSafeEqual'],
+  'node:dns/promises': ['lookup'],
+  'node:fs': ['readFileSync'],
+  'node:http': ['createServer'],
+  'node:module': ['createRequire'],
+  'node:net': ['BlockList', 'isIP'],
+  'node:stream': ['Readable'],
+  'node:stream/promises': ['finished'],
+  'node:timers/promises': ['setTimeout'],
+  'node:util': ['promisify'],
+  'node:zlib': ['brotliCompress', 'constants', 'crc32', 'gzip']
+}
+const PACKAGES = ['yazl']
+/** What a source imports that it may not, and the ways around an import. */
+function forbidden (text: string): string[] {
+  const imports = [...text.matchAll(/^import (?!type)([^'"]*?)(?:from )?['"]([^'"]+)['"]/gm)].flatMap(([line, names, from]) => {
+    if (from!.startsWith('.') || PACKAGES.includes(from!)) return []
+    const taken = [...names!.matchAll(/(?:^|[{,])\s*(?!type )([\w*]+)/g)].map(([, name]) => name!)
+    const isAllowed = taken.length > 0 && taken.every(name => MODULES[from!]?.includes(name))
+    return isAllowed ? [] : [line!]
+  })
+  const others = text.match(/getBuiltinModule|process\.(?:binding|dlopen|_linkedBinding)|(?<!typeof )\bimport\s*\(|\brequire\s*\(|export .* from '(?!\.)/g) ?? []
+  return [...imports, ...others]
+}
+
+test('src/ imports few modules of Node.js: none that opens a file, a database, a process or a socket by itself', () => {
+  for (const path of sources) assert.deepEqual(forbidden(code(path)), [], path)
+  for (const name of Object.keys(MODULES)) assert.ok(isBuiltin(name), name)
+  const tried = [
+    "import { DatabaseSync } from 'node:sqlite'", "import { connect } from 'node:net'", "import { isIP, connect as c } from 'node:net'", "import 'node:vm'", "import * as fs from 'node:fs'",
+    "import net from 'node:net'", "import { Worker } from 'worker_threads'", "import { readFileSync,\n  writeFileSync } from 'node:fs'", "process.getBuiltinModule('node:sqlite')",
+    "await import('node:child_process')", "createRequire(import.meta.url)('x'); require('node:net')", "export * from 'node:fs'"
+  ]
+  for (const text of tried) assert.notDeepEqual(forbidden(text), [], text)
+})
+
+test('it listens by port, never on a socket that is a file', () => {
+  const listening = sources.flatMap(path => code(path).match(/\.listen\([^)]*\)/g) ?? [])
+  assert.ok(listening.length > 0)
+  for (const call of listening) assert.match(call, /^\.listen\(settings\.port, (host|'0\.0\.0\.0')\)$/)
+  for (const port of ['/tmp/proxy.sock', '\\\\.\\pipe\\proxy', '-1', '3000.5']) assert.throws(() => loadSettings({ IMMICH_URL: 'http://immich', IPP_PORT: port }, ROOT), /IPP_PORT/, port)
+  for (const url of ['unix:/tmp/immich.sock', 'http+unix://%2Ftmp%2Fimmich.sock', 'file:///tmp/immich.sock']) assert.throws(() => loadSettings({ IMMICH_URL: url }, ROOT), /IMMICH_URL/, url)
+})
+
+/** Each place that starts the program or tells somebody how, with its flags. */
+const starts = () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const [, entry] = /^ENTRYPOINT (.*)$/m.exec(read('Dockerfile'))!
+  return [...['start', 'check', 'demo'].map(name => scripts[name]!), (JSON.parse(entry!) as string[]).join(' ')]
+}
+test('every start leaves node:sqlite out, which reads and writes files without asking the permission model', () => {
+  for (const start of starts()) assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. /)
+  const load = (...flags: string[]) => spawnSync(process.execPath, [...flags, '-p', "require('node:sqlite').DatabaseSync.name"], { encoding: 'utf8' })
+  assert.match(load().stdout, /DatabaseSync/, 'this Node.js has it')
+  assert.match(load('--no-experimental-sqlite').stderr, /ERR_UNKNOWN_BUILTIN_MODULE/)
+})
+
+test('no tricks: no loader hook, no engine flag, no replaced method but the CRC-32 of yazl', () => {
   const start = JSON.parse(read('package.json')).scripts.start as string
   for (const path of [...sources, 'Dockerfile', 'docker-compose.yml']) {
     assert.doesNotMatch(path.endsWith('.ts') ? code(path) : read(path), /registerHooks|--import|--loader|--max-|--heap|--optimize|MALLOC|\.transfer\(|onread|\.prototype\b|setFlagsFromString|defineProperty/, path)
   }
-  assert.match(start, /^node --permission --allow-fs-read=\. \$\{IPP_CONFIG:\+"--allow-fs-read=\$IPP_CONFIG"\} src\/server\.ts$/)
+  assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. \$\{IPP_CONFIG:\+"--allow-fs-read=\$IPP_CONFIG"\} src\/server\.ts$/)
   // yazl's CRC-32 is Node's own, in one line
   const replaced = sources.flatMap(path => code(path).match(/^createRequire\(.*$/gm) ?? [])
   assert.deepEqual(replaced, ["createRequire(import.meta.url)('buffer-crc32').unsigned = crc32"])
@@ -94,22 +160,68 @@ test('three packages at run time, with licences that go with the AGPL, none with
   assert.match(read('LICENSE'), /GNU AFFERO GENERAL PUBLIC LICENSE/)
 })
 
-test('the lockfile: from the npm registry only, each with its hash', () => {
-  const lock = JSON.parse(read('package-lock.json'))
-  // one is a folder of this repository: the platform packages of Node.js, which have hashes like all others and run nothing
-  const { node, ...packages } = Object.fromEntries(Object.entries<any>(lock.packages).map(([path, entry]) => [path.replace(/^node_modules\//, ''), entry]))
-  assert.equal(node.resolved, 'file:test/node')
-  const platforms = Object.keys(node.optionalDependencies)
-  for (const name of platforms) assert.ok(packages[name].integrity && packages[name].version === process.version.slice(1), name)
-  assert.deepEqual(Object.keys(packages).filter(path => path && packages[path].hasInstallScript), [])
+test('THIRD-PARTY.md names what the image holds, in its version, and has the licences that must go along', () => {
+  const text = read('THIRD-PARTY.md')
+  for (const path of runtime) {
+    const row = text.split('\n').find(line => line.includes(`\`/app/${path}\``))
+    assert.ok(row?.includes(`| ${packages[path]!.version} |`), path)
+    const file = readdirSync(new URL(path, ROOT)).find(name => /^licen[sc]e/i.test(name))
+    if (file) assert.ok(text.includes(read(`${path}/${file}`).trim()), `the licence of ${path}`)
+  }
+  const [, node] = /^FROM node:([\d.]+)/m.exec(read('Dockerfile'))!
+  assert.ok(text.includes(`| ${node} |`) && text.includes(`/blob/v${node}/LICENSE`))
+  assert.match(read('Dockerfile'), /^COPY package\.json .*\bLICENSE\b.*\bTHIRD-PARTY\.md \.\/$/m, 'the image has it')
+})
+
+test('npm ci --omit=dev installs what runs, and it starts', async () => {
+  const work = mkdtempSync(join(tmpdir(), 'omit-'))
+  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'config.json', 'config.schema.json', 'src', 'static', 'templates', 'test/node']) {
+    cpSync(new URL(name, ROOT), join(work, name), { recursive: true })
+  }
+  const npm = spawnSync('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+  assert.equal(npm.status, 0, npm.stderr)
+  assert.deepEqual(readdirSync(join(work, 'node_modules')).filter(name => !name.startsWith('.')).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+  const child = spawn('sh', ['-c', 'exec npm start'], {
+    cwd: work, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, IMMICH_URL: 'http://127.0.0.1:9', IPP_HOST: '127.0.0.1', IPP_PORT: '0' }
+  })
+  after(() => { try { process.kill(-child.pid!, 'SIGKILL') } catch { /* it has ended */ } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text })
+  await until(() => / listening port=\d+/.test(output) || child.exitCode !== null, 'the start')
+  assert.match(output, / listening port=\d+/)
+})
+
+test('the lockfile gives each package the hash of its file, and no package runs a script when it is installed', () => {
+  // one is a folder of this repository: the platform packages of Node.js, which the lockfile hashes like all others
+  const { 'node_modules/node': own, '': root, ...others } = packages
+  assert.equal(own!.resolved, 'file:test/node')
+  for (const [path, { resolved, integrity, link, hasInstallScript }] of Object.entries(others)) {
+    assert.match(integrity ?? '', /^sha512-[\w+/]{86}==$/, path)
+    // no address: each comes from the registry that npm is set up for, and must have this hash wherever it comes from
+    assert.deepEqual([resolved, link, hasInstallScript], [undefined, undefined, undefined], path)
+  }
+  assert.deepEqual(Object.keys(root!.dependencies!).sort(), ['lightgallery', 'yazl'])
+  const platforms = Object.keys(own!.optionalDependencies!)
+  for (const name of platforms) assert.equal(packages[`node_modules/${name}`]!.version, process.version.slice(1), name)
   assert.ok(platforms.includes(`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`) || !process.env.CI)
-  delete lock.packages['node_modules/node']
-  const path = join(mkdtempSync(join(tmpdir(), 'lock-')), 'package-lock.json')
-  writeFileSync(path, JSON.stringify(lock))
-  const lint = spawnSync(`${folder}node_modules/.bin/lockfile-lint`, ['--path', path, '--type', 'npm', '--allowed-hosts', 'npm', '--validate-https', '--validate-integrity', '--empty-hostname', 'false'], { cwd: folder, encoding: 'utf8' })
-  assert.equal(lint.status, 0, lint.stdout + lint.stderr)
-  const { dependencies } = JSON.parse(read('package.json'))
-  assert.deepEqual(Object.keys(dependencies).sort(), ['lightgallery', 'yazl'])
+})
+
+test('npm takes no package whose file has another hash than the lockfile says', () => {
+  const work = mkdtempSync(join(tmpdir(), 'lock-'))
+  const lock = JSON.parse(read('package-lock.json'))
+  const path = 'node_modules/buffer-crc32'
+  const { version, integrity } = lock.packages[path]
+  const install = (hash: string) => {
+    writeFileSync(join(work, 'package.json'), JSON.stringify({ dependencies: { 'buffer-crc32': version } }))
+    writeFileSync(join(work, 'package-lock.json'), JSON.stringify({
+      lockfileVersion: 3, packages: { '': { dependencies: { 'buffer-crc32': version } }, [path]: { version, integrity: hash } }
+    }))
+    return spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+  }
+  assert.equal(install(integrity).status, 0)
+  const refused = install(`sha512-${'A'.repeat(86)}==`)
+  assert.match(refused.stderr, /EINTEGRITY/)
 })
 
 const isOldNpm = Number(spawnSync('npm', ['--version'], { encoding: 'utf8' }).stdout.split('.')[0]) < 10
@@ -129,11 +241,64 @@ test('a linter of workflows has nothing to say', async () => {
   assert.notDeepEqual(lint('on: push\njobs:\n  x:\n    steps: 7\n', 'x.yml'), [])
 })
 
-test('workflows use other people\'s actions by their commit alone, and no more rights than needed', () => {
-  for (const name of readdirSync(new URL('.github/workflows', ROOT))) {
-    const text = read(`.github/workflows/${name}`)
-    const uses = [...text.matchAll(/uses: (\S+)/g)].map(([, action]) => action!)
-    for (const action of uses) assert.match(action, /@[\da-f]{40}$/, `${name}: ${action}`)
-    assert.match(text, /^permissions:/m, name)
+const workflows = readdirSync(new URL('.github/workflows', ROOT))
+type Step = { name: string, run?: string, uses?: string, env?: Record<string, string> }
+type Job = { needs?: string, permissions?: Record<string, string>, env?: Record<string, string>, steps: Step[] }
+const release = () => parse(read('.github/workflows/release.yml')) as { permissions: object, jobs: Record<string, Job> }
+
+test('workflows use actions by the commits of the table in .github/pins.md', () => {
+  const rows = [...read('.github/pins.md').matchAll(/^\| `([\w/-]+)` \| `(v\d+\.\d+\.\d+)` \| `([\da-f]{40})` \|$/gm)]
+  const pinned = rows.map(([, action, tag, commit]) => `${action}@${commit} # ${tag}`)
+  const used = workflows.flatMap(name => [...read(`.github/workflows/${name}`).matchAll(/uses: (.*)/g)].map(([, action]) => action!))
+  assert.ok(used.length > 0)
+  assert.deepEqual([...new Set(used)].sort(), pinned.sort())
+  assert.equal(new Set(rows.map(([, action]) => action)).size, rows.length, 'one version of each')
+})
+
+test('only the last job of a release may write, and it runs nothing from the repository', () => {
+  const { permissions, jobs } = release()
+  assert.deepEqual(permissions, {})
+  assert.deepEqual(Object.entries(jobs).map(([name, { needs }]) => [name, needs]), [['test', undefined], ['image', 'test'], ['publish', 'image']])
+  const { test, image, publish } = jobs as { test: Job, image: Job, publish: Job }
+  for (const job of [test, image]) {
+    assert.equal(job.permissions, undefined)
+    assert.doesNotMatch(JSON.stringify(job), /token|secrets\./i)
+    assert.equal(job.steps[0]!.name, 'Check out')
   }
+  assert.doesNotMatch(JSON.stringify(publish), /git (fetch|clone)|npm|checkout|docker build|\bnode\b/)
+  assert.deepEqual(publish.steps.filter(({ env }) => env).map(({ name }) => name), ['Push', 'Release'])
+  for (const name of workflows) assert.match(read(`.github/workflows/${name}`), /^permissions:/m, name)
+})
+
+test('a release is tested, started and compared with the source before it is pushed', () => {
+  const steps = Object.values(release().jobs).flatMap(({ steps }) => steps)
+  const order = [/\.ci\/run/, /buildx build/, /docker run/, /npm run same/, /skopeo copy --all/, /attest-build-provenance/, /gh release create/]
+    .map(pattern => steps.findIndex(({ run = '', uses = '' }) => pattern.test(run) || pattern.test(uses)))
+  assert.ok(order.every(n => n >= 0), `${order}`)
+  assert.deepEqual(order, order.toSorted((a, b) => a - b))
+  for (const { run, name } of steps) {
+    if (run) assert.equal(spawnSync('bash', ['-n'], { input: run, encoding: 'utf8' }).stderr, '', name)
+  }
+})
+
+test('a release pins each base image by digest, and its tag must be in package.json and the changelog', () => {
+  const { steps } = release().jobs.image!
+  const step = (name: RegExp) => steps.find(step => name.test(step.name))!.run!
+  const work = mkdtempSync(join(tmpdir(), 'release-'))
+  for (const name of ['Dockerfile', 'CHANGELOG.md', 'package.json']) copyFileSync(new URL(name, ROOT), join(work, name))
+  // a docker that knows one digest for every image
+  const digest = `sha256:${'a'.repeat(64)}`
+  mkdirSync(join(work, 'bin'))
+  writeFileSync(join(work, 'bin/docker'), `#!/bin/sh\necho ${digest}\n`, { mode: 0o755 })
+  const bash = (script: string, TAG: string) => spawnSync('bash', ['-e', '-o', 'pipefail', '-c', script], {
+    cwd: work, encoding: 'utf8', env: { PATH: `${work}/bin:${process.env.PATH}`, TAG }
+  }).status
+  const { version } = JSON.parse(read('package.json'))
+  assert.equal(bash(step(/^Compare the tag/), `v${version}`), 0)
+  assert.notEqual(bash(step(/^Compare the tag/), 'v9.9.9'), 0)
+  assert.equal(bash(step(/^Pin/), `v${version}`), 0)
+  const bases = [...readFileSync(join(work, 'Dockerfile'), 'utf8').matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, base]) => base!)
+  assert.equal(bases.length, 3)
+  for (const base of bases) assert.ok(base.endsWith(`@${digest}`), base)
+  assert.equal(readFileSync(join(work, 'notes.md'), 'utf8').match(/^Built from /gm)!.length, 2)
 })

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { after, describe, test } from 'node:test'
@@ -155,13 +155,7 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
   const immich = await startImmich(sample.library)
   after(() => immich.close().catch(() => {}))
   const asked = [0, 0]
-  const replicas = await Promise.all([0, 1].map(async () => {
-    const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
-      env: { PATH: process.env.PATH!, IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', IPP_SECRET: 'the same for both of them', CONFIG: '{}' }, stdio: ['ignore', 'pipe', 'inherit']
-    })
-    after(() => { child.kill('SIGKILL') })
-    return await new Promise<number>(resolve => child.stdout.on('data', text => { const found = /port=(\d+)/.exec(String(text)); if (found) resolve(Number(found[1])) }))
-  }))
+  const replicas = await Promise.all([replica(immich.url), replica(immich.url)])
   const [port] = await freePorts(1) as [number]
   await nginx(`upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
     server { listen 127.0.0.1:${port}; location / { proxy_pass http://both; proxy_set_header Host $http_host; add_header X-Replica $upstream_addr always; } }`, port)
@@ -201,36 +195,85 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
   test('both were asked', () => assert.ok(asked[0]! > 2 && asked[1]! > 2))
 })
 
-describe('a shared cache: nginx, which keeps what it is let', { skip: without('nginx', 'nginx-light') }, async () => {
-  const [run, [port]] = [await start(), await freePorts(1) as [number]]
-  await nginx(`proxy_cache_path ${folder}/cache keys_zone=all:1m; server { listen 127.0.0.1:${port}; location / {
-    proxy_pass ${run.base}; proxy_set_header Host $http_host; proxy_cache all; add_header x-cache $upstream_cache_status always; } }`, port)
-  const get = (path: string, headers: Record<string, string> = {}) => ask(`http://127.0.0.1:${port}`, path, { headers })
-  const { album, password } = run.links
-  const page = await run.get(`/share/${album.key}`, { headers: HTML })
-  const script = /"(\/share\/static\/[^"]*\/gallery\.js)"/.exec(page.text)![1]!
-  const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
+/** A replica in a process of its own; resolves to its port. */
+async function replica (immichUrl: string): Promise<number> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
+    env: {
+      PATH: process.env.PATH!, IMMICH_URL: immichUrl, IPP_PORT: '0', IPP_HOST: '127.0.0.1', IPP_SECRET: 'one secret for both of them', CONFIG: '{}'
+    },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  after(() => { child.kill('SIGKILL') })
+  return await new Promise<number>(resolve => child.stdout.on('data', text => {
+    const found = / listening port=(\d+)/.exec(String(text))
+    if (found) resolve(Number(found[1]))
+  }))
+}
 
-  test('script and pictures come from it the second time, each visitor in an encoding that he reads', async () => {
-    const packed = await get(script, { 'accept-encoding': 'br' })
-    assert.equal(packed.headers['content-encoding'], 'br')
-    const plain = await get(script)
-    assert.equal(plain.headers['content-encoding'], undefined)
-    assert.match(plain.text, /^\/\/ @ts-check/)
+describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lacks('nginx', 'nginx-light') }, async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  after(() => immich.close().catch(() => {}))
+  const ports = await Promise.all([replica(immich.url), replica(immich.url)])
+  const [port] = await freePorts(1) as [number]
+  const cache = `${folder}/photos-cache`
+  await nginx(example('nginx-cache.conf').replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
+    .replace('/etc/ssl/share.example.com.pem', `${folder}/server.pem`).replace('/etc/ssl/share.example.com.key', `${folder}/server.key`)
+    .replace('/var/cache/nginx/immich-public-proxy', cache).replace('max_size=10g', 'max_size=100m')
+    .replace('replica-1:3000', `127.0.0.1:${ports[0]}`).replace('replica-2:3000', `127.0.0.1:${ports[1]}`), port)
+  const get = (path: string, headers: Record<string, string> = {}) => through(port, 'share.example.com', path, { headers })
+  const stored = () => readdirSync(cache, { recursive: true, withFileTypes: true }).filter(file => file.isFile())
+    .map(file => readFileSync(`${file.parentPath}/${file.name}`, 'latin1'))
+  const { album, password } = links
+  const thumbnails = (text: string) => [...text.matchAll(/"(\/share\/photo\/[^"]*\/thumbnail[^"]*)"/g)].map(([, path]) => path!)
+
+  test('thumbnails and static files come from the cache, each in an encoding that the browser takes', async () => {
+    const page = await get(`/share/${album.key}`, HTML)
+    const script = /"(\/share\/static\/[^"]*\/gallery\.js)"/.exec(page.text)![1]!
+    assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['content-encoding'], 'br')
+    assert.match((await get(script)).text, /^\/\/ @ts-check/)
     assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['x-cache'], 'HIT')
-    assert.deepEqual([(await get(image)).headers['x-cache'], (await get(image)).headers['x-cache']], ['MISS', 'HIT'])
+    const images = thumbnails(page.text)
+    assert.ok(images.length > 5)
+    for (const image of images) assert.equal((await get(image)).status, 200)
+    const asked = immich.count(/thumbnail$/)
+    for (const image of images) assert.equal((await get(image)).headers['x-cache'], 'HIT')
+    assert.equal(immich.count(/thumbnail$/), asked)
   })
 
-  test('of a protected link, of pages and of errors it keeps nothing', async () => {
-    const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
-    const unlocked = await run.get(`/share/${password.key}`, { headers: { ...HTML, cookie } })
-    const secret = new RegExp(`"(/share/photo/${password.key}/[^"]*thumbnail[^"]*)"`).exec(unlocked.text)![1]!
-    for (const [path, headers] of [[`/share/${album.key}`, HTML], [`/share/items/${album.key}/0`, {}], [`/share/${password.key}`, { ...HTML, cookie }], [secret, { cookie }], ['/share/unknown', HTML], ['/healthcheck', {}]] as const) {
-      await get(path, headers)
-      assert.notEqual((await get(path, headers)).headers['x-cache'], 'HIT', path)
+  test('a page is asked for at each visit, and costs an answer of 304', async () => {
+    const page = await get(`/share/${album.key}`, HTML)
+    assert.equal(page.headers['x-cache'], undefined)
+    // whichever replica is asked
+    for (let n = 0; n < 4; n++) assert.equal((await get(`/share/${album.key}`, { ...HTML, 'if-none-match': page.headers.etag! })).status, 304)
+  })
+
+  test('ranges of videos and zips pass through', async () => {
+    const film = library.albums.get(album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')
+    for (const path of [`/share/video/${album.key}/${film}`, `/share/${album.key}/download`]) {
+      const part = await get(path, { range: 'bytes=10-19' })
+      assert.deepEqual([part.status, part.headers['content-length']], [206, '10'], path)
     }
-    assert.equal((await get(secret, { cookie })).status, 200)
-    assert.equal((await get(secret)).status, 404)
+  })
+
+  test('nothing of a protected link is stored, nor given to a visitor who has not unlocked it', async () => {
+    const form = new URLSearchParams({ key: password.key, password: PASSWORD }).toString()
+    const unlocked = await through(port, 'share.example.com', '/share/unlock', {
+      method: 'POST', body: form, headers: { 'content-type': 'application/x-www-form-urlencoded' }
+    })
+    const cookie = unlocked.headers['set-cookie']![0]!.split(';')[0]!
+    const page = await get(`/share/${password.key}`, { ...HTML, cookie })
+    const secret = thumbnails(page.text)
+    assert.ok(secret.length > 0)
+    for (const image of [...secret, ...secret]) {
+      const answer = await get(image, { cookie })
+      assert.equal(answer.status, 200)
+      assert.notEqual(answer.headers['x-cache'], 'HIT')
+    }
+    assert.ok(stored().length > 5)
+    assert.deepEqual(stored().filter(text => text.includes(password.key)), [])
+    assert.equal((await get(secret[0]!)).status, 404)
+    assert.notEqual((await get('/share/unknown', HTML)).headers['x-cache'], 'HIT')
   })
 })
 
@@ -249,13 +292,14 @@ test('the Kubernetes manifests fit their schemas, and say what they should', () 
   assert.equal(spec.replicas, 2)
   assert.deepEqual(container.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
   assert.equal(container.env[1].valueFrom.secretKeyRef.name, secret.metadata.name)
-  assert.ok(container.livenessProbe && container.readinessProbe)
+  assert.deepEqual([container.livenessProbe.httpGet.path, container.readinessProbe.httpGet.path], ['/share/alive', '/healthcheck'])
+  const pause = container.lifecycle.preStop.sleep.seconds
   const grace = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp.limits.shutdown
-  assert.ok(spec.template.spec.terminationGracePeriodSeconds > grace && grace < 10)
+  assert.ok(spec.template.spec.terminationGracePeriodSeconds > pause + grace && grace < 10)
 })
 
 test('the rule for Cloudflare is one of its language, and for videos alone', () => {
-  const [, rule] = /^ {4}(\(http\.host eq .+\))$/m.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
+  const [, rule] = /^ +(\(http\.host eq .+\))$/m.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
   // fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language, as JavaScript has them; nothing else may be left
   const asScript = rule!.replace(/\bhttp\.host\b/g, 'host').replace(/\bhttp\.request\.uri\.path\b/g, 'path').replace(/ eq /g, ' === ').replace(/ and /g, ' && ')
     .replace(/starts_with\((\w+), ("[^"]+")\)/g, '$1.startsWith($2)')
@@ -304,6 +348,16 @@ test('the compose files fit the Compose specification', () => {
   assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG }, ROOT).notices, [])
   for (const file of [compose, parse(inline!), parse(example('traefik.yml'))]) assert.ok(validate(file), JSON.stringify(validate.errors))
   assert.equal(validate({ services: { x: { ports: 7 } } }), false)
+  // the shortest recipe is one, wherever it stands, and joins the network of Immich's own file as the full one does
+  const recipes = ['README.md', 'docs/setups.md'].map(name => /```yaml\n([^]*?)```/.exec(readFileSync(new URL(name, ROOT), 'utf8'))![1]!)
+  assert.equal(recipes[0], recipes[1])
+  assert.ok(recipes[0]!.trimEnd().split('\n').length <= 10)
+  const recipe = parse(recipes[0]!)
+  assert.ok(validate(parse(recipes[0]!)), JSON.stringify(validate.errors))
+  assert.deepEqual(recipe.networks, compose.networks)
+  const shared = ['image', 'restart', 'ports', 'environment', 'networks']
+  const pick = (service: any) => Object.fromEntries(shared.map(name => [name, service[name]]))
+  assert.deepEqual(recipe.services['immich-public-proxy'], pick(compose.services['immich-public-proxy']))
   const [service] = Object.values(compose.services) as any[]
   assert.deepEqual(Object.keys(service.environment), ['IMMICH_URL'])
   assert.equal(service.read_only, true)
