@@ -39,9 +39,9 @@ export function downloadName (
   const byType = EXTENSIONS[type]
   const plain = own.toLowerCase()
   const same = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
-  const isOriginal = settings.downloadedFilename === 'original'
-  const known = isOriginal && original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
-  const stem = settings.downloadedFilename === 'time' ? time : known || id
+  const known = original.replace(/(_preview)?(\.[^.]{1,10})?$/, '')
+  const stems = { time, original: known || id, id, 'short-id': `img_${id.slice(0, 8)}` }
+  const stem = stems[settings.downloadedFilename]
   const extension = same && own ? own : byType ?? 'bin'
   return safeName(`${Array.from(stem).slice(0, 190).join('')}${preview ? '_preview' : ''}.${extension}`)
 }
