@@ -9,7 +9,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
 import { parse } from 'yaml'
-import { loadSettings } from '../src/settings.ts'
+import { loadSettings } from '../src/config/settings.ts'
 import { fill } from '../src/page/template.ts'
 import { ROOT, until } from './helpers.ts'
 

@@ -1,21 +1,23 @@
 /**
- * What config.schema.json says, held against what is given: defaults below it, a line for each thing that is
- * wrong. Nothing of Node is in here, for `docs/config.html` has this very code in it.
+ * Checks a configuration against config.schema.json and fills in the defaults. No Node modules here:
+ * `docs/config.html` contains this code.
  */
-import { translate, type Former } from './former.ts'
+import { OLD_PLACES, translate } from './old-names.ts'
 import { object, type Json } from '../json.ts'
 
-/** The part of JSON Schema that config.schema.json uses; `former` is our own, at its top. */
+/** The part of JSON Schema that config.schema.json uses. `accepts` is our own: accepted values in words. */
 export type Schema = {
   type?: string | string[], enum?: unknown[], not?: { const: unknown }, properties?: Record<string, Schema>
   additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
-  minimum?: number, maximum?: number, default?: unknown, former?: Former
+  minimum?: number, maximum?: number, default?: unknown, accepts?: string
 }
 /**
- * `problems` stop the start, `notices` do not; `values` is each key by its path, `changed` what is not the
- * default.
+ * `problems` stop the start, `notices` do not. `values` has each key by its path, `changed` those that differ
+ * from the default.
  */
-type Report = { problems: string[], notices: string[], values: Json, changed: Json }
+export type Report = { problems: string[], notices: string[], values: Json, changed: Json }
+/** `places` has the path of each known key by its name, for keys that stand elsewhere. */
+type Check = Report & { places: Map<string | undefined, string> }
 
 function typeOf (value: unknown): string {
   if (value === null) return 'null'
@@ -23,9 +25,10 @@ function typeOf (value: unknown): string {
   return Number.isInteger(value) ? 'integer' : typeof value
 }
 export const show = (value: unknown): string => JSON.stringify(value) ?? String(value)
+const typesOf = ({ type }: Schema): string[] => [type ?? []].flat()
 
 function fits (schema: Schema, value: unknown): boolean {
-  const types = [schema.type ?? []].flat()
+  const types = typesOf(schema)
   const type = typeOf(value)
   if (types.length && !types.includes(type) && !(type === 'integer' && types.includes('number'))) return false
   const { minimum = -Infinity, maximum = Infinity } = schema
@@ -33,16 +36,34 @@ function fits (schema: Schema, value: unknown): boolean {
   if (typeof value === 'string' && !new RegExp(schema.pattern ?? '').test(value)) return false
   return (schema.enum?.includes(value) ?? true) && !(schema.not && schema.not.const === value)
 }
-const takes = ({ enum: values, type, minimum, maximum, pattern }: Schema): string => {
-  const bounds = Object.entries({ from: minimum, to: maximum, as: pattern })
-    .map(([word, bound]) => bound === undefined ? '' : ` ${word} ${bound}`)
-  return values?.map(show).join(', ') ?? [type].flat().join(' or ') + bounds.join('')
+
+const TYPE_WORDS: Record<string, string> = {
+  boolean: 'true or false', integer: 'a whole number', number: 'a number', string: 'text', null: 'null',
+  object: 'a group: { … }', array: 'a list: [ … ]'
+}
+const orList = (words: string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ')
+
+/** What a key takes, in words. */
+function wordsFor (schema: Schema): string {
+  if (schema.accepts) return schema.accepts
+  if (schema.enum) return orList(schema.enum.map(show))
+  const { minimum, maximum } = schema
+  const atLeast = minimum === undefined ? '' : ` of ${minimum} or more`
+  const bounds = maximum === undefined ? atLeast : ` from ${minimum} to ${maximum}`
+  return orList(typesOf(schema).map(type => TYPE_WORDS[type] ?? type)) + bounds
 }
 
-/** What is meant by a value, as some wrote it and earlier releases took it. */
-function meaningOf ({ type, properties }: Schema, value: unknown): unknown {
-  const types = [type].flat()
-  // true or false for a whole group means each of it
+/** The same value without its quotation marks, where it is text that reads as true, false or a number. */
+function unquoted (value: unknown): unknown {
+  const isQuoted = typeof value === 'string' && /^(true|false|null|\d+)$/.test(value)
+  return isQuoted ? JSON.parse(value) : undefined
+}
+
+/** What the operator means by a value: true for each key of a group, numbers in quotation marks. */
+function meaningOf (schema: Schema, value: unknown): unknown {
+  const { properties } = schema
+  const types = typesOf(schema)
+  if (value === null && types.includes('object')) return undefined
   if (properties && typeof value === 'boolean' && types.includes('boolean')) {
     return Object.fromEntries(Object.keys(properties).map(name => [name, value]))
   }
@@ -50,52 +71,115 @@ function meaningOf ({ type, properties }: Schema, value: unknown): unknown {
   return isNumber && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
 }
 
+/** `given` laid over `base`, group by group. */
+function merge (base: Json, given: Json): Json {
+  const merged = Object.entries(given).map(([name, value]) => {
+    const under = Object.hasOwn(base, name) ? object(base[name]) : undefined
+    const over = object(value)
+    return [name, under && over ? merge(under, over) : value]
+  })
+  return { ...base, ...Object.fromEntries(merged) }
+}
+
 /** `given` as the schema wants it, with the schema's defaults below it. */
-function conform (schema: Schema, given: unknown, at: string, report: Report): unknown {
-  const { properties } = schema
+function conform (schema: Schema, given: unknown, at: string, check: Check): unknown {
   const value = meaningOf(schema, given)
   if (value !== undefined && !fits(schema, value)) {
-    report.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes(schema)}`)
+    const isQuoted = fits(schema, unquoted(value))
+    const takes = `${wordsFor(schema)}${isQuoted ? ', without the quotation marks' : ''}`
+    check.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes}`)
     return undefined
   }
-  if (properties) return conformGroup(properties, object(value) ?? {}, at, report)
-  if (value === undefined) return (report.values[at] = schema.default)
-  const inner = schema.items ?? object(schema.additionalProperties) as Schema | undefined
-  // a part is told of with its whole, not by itself
-  const part = { ...report, values: {}, changed: {} }
-  if (inner) for (const [name, entry] of Object.entries(value as object)) {
-    conform(inner, entry, `${at}.${name}`, part)
-    if (schema.propertyNames) conform(schema.propertyNames, name, at, part)
+  if (schema.properties) return conformGroup(schema.properties, object(value) ?? {}, at, check)
+  if (value === undefined) return (check.values[at] = schema.default)
+  const whole = schema.type === 'object' ? conformEntries(schema, object(value) ?? {}, at, check) : value
+  // the report has the list as a whole, not its entries
+  const entries = { ...check, values: {}, changed: {} }
+  if (schema.items && Array.isArray(value)) {
+    for (const [n, entry] of value.entries()) conform(schema.items, entry, `${at}.${n}`, entries)
   }
-  const whole = schema.additionalProperties ? { ...schema.default as Json, ...value } : value
-  if (show(whole) !== show(schema.default)) report.changed[at] = whole
-  return (report.values[at] = whole)
+  if (show(whole) !== show(schema.default)) check.changed[at] = whole
+  return (check.values[at] = whole)
+}
+
+/** A group whose names are the operator's: one with a schema for its entries replaces the default whole. */
+function conformEntries (schema: Schema, given: Json, at: string, check: Check): Json {
+  const inner = object(schema.additionalProperties)
+  const entries = { ...check, values: {}, changed: {} }
+  for (const [name, value] of Object.entries(given)) {
+    if (inner) conform(inner, value, `${at}.${name}`, entries)
+    else isMisplaced(name, `${at}.${name}`, check)
+    if (schema.propertyNames) conform(schema.propertyNames, name, at, entries)
+  }
+  return inner ? given : merge(object(schema.default) ?? {}, given)
 }
 
 function conformGroup (
-  properties: Record<string, Schema>, given: Json, at: string, report: Report
+  properties: Record<string, Schema>, given: Json, at: string, check: Check
 ): Json {
   const path = (name: string) => at ? `${at}.${name}` : name
   const known = Object.keys(properties)
-  for (const name of Object.keys(given).filter(name => !known.includes(name))) {
-    report.notices.push(`${path(name)}: unknown, ignored. Did you mean ${nearest(name, known)}?`)
+  for (const [name, value] of Object.entries(given)) {
+    if (!known.includes(name)) reportUnknown(name, value, at, known, check)
   }
   return Object.fromEntries(Object.entries(properties).map(([name, inner]) =>
-    [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), report)]))
+    [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), check)]))
 }
 
-/** The known name that shares the most pairs of letters with `name`. */
-function nearest (name: string, known: string[]): string {
-  const pairs = (word: string) => Array.from(word.toLowerCase(), (_, n) => word.slice(n, n + 2).toLowerCase())
-  const alike = (word: string) => pairs(word).filter(pair => pairs(name).includes(pair)).length / word.length
-  return known.reduce((best, next) => alike(next) > alike(best) ? next : best)
+/** Reports a known key in the wrong place as a problem, and returns whether it is one. */
+function isMisplaced (name: string, path: string, { places, problems }: Check): boolean {
+  const place = places.get(name)
+  if (!place || place === path) return false
+  problems.push(`${path}: is in the wrong place, and belongs at ${place}`)
+  return true
 }
 
-/** What a configuration means, of today or of an earlier generation, which is rewritten in place. */
+/** Reports all known keys below an unknown one. */
+function reportMisplaced (value: unknown, at: string, check: Check): void {
+  for (const [name, inner] of Object.entries(object(value) ?? {})) {
+    const path = `${at}.${name}`
+    if (!isMisplaced(name, path, check)) reportMisplaced(inner, path, check)
+  }
+}
+
+function reportUnknown (name: string, value: unknown, at: string, known: string[], check: Check): void {
+  const path = at ? `${at}.${name}` : name
+  if (isMisplaced(name, path, check)) return
+  if (check.places.has(name)) {
+    // what is left of an old group is unknown by itself
+    for (const [inner, entry] of Object.entries(object(value) ?? {})) reportUnknown(inner, entry, path, [], check)
+    return
+  }
+  const near = nearest(name, known)
+  check.notices.push(`${path}: unknown, ignored.${near ? ` Did you mean ${near}?` : ''}`)
+  reportMisplaced(value, path, check)
+}
+
+/** The known name that shares the most pairs of letters with `name`, if that is half of them or more. */
+function nearest (name: string, known: string[]): string | undefined {
+  const pairs = (word: string) => Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase())
+  const own = pairs(name)
+  const likeness = (word: string) => {
+    const shared = pairs(word).filter(pair => own.includes(pair)).length
+    return 2 * shared / (own.length + word.length - 1)
+  }
+  const [best] = known.toSorted((one, other) => likeness(other) - likeness(one))
+  return best !== undefined && likeness(best) >= 0.5 ? best : undefined
+}
+
+/** Each key of the schema by its name, with its path. */
+function placesOf (properties: Record<string, Schema>, at = ''): [string, string][] {
+  return Object.entries(properties).flatMap(([name, { properties: inner = {} }]) =>
+    [[name, at + name], ...placesOf(inner, `${at}${name}.`)])
+}
+
+/**
+ * The meaning of a configuration of today or of an earlier release, with all defaults. Rewrites `given` in
+ * place where it has old names. Without problems, `config` fits the schema.
+ */
 export function understand (given: unknown, schema: Schema): Report & { config: unknown } {
   const report: Report = { problems: [], notices: [], values: {}, changed: {} }
-  const metadata = schema.properties?.ipp?.properties?.showMetadata?.properties ?? {}
-  const flagsOf = (group: string) => Object.keys(metadata[group]?.properties ?? {})
-  translate(object(given) ?? {}, schema.former ?? {}, flagsOf, report.notices)
-  return { ...report, config: conform(schema, given, '', report) }
+  const places = new Map([...OLD_PLACES, ...placesOf(schema.properties ?? {})])
+  report.notices.push(...translate(object(given) ?? {}))
+  return { ...report, config: conform(schema, given, '', { ...report, places }) }
 }

@@ -1,39 +1,59 @@
 /**
- * The settings: the environment, and config.json held against config.schema.json, which alone says what each
- * key takes, its default and the names it had in earlier generations. What is wrong stops the start.
+ * The settings: the variables, and config.json checked against config.schema.json, which alone has each key's
+ * type and default. A wrong value stops the start.
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
-import { show, understand, type Schema } from './schema.ts'
+import { show, understand, type Report, type Schema } from './schema.ts'
 import { object, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { parseBase, parseOrigin, type Trust } from '../validate.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
-/** What config.json's own types do not tell of its values. */
+/** The types that config.json itself is too narrow for. */
 type Wider = {
-  downloadedFilename: 'time' | 'original' | 'id'
-  maxDownloadQuality: 'original' | 'fullsize' | 'preview', motionPhotos: boolean
+  downloadedFilename: 'time' | 'original' | 'id' | 'short-id'
+  maxDownloadQuality: 'original' | 'fullsize' | 'preview', maxZoomQuality: 'preview' | 'fullsize'
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
   customInvalidResponse: number | string | false | null
 }
+/** One directive of Cache-Control, such as `max-age` with the value "60"; '' where it has no value. */
+export type Directive = { name: string, value: string }
 /**
- * `notices` are for the operator: renamed and unknown keys. `values` is every variable and key by its name,
- * `changed` what of them was given and is not the default, `source` where config.json was read from.
+ * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
+ * differ from the default. `source` is where config.json was read from. `cacheControl` has the directives of
+ * `responseHeaders`, or is undefined without that header.
  */
 export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   immichUrl: string, host: string, port: number, secret: string, logLevel: LogLevel, lightGallery: Json
   notices: string[], values: Json, changed: Json, source: string
+  cacheControl: readonly Directive[] | undefined
 }
 
-
-
-/** What is said of a variable's wrong value: never a secret, nor a password in an address. */
+/** A variable's wrong value for a message, without a secret or a password in an address. */
 const hideSecret = (name: string, value = ''): string =>
   name === 'IPP_SECRET' ? `${value.length} characters` : show(value.replace(/\/\/[^/@]*@/, '//…@'))
 
-/** What variables were called in 1.2. */
-const FORMER_VARIABLES: Record<string, string> = { IPP_PORT: 'PORT', PUBLIC_BASE_URL: 'PROXY_PUBLIC_URL' }
+/** Levels of other programs, which often share an environment with this one. */
+const FOREIGN_LEVELS: Record<string, LogLevel> = {
+  fatal: 'error', critical: 'error', warning: 'warn', notice: 'info', log: 'info', verbose: 'debug',
+  trace: 'debug'
+}
+const VARIABLES = [
+  'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL'
+]
+/** Variables of 1.x that have no effect, with what to do instead. */
+const FORMER_VARIABLES: Record<string, string> = {
+  PORT: 'the port inside the container is IPP_PORT, or 3000',
+  PROXY_PUBLIC_URL: 'the address that visitors see is PUBLIC_BASE_URL',
+  CACHE_AGE: 'images are cached as responseHeaders says. "Cache-Control": "public, max-age=60" is 60 seconds'
+}
+
+/** Headers that an operator cannot set: they frame a message, belong to one connection, or hold a session. */
+const RESERVED_HEADERS = new Set([
+  'connection', 'content-encoding', 'content-length', 'content-range', 'keep-alive', 'proxy-authenticate',
+  'proxy-connection', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade'
+])
 
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
@@ -65,6 +85,110 @@ function proxies (entries: string[], problems: string[]): BlockList {
   return trusted
 }
 
+/** The directives of a Cache-Control header (RFC 9111 section 5.2), or undefined where it is malformed. */
+function parseCacheControl (header: string): Directive[] | undefined {
+  const directives: Directive[] = []
+  for (const part of header.split(',')) {
+    const [whole, name = '', value = ''] = /^\s*([a-z-]+)(?:="?([\w-]+)"?)?\s*$/i.exec(part) ?? []
+    const isBad = whole === undefined || (/^(?:s-max|max-)age$/i.test(name) && !/^\d+$/.test(value))
+    if (isBad) return undefined
+    directives.push({ name: name.toLowerCase(), value })
+  }
+  return directives
+}
+
+/** `responseHeaders` in lower case, and the directives of its Cache-Control. */
+function readHeaders (given: Record<string, string>, problems: string[]) {
+  const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), value] as const)
+  for (const [name] of entries) {
+    const why = 'takes no header that frames an answer, belongs to a connection or sets a cookie'
+    if (RESERVED_HEADERS.has(name)) problems.push(`ipp.responseHeaders: got ${show(name)}, ${why}`)
+  }
+  const responseHeaders: Record<string, string> = Object.fromEntries(entries)
+  const { 'cache-control': header } = responseHeaders
+  const cacheControl = header ? parseCacheControl(header) : undefined
+  if (header && !cacheControl) {
+    const example = 'directives such as "public, max-age=60"'
+    problems.push(`ipp.responseHeaders.Cache-Control: got ${show(header)}, takes ${example}`)
+  }
+  return { responseHeaders, cacheControl }
+}
+
+type Read = { given: unknown, source: string }
+/** The configuration file or CONFIG as JSON, and where it was read from. */
+function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Read {
+  const file = env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
+  const source = env.CONFIG ? 'CONFIG' : file
+  try {
+    const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')
+    const given = readJson(text.replace(/^\ufeff/, ''))
+    // for editors
+    delete object(given)?.$schema
+    return { given, source }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const places = `a path below its folder or /config, or NODE_OPTIONS=--allow-fs-read=${env.IPP_CONFIG}`
+    const isForeign = env.CONFIG && !/^\s*[{[]/.test(env.CONFIG)
+    const isIgnored = code === 'ENOENT' && !env.IPP_CONFIG
+    const reasons: Record<string, string> = {
+      ERR_ACCESS_DENIED: `this process may not read it, takes ${places}`,
+      EISDIR: 'is a folder (Docker creates one where the file is missing), takes a file'
+    }
+    const advice = isForeign
+      ? '. A path belongs in IPP_CONFIG; CONFIG= clears a variable that is for another program' : ''
+    if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `${message}, takes JSON${advice}`}`)
+    return { given: {}, source }
+  }
+}
+
+type Variables = Pick<Settings, 'immichUrl' | 'publicBaseUrl' | 'host' | 'port' | 'secret' | 'logLevel'>
+
+/** The variables but those of the configuration file. Adds to `values`, `problems` and `notices`. */
+function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>): Variables {
+  const { values, problems, notices } = report
+  const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined): T => {
+    const value = env[name]
+    const parsed = value ? parse(value) : unset
+    if (parsed === undefined) problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}`)
+    values[name] = parsed ?? unset
+    return parsed ?? unset
+  }
+  const ignore = (name: string, why: string) => { notices.push(`${name}=${env[name]} has no effect: ${why}`) }
+  // Kubernetes and Docker's links describe a service named ipp by this variable
+  const isServiceLink = /^(tcp|udp|sctp):\/\//.test(env.IPP_PORT ?? '')
+  if (isServiceLink) {
+    ignore('IPP_PORT', 'it describes a service (enableServiceLinks: false removes it). The port is 3000')
+  }
+  const level = env.LOG_LEVEL?.toLowerCase() ?? ''
+  const logLevel = LOG_LEVELS.find(name => name === level) ?? FOREIGN_LEVELS[level] ?? 'info'
+  if (level && logLevel !== level) {
+    notices.push(`LOG_LEVEL: ${env.LOG_LEVEL} is none of ${LOG_LEVELS.join(', ')}, so it is ${logLevel}`)
+  }
+  values.LOG_LEVEL = logLevel
+  for (const name of VARIABLES) {
+    if (env[`${name}_FILE`]) notices.push(`${name}_FILE is not read: put the value itself into ${name}`)
+  }
+  for (const [name, why] of Object.entries(FORMER_VARIABLES)) if (env[name]) ignore(name, why)
+
+  const address = 'an address such as http://immich-server:2283'
+  if (!env.IMMICH_URL) problems.push(`IMMICH_URL: got nothing, takes ${address}`)
+  if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
+    notices.push('PUBLIC_BASE_URL: its path is left out, because links are below /share and /s of a host')
+  }
+  return {
+    immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
+    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseOrigin),
+    host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
+    port: variable('IPP_PORT', 3000, 'a port from 0 to 65535', value => {
+      if (isServiceLink) return 3000
+      return /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined
+    }),
+    secret: variable('IPP_SECRET', '', '16 characters or more, of your own: openssl rand -hex 32',
+      value => value[15] && !/^replace-me/.test(value) ? value : undefined),
+    logLevel
+  }
+}
+
 /**
  * The settings, from the environment and from config.json (or `CONFIG` itself, or the file that `IPP_CONFIG`
  * names). Throws a ConfigError with a line for each thing that is wrong.
@@ -72,57 +196,18 @@ function proxies (entries: string[], problems: string[]): BlockList {
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const problems: string[] = []
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
-  const file = env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
-  const source = env.CONFIG ? 'CONFIG' : file
-  let given: unknown = {}
-  try {
-    const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')
-    given = readJson(text.replace(/^\ufeff/, ''))
-    // for editors
-    delete object(given)?.$schema
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const places = `a path below its folder or /config, or NODE_OPTIONS=--allow-fs-read=${env.IPP_CONFIG}`
-    const isDenied = code === 'ERR_ACCESS_DENIED'
-    const isFolder = code === 'EISDIR'
-    if (isDenied) problems.push(`${source}: this process may not read it, takes ${places}`)
-    else if (isFolder) problems.push(`${source}: is a folder (Docker makes one of nothing), takes a file`)
-    else if (code !== 'ENOENT' || env.IPP_CONFIG) problems.push(`${source}: ${message}, takes JSON`)
-  }
-  const understood = understand(given, schema)
-  const { notices, values, changed } = understood
-  const config = understood.config as { ipp: Settings, lightGallery: Json } | undefined
-  problems.push(...understood.problems)
-  const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined) => {
-    const old = FORMER_VARIABLES[name]
-    if (old && env[old] && !env[name]) notices.push(`${old} is now ${name}`)
-    const value = env[name] ?? (old && env[old])
-    const parsed = value ? parse(value) : unset
-    if (parsed === undefined) problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}`)
-    return (values[name] = parsed ?? unset) as T
-  }
-  const address = 'an address such as http://immich-server:2283'
-  if (!env.IMMICH_URL) problems.push(`IMMICH_URL: got nothing, takes ${address}`)
+  const { given, source } = readConfig(env, root, problems)
+  const report = understand(given, schema)
+  const { notices, values, changed } = report
+  problems.push(...report.problems)
+  const config = report.config as { ipp: Settings, lightGallery: Json } | undefined
   const settings: Settings = {
     ...config?.ipp as Settings,
-    maxDownloadQuality: config?.ipp?.downloadOriginalPhoto === false ? 'preview' : 'original', motionPhotos: true,
-    responseHeaders: Object.fromEntries(Object.entries(config?.ipp?.responseHeaders ?? {})
-      .map(([name, value]) => [name.toLowerCase(), value])),
+    ...readHeaders(config?.ipp?.responseHeaders ?? {}, problems),
     lightGallery: config?.lightGallery ?? {},
-    immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
-    publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseOrigin),
-    host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
-    port: variable('IPP_PORT', 3000, 'a port from 0 to 65535',
-      value => /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined),
-    secret: variable('IPP_SECRET', '', '16 characters or more, of your own: openssl rand -hex 32',
-      value => value[15] && !/^replace-me/.test(value) ? value : undefined),
-    logLevel: variable<LogLevel>('LOG_LEVEL', 'info', LOG_LEVELS.join(', '),
-      value => LOG_LEVELS.find(level => level === value.toLowerCase())),
+    ...readVariables(env, { values, problems, notices }),
     trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
     proxiesAreNamed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
-  }
-  if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
-    notices.push('PUBLIC_BASE_URL: its path is left out, for links are below /share and /s of a host')
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings

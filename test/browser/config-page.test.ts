@@ -5,8 +5,9 @@ import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { loadSettings } from '../../src/config/settings.ts'
 import { CHROMIUM, launch } from '../browser.ts'
-import { buildPage } from '../config-page/build.ts'
+import { buildPage } from './config-page/build.ts'
 import { ROOT } from '../helpers.ts'
+import { OLD_CONFIGS } from '../config/old-configs.ts'
 import { without } from '../tools.ts'
 import { parse } from 'yaml'
 
@@ -49,15 +50,16 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
   test('old configurations: the same words as the program\'s, and the same settings', async () => {
     const { page, complaints, told, config } = await open()
     for (const old of [
-      { ipp: { showTitle: true, allowDownloadAll: true, groupGalleryByDate: true } },
-      { ipp: { gallery: { groupByDate: 'day', showDownloadZip: false }, lightbox: { maxDownloadQuality: 'fullsize', options: {} }, downloadedFilename: 2 } },
+      { ipp: { allowDownloadAll: true, groupGalleryByDate: true, downloadOriginalPhoto: false } },
+      { ipp: { gallery: { groupByDate: 'day', showDownloadZip: false }, maxDownloadQuality: 'fullsize', lightbox: { options: {} }, downloadedFilename: 2 } },
+      { ipp: { limits: {} }, lightGallery: { speed: 300 } }, { ipp: { responseHeaders: {}, motionPhotos: false } },
       { ipp: { allowDownload: 0, showMetadata: { description: { caption: true, sidebar: false }, exif: { enabled: true, iso: false }, location: { enabled: false, city: true } } } },
-      { lightGallery: { download: false }, ipp: {} }, { ipp: { limits: { zips: '4' }, nonsense: 1 } }
+      { lightGallery: { download: false }, ipp: {} }, { ipp: { limits: { zips: '4' }, nonsense: 1 } }, ...Object.values(OLD_CONFIGS)
     ]) {
       const text = JSON.stringify(old)
       const program = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: text }, ROOT)
       await page.fill('#old', text)
-      assert.deepEqual(await told(), program.notices, text)
+      assert.deepEqual(await told(), program.notices.length ? program.notices : ['Nothing to change: all names and values are of today.'], text)
       const made = await config()
       const again = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: made.startsWith('(') ? '{}' : made }, ROOT)
       const of = ({ values }: typeof again) => Object.fromEntries(Object.entries(values).filter(([name]) => name.startsWith('ipp.')))

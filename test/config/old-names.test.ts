@@ -1,155 +1,204 @@
-/** Configurations of the earlier generations, as their options are documented in the design: they start it unchanged. */
+/** Configurations of the original's releases, by their effect: buttons, addresses, bytes, JSON and headers. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { loadSettings } from '../../src/config/settings.ts'
-import { ask, HTML, ROOT, start } from '../helpers.ts'
+import { HTML, ROOT, start, type Running } from '../helpers.ts'
+import { EXIF, OLD_CONFIGS, type Config } from './old-configs.ts'
 
-const running = async (config: { ipp: object, lightGallery?: object }) => {
-  const run = await start({ ipp: config.ipp as Record<string, unknown>, ...config.lightGallery && { lightGallery: config.lightGallery as Record<string, unknown> } })
-  const page = async (link: { key: string }) => await run.get(`/share/${link.key}`, { headers: HTML })
-  return { run, page, notices: run.settings.notices }
+const settingsOf = (config: Config, env: Record<string, string> = {}) =>
+  loadSettings({ IMMICH_URL: 'http://x', CONFIG: JSON.stringify(config), ...env }, ROOT)
+const run = (config: Config) => start({ ipp: {}, env: { CONFIG: JSON.stringify(config) } })
+
+/** What a visitor of the album and of the link with one photo gets of their downloads. */
+async function downloads ({ get, links, library }: Running) {
+  const { album, photo } = links
+  const [id] = photo.assets!
+  const inAlbum = library.albums.get(album.album!)!.assets[0]
+  const page = (await get(`/share/${album.key}`, { headers: HTML })).text
+  const photoPage = (await get(`/share/${album.key}/${inAlbum}`, { headers: HTML })).text
+  const original = await get(`/share/photo/${photo.key}/${id}/original`)
+  const zip = await get(`/share/${album.key}/download`, { method: 'HEAD' })
+  const posted = await get(`/share/${album.key}/download`, {
+    method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: `assets=["${inAlbum}"]`
+  })
+  return {
+    zip: [/\/download"/.test(page), zip.status === 200, posted.status === 200],
+    single: [/\/original[?"]/.test(photoPage), original.status === 200],
+    name: /filename="([^"]*)"/.exec(String(original.headers['content-disposition']))?.[1], body: original.body, id
+  }
+}
+const ALL = { zip: [true, true, true], single: [true, true] }
+const NONE = { zip: [false, false, false], single: [false, false] }
+const SINGLE = { ...NONE, single: ALL.single }
+const ZIP = { ...NONE, zip: ALL.zip }
+const allowed = async (config: Config) => {
+  const { zip, single } = await downloads(await run(config))
+  return { zip, single }
+}
+/** The fields that a visitor is told of the link's one photo. */
+const told = async (showMetadata: object) => {
+  const { get, links: { photo } } = await run({ ipp: { showMetadata } })
+  const answer = await get(`/share/meta/${photo.key}/${photo.assets![0]}`)
+  return Object.keys(answer.json()).sort()
+}
+const notices = (config: Config) => settingsOf(config).notices.join('\n')
+
+for (const [release, config] of Object.entries(OLD_CONFIGS)) {
+  test(`${release} as shipped: no download, no metadata, the headers it gave`, async () => {
+    const running = await run(config)
+    const { zip, single } = await downloads(running)
+    assert.deepEqual({ zip, single }, NONE)
+    const { get, links: { photo, album }, settings } = running
+    assert.deepEqual((await get(`/share/meta/${photo.key}/${photo.assets![0]}`)).json(), {})
+    assert.match((await get(`/share/${album.key}`, { headers: HTML })).text, /Summer at the lake|Shared photos/)
+    const { headers } = await get(`/share/photo/${photo.key}/${photo.assets![0]}/thumbnail`)
+    const given = config.ipp?.responseHeaders as Record<string, string> | undefined
+    assert.equal(headers['access-control-allow-origin'], given?.['Access-Control-Allow-Origin'])
+    assert.match(String(headers['cache-control']), given ? /^public, max-age=300$/ : /^no-cache/)
+    assert.doesNotMatch(settings.notices.join('\n'), /unknown|Did you mean/)
+  })
+  test(`${release} with the line of its notice: downloads, in its quality and by its name`, async () => {
+    const line = /("allowDownload": true) in ipp allows/.exec(notices(config))?.[1]
+    assert.ok(line, notices(config))
+    const running = await run({ ...config, ipp: { ...config.ipp, ...JSON.parse(`{${line}}`) } })
+    const { single, name, body } = await downloads(running)
+    assert.deepEqual(single, ALL.single)
+    const { original, preview } = running.library.assets.get(running.links.photo.assets![0]!)!
+    const isPreview = release === '1.4.0'
+    assert.ok(body.equals(readFileSync((isPreview ? preview! : original).path!)))
+    const isTime = release.startsWith('1.') && config.ipp?.downloadedFilename === 0
+    assert.match(String(name), isTime ? /^\d{8}_\d{6}\.jpg$/ : /^original0(?:_preview)?\.jpe?g$/)
+  })
 }
 
-test('1.x: ipp beside lightGallery, flat names', async () => {
-  const { run, page, notices } = await running({
-    ipp: {
-      responseHeaders: { 'Cache-Control': 'public, max-age=86400', 'Access-Control-Allow-Origin': '*' },
-      singleImageGallery: true, downloadOriginalPhoto: false, showTitle: true, allowDownloadAll: 0, customInvalidResponse: 410
-    },
-    lightGallery: { controls: true, download: true, mobileSettings: { controls: false, showCloseIcon: true, download: true } }
-  })
-  assert.deepEqual(notices, ['ipp.showTitle is now ipp.showGalleryTitle'])
-  const single = await page(run.links.photo)
-  assert.match(String(single.headers['content-type']), /text\/html/)
-  assert.equal((await run.get('/share/nothing')).status, 410)
-  const album = await page(run.links.album)
-  assert.match(album.text, /Summer at the lake/)
-  assert.doesNotMatch(album.text, /href="[^"]*\/download"/)
-  const [id] = run.links.photo.assets!
-  const picture = await run.get(`/share/photo/${run.links.photo.key}/${id}/original`)
-  assert.match(String(picture.headers['content-disposition']), /_preview|\.jpe?g/)
-  const address = /"(\/share\/photo\/[^"]*\/thumbnail\?v=[^"]*)"/.exec(album.text)![1]!
-  assert.equal((await run.get(address)).headers['cache-control'], 'public, max-age=86400')
-  assert.equal((await run.get(`/share/photo/${run.links.photo.key}/${id}`)).headers['cache-control'], 'public, max-age=300')
+test('one download key for all, by generation: single photos, zips', async () => {
+  const groups = { gallery: { showTitle: true } }
+  const lightGallery = { download: true }
+  const table: [Config, typeof ALL][] = [
+    // 1.x, which may have run under 2.x and 3.x too
+    [{ lightGallery: { download: false } }, NONE],
+    [{ lightGallery }, NONE],
+    [{ ipp: { allowDownloadAll: 1 }, lightGallery }, ALL],
+    [{ ipp: { allowDownloadAll: true } }, ALL],
+    [{ ipp: { allowDownloadAll: false } }, NONE],
+    [{ ipp: { allowDownloadAll: 1 }, lightGallery: { download: false } }, ZIP],
+    // 2.x
+    [{ ipp: { ...groups, allowDownloadAll: 0 } }, NONE],
+    [{ ipp: { ...groups, allowDownloadAll: 1 } }, ALL],
+    [{ ipp: { ...groups, allowDownloadAll: 2 } }, ALL],
+    [{ ipp: groups }, NONE],
+    [{ ipp: { downloadOriginalPhoto: true } }, NONE],
+    [{ ipp: { allowDownloadAll: 1, lightbox: { showDownload: false } } }, ZIP],
+    // 3.x
+    [{ ipp: { allowDownload: 0, allowDownloadAll: 2 } }, NONE],
+    [{ ipp: { allowDownload: 1, allowDownloadAll: 0 } }, ALL],
+    [{ ipp: { allowDownload: '0' } }, NONE],
+    [{ ipp: { ...groups, allowDownload: false, allowDownloadAll: 1 } }, NONE],
+    [{ ipp: { allowDownload: 1, gallery: { showDownloadZip: false } } }, SINGLE],
+    [{ ipp: { allowDownload: 1, lightbox: { showDownload: true } }, lightGallery: { download: false } }, ALL],
+    [{ ipp: { showMetadata: { exif: { fileName: true } } } }, NONE],
+    // 4.0 does not read allowDownloadAll
+    [{ ipp: { uploadUrl: '', allowDownloadAll: 1 } }, NONE],
+    [{ ipp: { uploadUrl: '', allowDownload: 2 } }, ALL],
+    // today
+    [{}, ALL],
+    [{ ipp: { showHomePage: false } }, ALL],
+    [{ ipp: { allowDownloadAll: 0 } }, SINGLE],
+    [{ ipp: { allowDownload: false } }, NONE],
+    [{ ipp: { allowDownload: false, allowDownloadAll: 1 } }, ZIP],
+    [{ ipp: { limits: {}, allowDownload: true }, lightGallery: { download: false } }, ALL],
+    [{ ipp: { stripMetadata: false }, lightGallery: { speed: 300 } }, ALL]
+  ]
+  for (const [config, expected] of table) assert.deepEqual(await allowed(config), expected, JSON.stringify(config))
 })
 
-test('2.x: groups of options, download quality by name', async () => {
-  const { run, page, notices } = await running({
+test('download notices say the effect and the line that opens them; a key of today has none', () => {
+  assert.match(notices({ ipp: { gallery: { showTitle: true } } }), /^Downloads are off: this file is from 2\.x or 3\.x .*"allowDownload": true/)
+  assert.match(notices({ ipp: { allowDownload: 0 } }), /^ipp\.allowDownload: 0 switches all downloads off/)
+  assert.match(notices({ ipp: { allowDownload: 0, allowDownloadAll: 1 } }), /ipp\.allowDownloadAll: 1 has no effect beside ipp\.allowDownload/)
+  assert.match(notices({ ipp: { downloadOriginalPhoto: false, allowDownloadAll: 1 } }), /downloads of photos are 1440-pixel previews/)
+  assert.match(notices({ ipp: { allowDownload: 1, gallery: { showDownloadZip: false } } }), /showDownloadZip: false switches zips off/)
+  for (const ipp of [{ allowDownload: false }, { allowDownloadAll: 0 }, { allowDownload: true, allowDownloadAll: 2 }, { maxDownloadQuality: 'fullsize' }]) {
+    assert.equal(notices({ ipp }), '', JSON.stringify(ipp))
+  }
+})
+
+test('metadata of 2.3: enabled stands for its eleven and four flags, except those that are false', async () => {
+  const none = Object.fromEntries(EXIF.split(' ').map(name => [name, false]))
+  // the photo of the library has no more than these
+  const all = await told({ exif: true })
+  assert.ok(all.includes('originalFileName') && all.includes('fileSizeInByte'))
+  const without = (...names: string[]) => all.filter(name => !['timeZone', ...names].includes(name))
+  assert.deepEqual(await told({ exif: { enabled: true } }), without())
+  assert.deepEqual(await told({ exif: { enabled: true, fileName: false } }), without('originalFileName'))
+  assert.deepEqual(await told({ exif: { enabled: true, fileSize: false } }), without('fileSizeInByte'))
+  assert.deepEqual(await told({ exif: { enabled: true, iso: false } }), without('iso'))
+  assert.deepEqual(await told({ location: { enabled: true } }), ['city', 'country', 'latitude', 'longitude', 'state'])
+  assert.deepEqual(await told({ location: { enabled: true, gps: false } }), ['city', 'country', 'state'])
+  assert.deepEqual(await told({ exif: { enabled: false, iso: true, fileName: true }, location: { enabled: false, gps: true } }), [])
+  assert.deepEqual(await told({ exif: { ...none, fileName: true }, location: { gps: true } }), ['latitude', 'longitude', 'originalFileName'])
+  assert.deepEqual(await told({ exif: { timeZone: true } }), [])
+  assert.deepEqual(await told({ description: { caption: false, sidebar: true } }), ['description'])
+})
+
+test('4.0: a description by true or false showed nothing', () => {
+  assert.equal(settingsOf({ ipp: { uploadUrl: '', showMetadata: { description: true } } }).showMetadata.description, false)
+  assert.equal(settingsOf({ ipp: { showMetadata: { description: true } } }).showMetadata.description, true)
+})
+
+test('file names by number: as 1.x documented them in a plain file, as its release meant them from 2.0 on', async () => {
+  const name = async (ipp: Record<string, unknown>) => {
+    const { name, id } = await downloads(await run({ ipp: { allowDownload: true, ...ipp } }))
+    return String(name).replace(id!, 'ID').replace(id!.slice(0, 8), 'SHORT').replace(/^\d{8}_\d{6}/, 'TIME')
+  }
+  const groups = { gallery: { showTitle: true } }
+  const table: [Record<string, unknown>, string][] = [
+    [{ downloadedFilename: 0 }, 'TIME.jpg'], [{ downloadedFilename: 1 }, 'original0.jpg'], [{ downloadedFilename: 2 }, 'ID.jpg'],
+    [{ ...groups, downloadedFilename: 0 }, 'original0.jpg'], [{ ...groups, downloadedFilename: 1 }, 'ID.jpg'],
+    [{ ...groups, downloadedFilename: 2 }, 'img_SHORT.jpg'], [{ maxDownloadQuality: 'original', downloadedFilename: 1 }, 'ID.jpg'],
+    [{ uploadUrl: '' }, 'img_SHORT.jpg'], [{ downloadedFilename: 'short-id' }, 'img_SHORT.jpg'], [groups, 'original0.jpg']
+  ]
+  for (const [ipp, expected] of table) assert.equal(await name(ipp), expected, JSON.stringify(ipp))
+  assert.match(notices({ ipp: { downloadedFilename: 1 } }), /1 names downloads by "original"; releases from 1\.14 on meant "id"/)
+  assert.doesNotMatch(notices({ ipp: { ...groups, downloadedFilename: 1 } }), /1\.14/)
+})
+
+test('the later of two names wins: groups over the flat names of 1.x, today\'s over groups', () => {
+  const { showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality, lightGallery, notices } = settingsOf({
     ipp: {
-      gallery: { singleImage: true, singleVideo: true, showTitle: false, showDescription: true, allowDownload: true, groupByDate: 'day' },
-      lightbox: { autoOpen: false, maxDownloadQuality: 'preview', maxZoomQuality: 'preview' }
+      showGalleryTitle: true, singleImageGallery: false, gallery: { showTitle: false, singleImage: true, groupByDate: 'month' }, groupByDate: 'day',
+      downloadOriginalPhoto: true, maxDownloadQuality: 'preview', lightbox: { showArrows: false, mobileArrows: true }
+    },
+    lightGallery: { controls: true }
+  })
+  assert.deepEqual([showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality], [false, true, 'day', 'preview'])
+  assert.deepEqual(lightGallery, { controls: false, download: true, mobileSettings: { controls: true, showCloseIcon: true, download: true } })
+  assert.ok(notices.includes('ipp.downloadOriginalPhoto has no effect beside ipp.maxDownloadQuality'))
+  assert.ok(notices.includes('ipp.gallery.showTitle: false is now ipp.showGalleryTitle: false, with the same effect, and wins over ipp.showGalleryTitle: true'))
+})
+
+test('names without an equal: a notice with what happens instead', () => {
+  const text = notices({
+    ipp: {
+      allowDownload: 1, uploadUrl: '/upload', upload: { maxFileSize: 1 }, downloadFromImmichConcurrencyLimit: 5,
+      gallery: { cacheTime: 60, expiryDateFormat: 'D', expiryDateLocale: 'de' }, lightbox: { options: { stripMetadata: 1 }, autoPlayVideos: true }
     }
   })
-  assert.equal(notices.length, 9)
-  for (const notice of notices) assert.match(notice, /^ipp\.(gallery|lightbox)\.\w+ is now ipp\.\w+$/)
-  assert.equal(run.settings.downloadOriginalPhoto, false)
-  assert.equal(run.settings.allowDownloadAll, 1)
-  assert.equal(run.settings.singleItemAutoOpen, false)
-  const album = await page(run.links.album)
-  assert.doesNotMatch(album.text, /<h1[^>]*>Summer at the lake/)
-  assert.match(album.text, /From all of us/)
-  assert.match(album.text, /&#34;group&#34;:&#34;day&#34;/)
-})
-
-test('3.x: today\'s names in groups, metadata flags', async () => {
-  const { run, page, notices } = await running({
-    ipp: {
-      gallery: { singleImageGallery: false, singleItemAutoOpen: true, showGalleryTitle: true, showGalleryDescription: false, allowDownloadAll: 1, downloadOriginalPhoto: true, showMetadata: { description: true, exif: { make: true, model: true }, location: { city: true } } },
-      showHomePage: false, allowSlugLinks: false, downloadedFilename: 2
-    },
-    lightGallery: { speed: 300 }
-  })
-  assert.ok(notices.length >= 7)
-  const { album, photo, slug } = run.links
-  assert.equal((await run.get('/share')).status, 404)
-  assert.equal((await run.get(`/s/${encodeURIComponent(slug.slug!)}`)).status, 404)
-  const [id] = photo.assets!
-  const meta = (await run.get(`/share/meta/${photo.key}/${id}`)).json()
-  assert.deepEqual(Object.keys(meta).sort(), ['city', 'description', 'make', 'model'])
-  assert.match(String((await run.get(`/share/photo/${photo.key}/${id}/original`)).headers['content-disposition']), new RegExp(`${id}\\.jpg`))
-  assert.match((await page(album)).text, /&#34;speed&#34;:300/)
-})
-
-test('the variables: a file by path, one inline, a port, an address with a slash or /api', () => {
-  assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283/', IPP_PORT: '8080', CONFIG: '{"ipp":{"showHomePage":false}}' }, ROOT).port, 8080)
-  assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283/api', CONFIG: '{}' }, ROOT).immichUrl, 'http://immich:2283')
-  assert.equal(loadSettings({ IMMICH_URL: 'http://immich:2283', IPP_CONFIG: fileURLToPath(new URL('config.json', ROOT)) }, ROOT).notices.length, 0)
-  assert.ok(ask)
-})
-
-/** Files of the shapes that the releases shipped, written from their documentation: what each must come to here. */
-const exif = ['dateTimeOriginal', 'fileName', 'dimensions', 'fileSize', 'make', 'model', 'lensModel', 'exposureTime', 'iso', 'fNumber', 'focalLength']
-const flags = (names: string[], value: boolean) => Object.fromEntries(names.map(name => [name, value]))
-const settingsOf = (ipp: Record<string, unknown>, more: Record<string, unknown> = {}) => loadSettings({ IMMICH_URL: 'http://x', CONFIG: JSON.stringify({ ipp, ...more }) }, ROOT)
-const tells = ({ showMetadata: { description, exif, location } }: ReturnType<typeof settingsOf>) =>
-  Object.entries({ description, ...exif, ...location }).filter(([name, value]) => value && name !== 'webLink').map(([name]) => name)
-
-test('1.4.3 to 1.8: a zip by true and false', () => {
-  assert.equal(settingsOf({ allowDownloadAll: false }).allowDownloadAll, 0)
-  assert.equal(settingsOf({ allowDownloadAll: true }).allowDownloadAll, 1)
-  assert.equal(settingsOf({ allowDownloadAll: '2' }).allowDownloadAll, 2)
-  assert.equal(settingsOf({ groupGalleryByDate: true }).groupByDate, 'month')
-  assert.equal(settingsOf({ groupGalleryByDate: false }).groupByDate, false)
-})
-
-test('2.3: what was switched off is off, whatever its flags say; true is all', () => {
-  const shipped = { description: { caption: false, sidebar: false }, exif: { enabled: false, ...flags(exif, true) }, location: { enabled: false, city: true, gps: true } }
-  const off = settingsOf({ showMetadata: shipped })
-  assert.deepEqual(tells(off), [])
-  assert.ok(off.notices.some(notice => notice.startsWith('ipp.showMetadata.exif.enabled: nothing')))
-  const on = settingsOf({ showMetadata: { description: { caption: false, sidebar: true }, exif: { enabled: true, iso: false }, location: { enabled: true } } })
-  assert.ok(tells(on).includes('description') && tells(on).includes('make') && tells(on).includes('latitude') && !tells(on).includes('iso'))
-})
-
-test('3.x as shipped starts, gives no download at all, and tells nothing', async () => {
-  const ipp = {
-    maxDownloadQuality: 'original', maxZoomQuality: 'preview', downloadedFilename: 0, allowDownload: 0, downloadFromImmichConcurrencyLimit: 20,
-    showMetadata: { description: { caption: false, sidebar: false }, exif: { timeZone: false, ...flags(exif, false) }, location: { city: false, state: false, country: false, gps: false } },
-    gallery: { singleImage: false, singleVideo: true, singleItemAutoOpen: true, showTitle: true, showDescription: false, showExpiryDate: false, expiryDateFormat: 'YYYY-MM-DD', expiryDateLocale: '', groupByDate: false, showDownloadZip: true, cacheTime: 300 },
-    lightbox: { showArrows: true, showDownload: true, mobileArrows: false, autoPlayVideos: false }
+  for (const effect of ['visitors cannot upload here', 'limits.zipRequests', 'check at each visit', 'the visitor\'s language', 'another lightbox', 'videos play when']) {
+    assert.ok(text.includes(effect), effect)
   }
-  const { run, page, notices } = await running({ ipp })
-  assert.deepEqual(tells(run.settings), [])
-  assert.ok(notices.some(notice => /^ipp\.gallery\.cacheTime: /.test(notice)) && notices.every(notice => !/unknown/.test(notice)), notices.join('\n'))
-  const { album } = run.links
-  const id = run.library.albums.get(album.album!)!.assets[0]!
-  const [grid, photo] = [await page(album), await run.get(`/share/${album.key}/${id}`, { headers: HTML })]
-  for (const { status, text } of [grid, photo]) { assert.equal(status, 200); assert.doesNotMatch(text, /\/original|\/download"/) }
-  for (const path of [`/share/${album.key}/download`, `/share/photo/${album.key}/${id}/original`]) assert.equal((await run.get(path)).status, 404, path)
+  assert.doesNotMatch(text, /unknown/)
 })
 
-test('what an operator had switched off stays off, by the page and on the bytes', async () => {
-  const off: [{ ipp: object, lightGallery?: object }, 'zip' | 'photo'][] = [
-    [{ ipp: { gallery: { showDownloadZip: false }, allowDownload: 1 } }, 'zip'], [{ ipp: { lightbox: { showDownload: false }, allowDownload: 1 } }, 'photo'],
-    [{ ipp: {}, lightGallery: { download: false } }, 'photo']
-  ]
-  for (const [config, what] of off) {
-    const { run, page } = await running(config)
-    const { album } = run.links
-    const big = [...run.library.assets.values()].find(({ name }) => name === 'original0.jpg')!
-    const link = run.links.photo
-    assert.equal(/\/download"/.test((await page(album)).text), what !== 'zip', JSON.stringify(config))
-    assert.equal((await run.get(`/share/${album.key}/download`, { method: 'HEAD' })).status, what === 'zip' ? 404 : 200)
-    assert.equal((await run.get(`/share/photo/${link.key}/${link.assets![0]}/original`)).status, what === 'zip' ? 200 : 404)
-    const full = await run.get(`/share/photo/${link.key}/${link.assets![0]}/fullsize`)
-    assert.equal(full.body.equals(readFileSync(big.original.path!)), what === 'zip', 'not by its full size either')
-  }
+test('an old file without responseHeaders sends none, as it did; today\'s has the default', async () => {
+  assert.deepEqual(settingsOf({ ipp: { allowDownload: 1 } }).responseHeaders, {})
+  assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not given, which meant none/)
+  assert.equal(settingsOf({ ipp: { showHomePage: false } }).responseHeaders['access-control-allow-origin'], '*')
 })
 
-test('every former key has an equal or says what happens instead, and the new one wins', () => {
-  const { former } = JSON.parse(readFileSync(new URL('config.schema.json', ROOT), 'utf8'))
-  for (const [path, rows] of Object.entries(former) as [string, { to?: string, notice?: string }[]][]) {
-    const ipp: any = {}
-    path.split('.').reduce((group, name, n, all) => group[name] ??= n < all.length - 1 ? {} : null, ipp)
-    // a value that nothing takes: the key of today is named, not the file refused as a whole
-    const told = (() => { try { return settingsOf(ipp).notices.join('\n') } catch (error) { return String(error) } })()
-    for (const { to, notice } of rows) assert.ok(told.includes(notice ?? to!.replace('lightGallery.', '')), `${path}: ${told}`)
-  }
-  const { downloadedFilename, showGalleryTitle, notices } = settingsOf({ downloadedFilename: '2', showGalleryTitle: true, showTitle: false, gallery: { showTitle: false } })
-  assert.deepEqual([downloadedFilename, showGalleryTitle], ['id', true])
-  assert.ok(notices.includes('ipp.downloadedFilename: 2 is now "id"'))
-  const old = loadSettings({ IMMICH_URL: 'http://x', PORT: '8080', PROXY_PUBLIC_URL: 'https://p.example', CONFIG: '{}' }, ROOT)
-  assert.deepEqual([old.port, old.publicBaseUrl], [8080, 'https://p.example'])
+test('variables of 1.x have no effect, with a notice', () => {
+  const { port, publicBaseUrl, notices } = settingsOf({}, { PORT: '8080', PROXY_PUBLIC_URL: 'nonsense', CACHE_AGE: '0' })
+  assert.deepEqual([port, publicBaseUrl], [3000, ''])
+  assert.deepEqual(notices.map(notice => notice.split(' ')[0]), ['PORT=8080', 'PROXY_PUBLIC_URL=nonsense', 'CACHE_AGE=0'])
 })

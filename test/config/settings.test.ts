@@ -42,59 +42,108 @@ test('config.json holds the defaults of the schema, and docs/configuration.md bo
 })
 
 test('what is given is merged over the defaults', () => {
-  const settings = load({ ipp: { showMetadata: { exif: { iso: true }, location: true }, responseHeaders: { 'X-Robots': 'x' } }, lightGallery: { speed: 100 } })
+  const settings = load({ ipp: { showMetadata: { exif: { iso: true }, location: true }, showHomePage: false, limits: null }, lightGallery: { speed: 100, mobileSettings: { controls: true } } })
   assert.equal(settings.showMetadata.exif.iso, true)
   assert.equal(settings.showMetadata.exif.make, false)
   assert.ok(Object.values(settings.showMetadata.location).every(value => value === true))
-  assert.equal(settings.responseHeaders['access-control-allow-origin'], '*')
   assert.equal(settings.lightGallery.speed, 100)
   assert.equal(settings.lightGallery.controls, true)
+  assert.deepEqual(settings.lightGallery.mobileSettings, { controls: true, showCloseIcon: true, download: true })
   assert.deepEqual((settings.changed.lightGallery as any).speed, 100)
-  assert.deepEqual(Object.keys(settings.changed).filter(name => !name.startsWith('ipp.showMetadata')), ['ipp.responseHeaders', 'lightGallery'])
+  assert.deepEqual(Object.keys(settings.changed).filter(name => !name.startsWith('ipp.showMetadata')), ['ipp.responseHeaders', 'ipp.allowDownload', 'ipp.allowDownloadAll', 'ipp.showHomePage', 'lightGallery'])
 })
 
 test('a wrong type or value names the key, what it got and what it takes', () => {
   for (const [config, line] of [
-    [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes boolean'],
-    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes "time", "original", "id"'],
-    [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month", false'],
-    [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes integer from 1'],
-    [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes boolean'],
-    [{ ipp: { responseHeaders: { 'X-A': 1 } } }, 'ipp.responseHeaders.X-A: got 1, takes string'],
-    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A", takes string as ^[!#'],
-    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes string as ^['],
-    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes boolean or integer or string or null from 200 to 599 as ^https?:'],
+    [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes true or false'],
+    [{ ipp: { showHomePage: 'false' } }, 'ipp.showHomePage: got "false", takes true or false, without the quotation marks'],
+    [{ ipp: { groupByDate: 'false' } }, 'ipp.groupByDate: got "false", takes "day", "month" or false, without the quotation marks'],
+    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes "time", "original", "id" or "short-id"'],
+    [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month" or false'],
+    [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes a whole number of 1 or more'],
+    [{ ipp: { limits: { zipRequests: 9 } } }, 'ipp.limits.zipRequests: got 9, takes a whole number from 1 to 8'],
+    [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes true or false'],
+    [{ ipp: { responseHeaders: { 'X-A': 1 } } }, 'ipp.responseHeaders.X-A: got 1, takes one line of plain ASCII text'],
+    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A", takes the name of a header'],
+    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes one line of plain ASCII text'],
+    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes false, null, a status from 200 to 599, or an address that begins with http:// or https://'],
     [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
     [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'],
     [{ ipp: { trustedProxies: ['10.0.0.0/'] } }, 'ipp.trustedProxies: got "10.0.0.0/", takes a range such as 10.0.0.0/8'],
-    [{ ipp: [] }, 'ipp: got [], takes object'],
-    [[], 'configuration: got [], takes object']
+    [{ ipp: [] }, 'ipp: got [], takes a group: { … }'],
+    [{ ipp: { trustedProxies: 'x' } }, 'ipp.trustedProxies: got "x", takes a list: [ … ]'],
+    [[], 'configuration: got [], takes a group: { … }']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
   for (const [name, value, takes] of [
     ['IPP_PORT', 'http', 'takes a port from 0 to 65535'], ['IPP_HOST', 'localhost', 'takes an IP address'], ['IPP_SECRET', 'short', 'takes 16 characters or more'],
-    ['LOG_LEVEL', 'loud', 'takes error, warn, info, debug'], ['PUBLIC_BASE_URL', 'photos', 'takes an address'], ['IMMICH_URL', 'immich:2283', 'takes an address'],
+    ['PUBLIC_BASE_URL', 'photos', 'takes an address'], ['IMMICH_URL', 'immich:2283', 'takes an address'],
     ['IMMICH_URL', '', 'got nothing']
   ] as const) assert.ok(problem({}, { [name]: value }).includes(takes), name)
   assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*takes JSON/)
   assert.match(problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }), /IPP_CONFIG \/nowhere\.json: .*ENOENT/)
   // all at once, not one at a time
-  assert.equal(problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length, 3)
+  assert.equal(problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length, 4)
+})
+
+test('a known key in the wrong place stops the start and names the right place', () => {
+  for (const [config, path, place] of [
+    [{ stripMetadata: true }, 'stripMetadata', 'ipp.stripMetadata'],
+    [{ gallery: { showTitle: false } }, 'gallery', 'ipp.gallery'],
+    [{ ipp: { lightGallery: {} } }, 'ipp.lightGallery', 'lightGallery'],
+    [{ ipp: { iso: true } }, 'ipp.iso', 'ipp.showMetadata.exif.iso'],
+    [{ ipp: { showTitle: true } }, 'ipp.showTitle', 'ipp.showGalleryTitle'],
+    [{ ipp: { gallery: { allowDownload: false } } }, 'ipp.gallery.allowDownload', 'ipp.allowDownload'],
+    [{ ipp: { own: { deeper: { zips: 1 } } } }, 'ipp.own.deeper.zips', 'ipp.limits.zips'],
+    [{ ipp: { limits: { stripMetadata: true } } }, 'ipp.limits.stripMetadata', 'ipp.stripMetadata'],
+    [{ lightGallery: { allowDownload: false } }, 'lightGallery.allowDownload', 'ipp.allowDownload']
+  ] as const) assert.equal(problem(config), `${path}: is in the wrong place, and belongs at ${place}`)
+})
+
+test('null for a group is its default', () => {
+  for (const config of [{ ipp: null, lightGallery: null }, { ipp: { limits: null, showMetadata: null, responseHeaders: null } }, { ipp: { showMetadata: { exif: null } } }, null]) {
+    const { notices, changed } = load(config)
+    assert.deepEqual([notices, changed], [[], {}], JSON.stringify(config))
+  }
+  assert.equal(load({ ipp: { customInvalidResponse: null } }).customInvalidResponse, null)
+})
+
+test('responseHeaders replace the default ones; those that frame an answer or set a cookie stop the start', () => {
+  assert.deepEqual(load({ ipp: { responseHeaders: { 'X-Own': 'x' } } }).responseHeaders, { 'x-own': 'x' })
+  assert.deepEqual([load({ ipp: { responseHeaders: {} } }).responseHeaders, load({ ipp: { responseHeaders: {} } }).cacheControl], [{}, undefined])
+  for (const name of ['Transfer-Encoding', 'Content-Length', 'content-encoding', 'Set-Cookie', 'Connection', 'Keep-Alive', 'Upgrade', 'TE', 'Trailer']) {
+    assert.match(problem({ ipp: { responseHeaders: { [name]: 'x' } } }), new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", takes no header that`))
+  }
+  assert.deepEqual(load({ ipp: { responseHeaders: { 'cache-control': 'Public , max-age="60",no-transform' } } }).cacheControl,
+    [{ name: 'public', value: '' }, { name: 'max-age', value: '60' }, { name: 'no-transform', value: '' }])
+  for (const wrong of ['max-age=soon', 'max-age', 'public; max-age=1', 'public max-age=1', 'public,,']) {
+    assert.match(problem({ ipp: { responseHeaders: { 'Cache-Control': wrong } } }), /takes directives such as "public, max-age=60"$/, wrong)
+  }
+})
+
+test('variables of other programs never stop the start without a way on', () => {
+  const link = load({}, { IPP_PORT: 'tcp://10.43.0.1:3000' })
+  assert.equal(link.port, 3000)
+  assert.match(link.notices.join(), /^IPP_PORT=tcp:.*has no effect.*enableServiceLinks/)
+  for (const [given, level] of [['verbose', 'debug'], ['log', 'info'], ['WARNING', 'warn'], ['fatal', 'error'], ['loud', 'info'], ['WARN', 'warn']] as const) {
+    const { logLevel, notices } = load({}, { LOG_LEVEL: given })
+    assert.equal(logLevel, level)
+    assert.equal(notices.length, given === 'WARN' ? 0 : 1, given)
+  }
+  assert.match(problem({}, { CONFIG: 'production' }), /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
+  assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
+  for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
+    assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [`${name}_FILE is not read: put the value itself into ${name}`])
+  }
 })
 
 test('an unknown key is a notice with the nearest known one', () => {
   assert.match(load({ ipp: { showHomepage: false } }).notices[0]!, /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/)
   assert.match(load({ lightgallery: {} }).notices[0]!, /lightgallery: unknown.*lightGallery/)
-  assert.equal(load({ ipp: JSON.parse('{"__proto__": {"showHomePage": false}, "constructor": 1}') }).showHomePage, true)
-})
-
-test('the old names still work, with a notice each', () => {
-  const settings = load({ ipp: { gallery: { singleImageGallery: true, showTitle: false, groupByDate: 'day' }, lightbox: { maxZoomQuality: 'fullsize' }, allowDownload: false, maxDownloadQuality: 'preview' } })
-  assert.deepEqual([settings.singleImageGallery, settings.showGalleryTitle, settings.groupByDate, settings.maxZoomQuality, settings.allowDownloadAll, settings.downloadOriginalPhoto],
-    [true, false, 'day', 'fullsize', 0, false])
-  assert.equal(settings.notices.filter(notice => / is now /.test(notice)).length, 6)
-  assert.equal(settings.notices.length, 6)
-  assert.equal(load({ ipp: { gallery: { showTitle: false }, showGalleryTitle: true } }).showGalleryTitle, true, 'the new name wins')
+  assert.deepEqual(load({ ipp: { frobnicate: 1 } }).notices, ['ipp.frobnicate: unknown, ignored.'], 'nothing is near')
+  assert.deepEqual(load({ ipp: { allowDownload: 1, gallery: { showThumbs: 1 } } }).notices.filter(line => line.includes('unknown')), ['ipp.gallery.showThumbs: unknown, ignored.'])
+  assert.equal(problem({ ipp: JSON.parse('{"__proto__": {"showHomePage": false}, "constructor": 1}') }), 'ipp.__proto__.showHomePage: is in the wrong place, and belongs at ipp.showHomePage')
+  assert.equal(load({ ipp: JSON.parse('{"__proto__": {"x": 1}, "constructor": 1}') }).showHomePage, true)
 })
 
 test('customised invalid responses apply to every method and path', async () => {
@@ -118,7 +167,7 @@ test('responseHeaders go on what an open link shares, and never loosen a protect
   const run = await start({ ipp: { responseHeaders: { 'Cache-Control': 'public, max-age=60', 'X-Own': 'yes', 'Content-Security-Policy': "default-src *", 'referrer-policy': 'unsafe-url' } } })
   const id = run.library.albums.get(run.links.album.album!)!.assets[0]
   const media = await run.get(`/share/photo/${run.links.album.key}/${id}/thumbnail`)
-  assert.deepEqual([media.headers['cache-control'], media.headers['x-own'], media.headers['access-control-allow-origin']], ['public, max-age=60', 'yes', '*'])
+  assert.deepEqual([media.headers['cache-control'], media.headers['x-own'], media.headers['access-control-allow-origin']], ['public, max-age=60', 'yes', undefined])
   assert.doesNotMatch(media.headers['content-security-policy'] as string, /\*/)
   assert.equal(media.headers['referrer-policy'], 'no-referrer')
   assert.equal((await run.get(`/share/${run.links.album.key}`)).headers['cache-control'], 'no-cache')

@@ -14,7 +14,7 @@ const plain = (path: string) => stripTypeScriptTypes(read(path)).replace(/^impor
 export function buildPage (): string {
   const code = [
     `const SCHEMA = ${JSON.stringify(JSON.parse(read('config.schema.json')))}`,
-    ...['src/unknown.ts', 'src/former.ts', 'src/schema.ts'].map(plain), read('test/config-page/page.js')
+    ...['src/unknown.ts', 'src/old-names.ts', 'src/schema.ts'].map(plain), read('test/config-page/page.js')
   ].join('\n').replaceAll('</script', '<\\/script')
   return read('test/config-page/page.html').replace('{{code}}', () => code)
 }

@@ -1,5 +1,5 @@
 // @ts-nocheck
-// What the page of docs/config.html does; `understand` and `SCHEMA` stand above it, from src/ and config.schema.json.
+// The script of docs/config.html. Above it stand `understand` from src/ and `SCHEMA` from config.schema.json.
 const VARIABLES = {
   IMMICH_URL: ['http://immich-server:2283', 'Where Immich is, as seen from the container.'],
   PUBLIC_BASE_URL: ['', 'Scheme and host that visitors see, if no reverse proxy says so.'],
@@ -75,8 +75,11 @@ function changed () {
     for (const name of names) group = group[name] ??= {}
     group[last] = value
   }
-  // without the one the other means no zip either, as it did in earlier releases
-  if (config.ipp?.allowDownload === false) config.ipp.allowDownloadAll ??= fields.get('ipp.allowDownloadAll').get()
+  // without allowDownloadAll, allowDownload: false means no zip either; without both, lightGallery means a file of 1.x
+  if (config.lightGallery || config.ipp?.allowDownload === false) {
+    config.ipp ??= {}
+    for (const name of ['allowDownload', 'allowDownloadAll']) config.ipp[name] ??= fields.get(`ipp.${name}`).get()
+  }
   return config
 }
 
@@ -115,7 +118,7 @@ function takeOver () {
     const { problems, notices, values } = understand(given, SCHEMA)
     lines.push(...notices, ...problems.map(problem => `would stop the start: ${problem}`))
     for (const [path, { set, schema }] of fields) set(values[path] === undefined ? schema.default : values[path])
-    if (text && lines.length === 0) lines.push('All of it is as it is called today.')
+    if (text && lines.length === 0) lines.push('Nothing to change: all names and values are of today.')
   }
   byId('told').replaceChildren(...lines.map(line => make('li', {}, line)))
   refresh()
