@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 
-const ROOT = new URL('../../', import.meta.url)
+const ROOT = new URL('../../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 /** The code of a file without its types, and without what belongs to a module or only to a reader of the source. */
 const plain = (path: string) => stripTypeScriptTypes(read(path)).replace(/^import [^]*?from '[^']*'$/gm, '').replace(/^export /gm, '')
@@ -14,8 +14,8 @@ const plain = (path: string) => stripTypeScriptTypes(read(path)).replace(/^impor
 export function buildPage (): string {
   const code = [
     `const SCHEMA = ${JSON.stringify(JSON.parse(read('config.schema.json')))}`,
-    ...['src/unknown.ts', 'src/old-names.ts', 'src/schema.ts'].map(plain), read('test/config-page/page.js')
+    ...['src/json.ts', 'src/config/old-names.ts', 'src/config/schema.ts'].map(plain), read('test/browser/config-page/page.js')
   ].join('\n').replaceAll('</script', '<\\/script')
-  return read('test/config-page/page.html').replace('{{code}}', () => code)
+  return read('test/browser/config-page/page.html').replace('{{code}}', () => code)
 }
 if (import.meta.main) writeFileSync(new URL('docs/config.html', ROOT), buildPage())
