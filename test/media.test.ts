@@ -148,7 +148,7 @@ test('fullsize is what a browser can show: else the server\'s own full size, els
   run.immich.fault = ({ query }) => query.get('size') === 'fullsize' ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).status, 503)
   run.immich.fault = () => undefined
-  const off = await start({ library, ipp: { downloadOriginalPhoto: false } })
+  const off = await start({ library, ipp: { maxDownloadQuality: 'preview' } })
   assert.equal((await off.get(`/share/photo/${key}/${heic.id}/fullsize`)).headers['content-type'], 'image/jpeg')
   assert.notEqual((await off.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
 })
