@@ -261,7 +261,7 @@ test('who leaves before the zip begins does not take a place', async () => {
 
 test('previews where originals are not allowed; off where zips are off', async () => {
   const { library, link, assets } = strange()
-  const proxy = await start({ library, ipp: { downloadOriginalPhoto: false } })
+  const proxy = await start({ library, ipp: { maxDownloadQuality: 'preview' } })
   const files = await read((await proxy.get(`/share/${link.key}/download`)).body)
   assert.equal(Object.keys(files).filter(name => /_preview( \(\d+\))?\.jpe?g$/.test(name)).length, assets.length)
   assert.ok(!Object.values(files).includes(sha(assets[0]!.original.bytes!)))
