@@ -114,6 +114,10 @@ export async function sendHealth (exchange: Exchange): Promise<void> {
   await sendText(exchange, { ...answer, kind: 'data' }, asText('text/plain', isWell ? 'ok' : 'unavailable'))
 }
 
+/** Liveness: that this process answers, whether or not Immich does. */
+export const sendAlive = (exchange: Exchange): Promise<void> =>
+  sendText(exchange, { status: 200, kind: 'data' }, asText('text/plain', 'ok'))
+
 /** For what asks for an icon without reading the page; Safari takes no SVG. */
 export const sendFavicon = (exchange: Exchange): Promise<void> =>
   sendText(exchange, { status: 200, kind: 'static' }, exchange.app.statics.files.get('icon.png'))

@@ -59,6 +59,7 @@ const ROUTES: Route[] = [
   on(GET, '/share', pages.showHome),
   on(GET, '/healthcheck', pages.sendHealth),
   on(GET, '/share/healthcheck', pages.sendHealth),
+  on(GET, '/share/alive', pages.sendAlive),
   on(GET, '/robots.txt', pages.sendRobots),
   on(GET, '/favicon.ico', pages.sendFavicon),
   on(GET, '/share/static/:version/:file', pages.sendStatic),
@@ -163,6 +164,14 @@ export function createProxy (
   return { server, app, close }
 }
 
+/** Throws a ConfigError where Node.js has permissions but cannot drop them, unless the operator says that this is fine. */
+function requireDrop ({ IPP_KEEP_PERMISSIONS: told }: NodeJS.ProcessEnv): void {
+  const permission: object | undefined = process.permission
+  if (!permission || 'drop' in permission || told === 'true') return
+  throw new ConfigError(`Node.js ${process.version} cannot give up the right to read files once it runs: use 24.16 or newer, ` +
+    'or accept that by IPP_KEEP_PERMISSIONS=true')
+}
+
 /** Gives up what the process no longer needs: it has read all its files (Node's permission model). */
 function dropPermissions (log: Log): void {
   // not in the types of Node yet
@@ -181,6 +190,7 @@ async function greet ({ immich, log }: App): Promise<void> {
 }
 
 function start (): void {
+  requireDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
   const { host, immichUrl, notices, changed } = settings
   // a log that nobody reads any more is no reason to end
