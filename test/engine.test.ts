@@ -211,6 +211,8 @@ test('each docker compose command of the documents is one, for the compose file 
   const texts = ['README.md', ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
   const commands = texts.flatMap(text => [...text.matchAll(/docker compose ([a-z][^&`\n]*)/g)].map(([, words]) => words!.trim()))
   assert.ok(commands.length >= 4, String(commands))
+  must('network', 'create', 'immich_default')
+  after(() => { podman('network', 'rm', 'immich_default') })
   for (const command of commands) {
     const { status, stderr } = spawnSync('podman-compose', ['--dry-run', ...command.split(' ')], { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' })
     assert.equal(status, 0, `${command}: ${stderr}`)
