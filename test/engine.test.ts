@@ -42,7 +42,7 @@ const composeIn = (cwd: string, ...words: string[]) => new Promise<string>(resol
 })
 const containers: string[] = []
 after(() => {
-  if (containers.length) podman('rm', '--force', ...containers)
+  if (containers.length) podman('rm', '--force', '--ignore', ...containers)
   rmSync(folder, { recursive: true, force: true })
 })
 
