@@ -190,6 +190,24 @@ test('once it listens, the process can read no file, start none, and nothing els
   }
 })
 
+test('a Node.js that cannot drop permissions is refused, unless the operator says otherwise', async () => {
+  // as in Node.js 22: permissions, but no drop
+  const old = `Object.defineProperty(process, 'permission', { value: { has: () => true } })`
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(old)}`
+  const refused = run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS })
+  await until(() => refused.code !== undefined)
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /cannot give up the right to read files.*IPP_KEEP_PERMISSIONS=true/)
+  await run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS, IPP_KEEP_PERMISSIONS: 'true' }).port()
+})
+
+test('it is alive without Immich, and not healthy', async () => {
+  const base = `http://127.0.0.1:${await run({ IMMICH_URL: 'http://127.0.0.1:1' }).port()}`
+  const { status, text, headers } = await ask(base, '/share/alive')
+  assert.deepEqual([status, text, headers['cache-control']], [200, 'ok', 'no-store'])
+  assert.equal((await ask(base, '/healthcheck')).status, 503)
+})
+
 test('a configuration that the process may not read is said, with what to do', async () => {
   const { spawnSync } = await import('node:child_process')
   const { status, stderr } = spawnSync(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' })
