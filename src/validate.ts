@@ -1,12 +1,12 @@
 /**
- * Turns what a visitor sends into typed values: path, headers, cookies and forms. Anything that does not fit
+ * Turns what a visitor sends into typed values: path, headers and cookies. Anything that does not fit
  * goes no further. The branded types below are the only ones that `immich.ts` sends on.
  *
  * Each `parse…` returns undefined for what it does not accept; none throws.
  */
 import type { IncomingMessage } from 'node:http'
 import { isIP, type BlockList } from 'node:net'
-import { decode, list, match, object, parseJson, text } from './json.ts'
+import { decode, match, text } from './json.ts'
 
 declare const trusted: unique symbol
 type Trusted<Name extends string> = string & { readonly [trusted]: Name }
@@ -223,19 +223,4 @@ function parseAddress (headers: Headers, peer: string, trust: Trust): string {
     address = hop
   }
   return visitorAddress(address)
-}
-
-// ------------------------------------------------------------------------------------------------------ forms
-
-/** The fields of a small form, or of a JSON object, as texts. */
-export function parseForm (body: string, contentType: string): Map<string, string> {
-  if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
-  return new Map(Object.entries(object(parseJson(body)) ?? {})
-    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
-}
-
-/** A JSON array of asset ids, each once; undefined if anything in it is something else. */
-export function parseAssetIds (value: unknown): AssetId[] | undefined {
-  const ids = list(parseJson(text(value))).map(parseAssetId)
-  return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
 }

@@ -20,7 +20,6 @@ import { isMotionPart, makeShare, type Item, type List, type OpenLink, type Poli
 import { cookieLines, createSeal, provePassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-files.ts'
 
-export { CALLS } from '../immich.ts'
 export { isMotionPart } from './share.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
 
@@ -30,6 +29,7 @@ export type GateLimits = DoorLimits & {
 export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
 /** Who asks, as far as the gate wants to know. */
 export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
+type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
 
 const nameOf = (address: LinkAddress): string => 'key' in address ? `key ${address.key}` : `slug ${address.slug}`
@@ -103,15 +103,11 @@ export class Gate {
    * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or as
    * `open` does.
    */
-  async unlock (
-    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
-  ): Promise<string[]> {
+  async unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
     return this.#lookUp(address, asker, () => this.#unlock(address, password, asker))
   }
 
-  async #unlock (
-    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
-  ): Promise<string[]> {
+  async #unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
     const name = nameOf(address)
     const wait = this.#guesses.waitForPassword(asker, name)
     if (wait > 0) {

@@ -6,7 +6,6 @@ const wholeNow = (): number => Math.floor(performance.now())
 /** from here on, names whose guesses are all free again are forgotten; at ten times that, the oldest ones */
 const MAX_NAMES = 10_000
 
-export type RateLimit = ReturnType<typeof createRateLimit>
 /**
  * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
  * every `interval` ms. Each name costs one number, and only while its guesses are not all free.
@@ -46,7 +45,6 @@ const UNKNOWN_FACTOR = 20
 /** visitors' links that are remembered as opened; more than a household ever opens */
 const MAX_OPENED = 20_000
 
-export type Guesses = ReturnType<typeof createGuesses>
 /**
  * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets four
  * times that. All addresses together get `perLink` at one link, then one every six seconds. An address that has

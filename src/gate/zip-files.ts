@@ -59,9 +59,8 @@ async function readHeads (items: readonly Item[], head: ZipSource['head']): Prom
 }
 
 /** Extensions of photos and videos. What else follows a dot may be a word that is not to be told. */
-const EXTENSIONS = new Set(('3fr 3gp arw avi avif bmp cr2 cr3 crw dng erf flv gif heic heif hif iiq insp insv ' +
-  'jp2 jpe jpeg jpg jxl k25 kdc m2t m2ts m4v mkv mov mp4 mpe mpeg mpg mrw mts mxf nef nrw orf ori pef png ' +
-  'psd raf raw rw2 rwl sr2 srf srw tif tiff vob webm webp wmv x3f').split(' '))
+const EXTENSIONS = new Set(('3fr 3gp arw avi avif bmp cr2 cr3 dng flv gif heic heif insv jp2 jpe jpeg jpg ' +
+  'jxl m2ts m4v mkv mov mp4 mpeg mpg mts nef orf pef png psd raf raw rw2 srw tif tiff webm webp').split(' '))
 function extensionOf (name: string): string {
   const [extension = ''] = /\.[^.]*$/.exec(name) ?? []
   return EXTENSIONS.has(extension.slice(1).toLowerCase()) ? extension : ''

@@ -4,11 +4,12 @@ import { preferred } from '../accept.ts'
 import type { App } from '../app.ts'
 import type { Caller, Item, Share } from '../gate/gate.ts'
 import { createText, HTML, JSON_TYPE, type Text } from '../http/text.ts'
+import { parseForm } from '../form.ts'
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
 import type { Place } from '../render.ts'
 import {
-  parseAssetId, parseForm, parseLinkAddress, type AssetId, type LinkAddress, type Target, type Visitor
+  parseAssetId, parseLinkAddress, type AssetId, type LinkAddress, type Target, type Visitor
 } from '../validate.ts'
 
 export type Context = {

@@ -5,7 +5,7 @@ import type { Item, Share } from '../gate/gate.ts'
 import type { Reply } from '../http/reply.ts'
 import { linkPath } from '../page/addresses.ts'
 import { Refusal } from '../refusal.ts'
-import { parseAssetIds } from '../validate.ts'
+import { parseAssetIds } from '../form.ts'
 import { decodeSelection, encodeSelection } from '../zip/selection.ts'
 import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
+import { parseAssetIds, parseForm } from '../../src/form.ts'
 import {
-  parseAssetId, parseAssetIds, parseBase, parseForm, parseKey, parseLinkAddress, parseOrigin, parsePassword,
+  parseAssetId, parseBase, parseKey, parseLinkAddress, parseOrigin, parsePassword,
   parsePeer, parseRange, parseReturnPath, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
   wideNetwork, type ByteRange, type LinkAddress
 } from '../../src/validate.ts'

@@ -11,6 +11,7 @@ import { ConfigError, loadSettings } from '../../src/config/settings.ts'
 import { preferred } from '../../src/accept.ts'
 import { mendPath, parsePastedLink } from '../../src/pasted-address.ts'
 import { fill } from '../../src/page/template.ts'
+import { parseForm } from '../../src/form.ts'
 import * as validate from '../../src/validate.ts'
 import { ask, HTML, ROOT, start } from '../helpers.ts'
 import { PASSWORD } from '../library.ts'
@@ -149,7 +150,7 @@ describe('fuzzing', () => {
       mendPath(text)
       parsePastedLink(text)
       immichJson.parseLoginCookie([text])
-      validate.parseForm(text, text)
+      parseForm(text, text)
       const names = ['cookie', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'publicbaseurl', 'accept-language', 'accept-encoding', 'range', 'host']
       validate.parseVisitor(Object.fromEntries(names.map(name => [name, text])), '127.0.0.1', run.settings)
       preferred(text)
