@@ -1,6 +1,6 @@
 // @ts-check
 /** The info panel of the lightbox: what the owner and the operator both let be told of a photo. */
-import { ICONS, iconButton, make } from './dom.js'
+import { iconButton, make } from './dom.js'
 import { item, load } from './items.js'
 import { dates, key, lang, options, t } from './link.js'
 
@@ -10,7 +10,7 @@ const list = make('dl')
 let onClose = () => {}
 export const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
   make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
-    iconButton(t.close, ICONS.close, () => onClose())), list)
+    iconButton(t.close, 'close', () => onClose())), list)
 
 /** Shows the panel in `outer`. @param {Element} outer @param {() => void} close */
 export function showPanel (outer, close) {

@@ -1,6 +1,6 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { addStyle, closest, ICONS, iconButton, make, say } from './dom.js'
+import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
 import { addressOf, load } from './items.js'
 import { grid, home, isShelf, options, t, total, visit } from './link.js'
@@ -133,11 +133,11 @@ const onShare = () => import('./share.js').then(({ share }) => share(home), () =
 function makeBar () {
   const buttons = []
   if (total > 1) {
-    buttons.push(iconButton(t.slideshow, ICONS.play, () => openLightbox(firstInView(), true)))
+    buttons.push(iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true)))
   }
-  buttons.push(iconButton(t.share, ICONS.share, onShare))
+  buttons.push(iconButton(t.share, 'share', onShare))
   if (options.zip && total > 1) {
-    const button = Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' })
+    const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
     buttons.push(button)

@@ -1,6 +1,6 @@
 // @ts-check
 /** The grid: the tiles that are near the viewport, of a link of any length. */
-import { icon, ICONS, make } from './dom.js'
+import { icon, make } from './dom.js'
 import { imagePath, item, load, onStretch } from './items.js'
 import { lastAtMost, layOut } from './layout.js'
 import { dates, grid, home, isByMonth, isVideo, month, nameOf, options, ratio, t, timeOf } from './link.js'
@@ -18,7 +18,6 @@ const FAST = 2.5
 const TOO_FAST = 10
 /** ms after which a fast scroll that ended is drawn. */
 const SETTLE = 110
-const PILLS = { video: 'M7 4v16l13-8z', motion: 'M12 8a4 4 0 1 0 0 8 4 4 0 1 0 0-8' }
 
 /** What else wants to know of the grid: the scrubber, the selection. */
 export const listeners = {
@@ -143,7 +142,7 @@ function makeSection (index) {
     const button = make('button', {
       type: 'button', className: 'day', hidden: !options.zip, ariaLabel: label,
       'data-first': first, 'data-count': count
-    }, icon(ICONS.tick))
+    }, icon('tick'))
     section.append(make('h2', { ariaLabel: named }, button, named))
   }
   // placed among its neighbours, so that the order of the keyboard is the order of the eyes
@@ -209,8 +208,8 @@ function onError (img) {
 function pillsOf (n, known) {
   const pill = (/** @type {string} */ title, /** @type {(Node | string)[]} */ ...inner) =>
     make('span', { className: 'pill', title }, ...inner)
-  if (isVideo(n)) return [pill('', icon(PILLS.video), known.duration)]
-  if (known.motion) return [pill(t.motion, icon(PILLS.motion))]
+  if (isVideo(n)) return [pill('', icon('play'), known.duration)]
+  if (known.motion) return [pill(t.motion, icon('motion'))]
   return known.sphere ? [pill(t.sphere, '360°')] : []
 }
 

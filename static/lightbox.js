@@ -2,7 +2,7 @@
 /** lightGallery over the whole link: slides, addresses and history, full resolution, its own buttons. */
 import { tryAgain } from './again.js'
 import { fillPanel, metaOf, moment, panel, showPanel } from './details.js'
-import { addStyle, closest, ICONS, iconButton, make, say } from './dom.js'
+import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { playMotion, removeFilms, showVideo } from './film.js'
 import { focusTile } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
@@ -98,29 +98,25 @@ const slideOf = n => outer.querySelector(`#lg-item-${lg.lgId}-${n}`)
 
 // ----------------------------------------------------------------------------------------------- its buttons
 
-const TOOLS = {
-  more: 'M5 12v.01M12 12v.01M19 12v.01', info: 'M12 11v6m0-10v.01M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0',
-  motion: 'M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9'
-}
 const toolbar = /** @type {HTMLElement} */ (outer.querySelector('.lg-toolbar'))
-/** @param {string} name @param {string} label @param {string} path @param {() => void} onclick */
-function addTool (name, label, path, onclick) {
-  const button = Object.assign(iconButton(label, path, onclick), { className: `lg-icon ${name}` })
+/** @param {string} name @param {string} label @param {string} icon @param {() => void} onclick */
+function addTool (name, label, icon, onclick) {
+  const button = Object.assign(iconButton(label, icon, onclick), { className: `lg-icon ${name}` })
   toolbar.append(button)
   return button
 }
 // on a phone, what has the class `ipp-rest` is behind this one
-const moreButton = addTool('ipp-more', t.more, TOOLS.more, toggleRest)
-const infoButton = options.info ? addTool('ipp-info', t.info, TOOLS.info, toggleInfo) : undefined
+const moreButton = addTool('ipp-more', t.more, 'more', toggleRest)
+const infoButton = options.info ? addTool('ipp-info', t.info, 'details', toggleInfo) : undefined
 const download = toolbar.querySelector('.lg-download')
-addTool(download ? 'ipp-share ipp-rest' : 'ipp-share', t.share, ICONS.share,
+addTool(download ? 'ipp-share ipp-rest' : 'ipp-share', t.share, 'share',
   () => share(`${home}/${item(lg.index)?.id}`))
-const motionButton = addTool('ipp-motion ipp-rest', t.motion, TOOLS.motion, () => {
+const motionButton = addTool('ipp-motion ipp-rest', t.motion, 'motion', () => {
   const slide = slideOf(lg.index)
   const known = item(lg.index)
   if (slide && known) playMotion(slide, known)
 })
-const playButton = addTool('ipp-play ipp-rest', t.slideshow, ICONS.play, () => play.toggle())
+const playButton = addTool('ipp-play ipp-rest', t.slideshow, 'slideshow', () => play.toggle())
 playButton.hidden = total === 1
 download?.addEventListener('click', event => {
   if (!canSave()) return

@@ -1,6 +1,6 @@
 // @ts-check
 /** What is offered to the visitor, and stays until it is taken or closed. */
-import { ICONS, iconButton, make } from './dom.js'
+import { iconButton, make } from './dom.js'
 import { t } from './link.js'
 
 /**
@@ -16,7 +16,7 @@ export function offer (text, onTake, onClose = () => {}) {
   const take = { type: 'button', className: 'button primary', onclick: end(onTake ?? onClose) }
   const bar = make('div', { className: 'offer', role: 'status' },
     onTake ? make('button', take, text) : make('p', {}, text),
-    iconButton(t.close, ICONS.close, end(onClose)))
+    iconButton(t.close, 'close', end(onClose)))
   document.querySelector('.offer')?.remove()
   document.body.append(bar)
   return bar

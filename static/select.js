@@ -1,6 +1,6 @@
 // @ts-check
 /** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
-import { closest, ICONS, iconButton, make, say } from './dom.js'
+import { closest, iconButton, make, say } from './dom.js'
 import { listeners, tiles } from './grid.js'
 import { imagePath, item, load } from './items.js'
 import { grid, home, lang, options, t } from './link.js'
@@ -16,12 +16,10 @@ const rules = new Intl.PluralRules(lang)
 
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count', role: 'status' })
-const ZIP = 'M4 8h16v12H4zM4 8l2-4h12l2 4M12 11v6m0 0 3-3m-3 3-3-3'
-const KEEP = 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14'
-const download = iconButton(t.download, ZIP, send)
-const keep = iconButton(t.save, KEEP, () => save(inOrder()))
+const download = iconButton(t.download, 'download', send)
+const keep = iconButton(t.save, 'download', () => save(inOrder()))
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
-  iconButton(t.cancel, ICONS.close, stop), count, keep, download)
+  iconButton(t.cancel, 'close', stop), count, keep, download)
 actions.before(strip)
 listeners.tile.push((tile, n) => {
   if (strip.hidden) return

@@ -54,7 +54,7 @@ const GUARDED: Record<string, string> = {
 }
 
 /** Objects of our own, whose fields are no browser's. */
-const OWN = ['t', 'visit', 'TOOLS', 'options', 'meta', 'listeners', 'pressed', 'ICONS', 'mobile', 'own']
+const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own']
 
 type Node = { type: string, [field: string]: unknown }
 function usedIn (file: string): { reached: Set<string>, named: Set<string>, operators: Set<string> } {

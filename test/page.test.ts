@@ -760,7 +760,7 @@ describe('the page', { skip }, async () => {
     }
     await page.keyboard.press('Escape')
     await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '96')
-    const small = await page.evaluate(() => Array.from(document.querySelectorAll('button, .icon, .scrubber')).filter(element => {
+    const small = await page.evaluate(() => Array.from(document.querySelectorAll('button, .icon-button, .scrubber')).filter(element => {
       const { width, height } = element.getBoundingClientRect()
       return width > 0 && (width < 40 || height < 40) && getComputedStyle(element).opacity !== '0'
     }).map(element => element.outerHTML.slice(0, 100)))
