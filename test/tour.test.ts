@@ -171,7 +171,7 @@ for (const engine of ENGINES) {
       run.immich.fault = () => undefined
       assert.deepEqual(await hand.run(() => (window as unknown as { shared: string[][] }).shared),
         [[0, 1].map(n => `${library.assets.get(ids[n]!)!.name} ${library.assets.get(ids[n]!)!.mime} true`)])
-      await until('what is missing', () => /^Could not be saved: \w+ 3$/.test(document.querySelector('.toast')!.textContent!))
+      await until('what is missing', () => /^Couldn’t save: \w+ 3$/.test(document.querySelector('.toast')!.textContent!))
     })
 
     test('new since the last visit: told, led to, kept over a reload, and gone on the next visit', async context => {
