@@ -432,47 +432,6 @@ describe('the page', { skip }, async () => {
     assert.deepEqual(blocked.complaints, [])
   })
 
-  test('many are saved in parts, one from the lightbox, and whoever wants no more is asked no more', async () => {
-    const { page, complaints } = await view({ size: 'phone' })
-    await page.addInitScript(() => {
-      const shared: number[] = []
-      Object.assign(window, { shared })
-      Object.defineProperty(navigator, 'canShare', { value: () => true })
-      Object.defineProperty(navigator, 'userActivation', { value: { isActive: false } })
-      Object.defineProperty(navigator, 'share', { value: async ({ files }: { files: File[] }) => { shared.push(files.length) } })
-    })
-    const shared = () => page.evaluate(() => (window as any).shared as number[])
-    await page.goto(album)
-    await page.waitForSelector('.laid-out a.tile img.in')
-    await page.click('#select')
-    await page.waitForSelector('.selecting .day[aria-pressed=false]')
-    // 14, 12 and 12 of three days, of which the last is not there before it comes into view
-    for (let n = 0; n < 3; n++) {
-      const day = page.locator(`.day[data-first="${[0, 14, 26][n]}"]`)
-      await page.evaluate(n => scrollTo(0, n * 500), n)
-      await day.click()
-      await page.waitForSelector(`.day[data-first="${[0, 14, 26][n]}"][aria-pressed=true]`)
-    }
-    const all = 38
-    assert.match((await page.textContent('.pick-count'))!, /^38 /)
-    await page.click('.pick-bar [aria-label="Save"]')
-    await page.click('.offer button:text-is("Save (30)")')
-    await page.click(`.offer button:text-is("Save (${all - 30})")`)
-    assert.deepEqual(await shared(), [30, all - 30])
-    await page.click('.pick-bar [aria-label="Save"]')
-    await page.click('.offer:has-text("Save (30)") [aria-label="Close"]')
-    await page.waitForTimeout(500)
-    assert.equal(await page.locator('.offer').count(), 0)
-    await page.click('.pick-bar [aria-label="Cancel"]')
-    await page.evaluate(() => scrollTo(0, 0))
-    await page.click('a.tile[data-n="1"]')
-    await shown(page)
-    await page.click('.lg-download')
-    await page.click('.offer button:text-is("Save (1)")')
-    assert.deepEqual(await shared(), [30, all - 30, 1])
-    assert.deepEqual(complaints, [])
-  })
-
   test('a panorama is as high as the screen when it is opened', async () => {
     const library = emptyLibrary()
     const wide = photo(1, { name: 'wide', width: 10_000, height: 1000 })
@@ -688,7 +647,7 @@ describe('the page', { skip }, async () => {
     await page.exposeFunction('told', (text: string) => told.push(text))
     await page.evaluate(() => new MutationObserver(() => (window as any).told(document.querySelector('.toast')!.textContent)).observe(document.querySelector('.toast')!, { childList: true }))
     await page.goto(`${album}/${ids[5]}`)
-    await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.startsWith('There is no picture'))
+    await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.startsWith('The preview isn’t'))
   })
 
   test('axe finds nothing, on any page or state, in both themes and sizes', async () => {
@@ -788,33 +747,6 @@ describe('the page', { skip }, async () => {
     await half.page.click('a.tile[data-n="1"]')
     await half.page.waitForURL(/\/[\da-f-]{36}$/)
     await half.page.waitForSelector('article.photo img')
-  })
-
-  test('a browser downloads a zip, a selection and a photo by itself', async () => {
-    const { page } = await view()
-    await page.goto(album)
-    await page.waitForSelector('.laid-out a.tile img.in')
-    const take = async (click: () => Promise<unknown>) => {
-      const [download] = await Promise.all([page.waitForEvent('download'), click()])
-      return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) }
-    }
-    const all = await take(() => page.click('#zip'))
-    assert.equal(all.name, 'Summer at the lake.zip')
-    assert.ok(all.bytes.equals((await run.get(`${album}/download`)).body))
-    await page.click('#select')
-    await page.click('a.tile[data-n="0"]')
-    await page.click('a.tile[data-n="2"]')
-    const two = await take(() => page.click('.pick-bar [aria-label="Download"]'))
-    assert.ok(two.bytes.length > 1000 && two.bytes.length < all.bytes.length && two.bytes.subarray(0, 2).toString() === 'PK')
-    // one is the file, not a zip of one
-    await page.click('a.tile[data-n="2"]')
-    const one = await take(() => page.click('.pick-bar [aria-label="Download"]'))
-    assert.match(one.name, /^IMG_\d+\.jpg$/)
-    assert.equal(one.bytes.subarray(0, 2).toString('hex'), 'ffd8')
-    await page.keyboard.press('Escape')
-    await page.click('a.tile[data-n="1"]')
-    await shown(page)
-    assert.match((await take(() => page.click('.lg-download'))).name, /\.jpg$/)
   })
 
   test('the position is kept on reload, and at 200 % zoom nothing is cut off', async () => {
