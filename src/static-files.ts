@@ -14,8 +14,8 @@ const TYPES: Record<string, string> =
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js',
   'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
-  'offer.js', 'select.js', 'save.js', 'share.js', 'lightbox.js', 'film.js', 'again.js', 'details.js',
-  'play.js'
+  'offer.js', 'select.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js',
+  'lightbox.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'fullscreen']
