@@ -128,6 +128,19 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
+/** The link to the zip asks first; where the question does not come, it stays a link. */
+function askBeforeZip () {
+  const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
+  zip?.addEventListener('click', async event => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    try {
+      const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])
+      askDownloadAll(zip.href, select)
+    } catch { location.href = zip.href }
+  })
+}
+
 const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.failed))
 
 function makeBar () {
@@ -136,7 +149,7 @@ function makeBar () {
     buttons.push(iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true)))
   }
   buttons.push(iconButton(t.share, 'share', onShare))
-  if (options.zip && total > 1) {
+  if (total > 1) {
     const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
@@ -190,7 +203,7 @@ function keepPlace () {
 const AGAIN = 5000
 const LATEST = 3000
 const prepareRest = () => Promise.all(
-  [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
+  [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), import('./share.js'), styleTools()])
 
 /** What nobody needs before there are photos to see; where it does not come, it is tried again. */
 async function loadTheRest () {
@@ -212,12 +225,13 @@ function start () {
   startGrid()
   keepPlace()
   makeBar()
+  askBeforeZip()
   followHistory()
   grid.addEventListener('click', onClick)
   // both are to be there at the first touch, on any network
   const prepareEarly = () => {
     prepareLightbox().catch(() => {})
-    if (options.zip) prepareSelection().catch(() => {})
+    if (total > 1) prepareSelection().catch(() => {})
   }
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
   const idle = window.requestIdleCallback ?? (callback => setTimeout(callback))

@@ -1,10 +1,11 @@
 // @ts-check
 /** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
-import { closest, iconButton, make, say } from './dom.js'
+import { closest, iconButton, make } from './dom.js'
+import { download } from './download.js'
 import { listeners, tiles } from './grid.js'
-import { imagePath, item, load } from './items.js'
-import { grid, home, lang, options, t } from './link.js'
+import { grid, lang, options, t } from './link.js'
 import { canSave, save } from './save.js'
+import { sendChoice } from './share.js'
 
 /** @type {Set<number>} */
 const picked = new Set()
@@ -16,10 +17,11 @@ const rules = new Intl.PluralRules(lang)
 
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count', role: 'status' })
-const download = iconButton(t.download, 'download', send)
+const send = iconButton(t.sendChoice, 'send', () => sendChoice(inOrder()))
+const take = iconButton(t.download, 'download', () => download(inOrder()))
 const keep = iconButton(t.save, 'download', () => save(inOrder()))
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
-  iconButton(t.cancel, 'close', stop), count, keep, download)
+  iconButton(t.cancel, 'close', stop), count, send, keep, take)
 actions.before(strip)
 listeners.tile.push((tile, n) => {
   if (strip.hidden) return
@@ -47,7 +49,7 @@ function dressAll () {
   for (const day of days) dressDay(day)
   const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
   count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
-  for (const button of [keep, download]) button.toggleAttribute('disabled', picked.size === 0)
+  for (const button of [send, keep, take]) button.toggleAttribute('disabled', picked.size === 0)
 }
 
 /** @param {number} from @param {number} to @param {boolean} isPicked */
@@ -82,7 +84,8 @@ export function start (event) {
   if (strip.hidden) {
     strip.hidden = false
     // asked now, for a tablet may have got a mouse since
-    keep.hidden = !canSave()
+    keep.hidden = !options.zip || !canSave()
+    take.hidden = !options.zip || !keep.hidden
     // Back ends it
     history.pushState({ isSelecting: true }, '')
     actions.hidden = true
@@ -118,20 +121,6 @@ function stop () {
 addEventListener('popstate', () => { if (!strip.hidden) stop() })
 
 const inOrder = () => [...picked].sort((a, b) => a - b)
-
-async function send () {
-  say(t.loading, false)
-  const numbers = inOrder()
-  for (const n of numbers) if (!item(n)) await load(n)
-  const only = numbers.length === 1 ? item(numbers[0]) : undefined
-  // one is the file, not a zip of one
-  if (only && options.download) return make('a', { href: imagePath(only, 'original'), download: '' }).click()
-  const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
-    make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
-  document.body.append(form)
-  HTMLFormElement.prototype.submit.call(form)
-  form.remove()
-}
 
 addEventListener('keydown', event => {
   const tile = closest(event, 'a.tile')
