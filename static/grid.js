@@ -275,7 +275,7 @@ function drawRow (row, wanted) {
       const section = layout.sections[lastAtMost(sectionFirsts, n)]
       const start = layout.left[n] - section.left
       const top = layout.rowTop[row] - section.top
-      const size = `width:${ratio[n] * height}px;height:${height}px`
+      const size = `width:${layout.ratio[n] * height}px;height:${height}px`
       tile = makeTile(n, `inset-inline-start:${start}px;top:${top}px;${size}`)
       placeTile(n, tile)
       load(n)
