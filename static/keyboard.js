@@ -12,7 +12,7 @@ const FORWARD = document.dir === 'rtl' ? -1 : 1
 function besideIn (row, n) {
   const isRow = row >= 0 && row < layout.rowFirst.length - 1
   if (!isRow) return n
-  const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
+  const middle = layout.left[n] + layout.ratio[n] * layout.rowHeight[rowOf(n)] / 2
   const first = layout.rowFirst[row]
   return first + lastAtMost(layout.left.subarray(first, layout.rowFirst[row + 1]), middle)
 }
