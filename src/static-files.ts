@@ -12,10 +12,11 @@ const TYPES: Record<string, string> =
  * What the page's first script needs is named in `templates/head.html` too, so that it comes without waiting.
  */
 const OWN = [
-  'style.css', 'card.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js',
-  'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
-  'offer.js', 'select.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js',
-  'lightbox.js', 'film.js', 'again.js', 'details.js', 'play.js'
+  'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png', 'gallery.js',
+  'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'rows.js', 'tile.js', 'grid.js',
+  'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js', 'choice.js', 'save.js', 'share.js',
+  'sheet.js', 'download.js', 'originals.js', 'words.js', 'lightbox.js', 'film.js', 'again.js', 'details.js',
+  'play.js'
 ]
 const LIGHTGALLERY = 'node_modules/lightgallery'
 const PLUGINS = ['zoom', 'fullscreen']

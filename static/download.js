@@ -33,13 +33,14 @@ export function countOf (numbers) {
 export async function askDownloadAll (address, choose) {
   const count = countOf([...Array(total).keys()])
   const what = make('p', { className: 'sheet-what', role: 'status' }, count)
-  const press = (/** @type {Event} */ event) => {
+  const begin = (/** @type {Event} */ event) => {
     sheet.close()
     choose(event)
   }
-  const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote),
-    make('a', { className: 'button primary', href: address, onclick: () => sheet.close() }, t.download),
-    make('button', { type: 'button', className: 'button plain', hidden: total < 2, onclick: press }, t.choose))
+  const start = make('button',
+    { type: 'button', className: 'button plain', hidden: total < 2, onclick: begin }, t.choose)
+  const link = make('a', { className: 'button primary', href: address, onclick: () => sheet.close() }, t.download)
+  const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)
   const closing = new AbortController()
   sheet.addEventListener('close', () => closing.abort())
   const bytes = await sizeAt(address, closing.signal)

@@ -26,7 +26,10 @@ export function offer (text, onTake, onClose = () => {}) {
   bar.role = 'status'
 }
 
-/** Shows how far something is, with a button that cancels it. @param {string} text @param {() => void} onCancel */
+/**
+ * Shows how far something is, with a button that cancels it.
+ * @param {string} text @param {() => void} onCancel
+ */
 export function showProgress (text, onCancel) {
   const title = make('p', { className: 'offer-title' }, text)
   const note = make('p', { className: 'offer-note' })

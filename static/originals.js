@@ -3,7 +3,7 @@
 import { imagePath, item, load } from './items.js'
 import { key, nameOf, options } from './link.js'
 
-const AT_ONCE = 6
+const AT_ONCE = 4
 /** Items of a selection that are looked up one by one; the server is asked about no more of them. */
 const MOST_LOOKUPS = 100
 
