@@ -25,9 +25,10 @@ async function handOn (data, text, done) {
 /** @param {string} text */
 function showText (text) {
   const area = /** @type {HTMLTextAreaElement} */ (make('textarea', { readOnly: true, rows: 8, value: text }))
-  // backwards, so that the beginning stays in view
-  area.onfocus = () => area.setSelectionRange(0, text.length, 'backward')
+  area.onfocus = () => area.select()
   openSheet(t.copyText, area)
+  // selecting has scrolled to the end
+  requestAnimationFrame(() => { area.scrollTop = 0 })
 }
 
 /** @param {string} path */
