@@ -2,8 +2,9 @@
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { firstInView, listeners, relayout, startGrid } from './grid.js'
-import { addressOf, load } from './items.js'
 import { grid, home, isShelf, options, t, total, visit } from './link.js'
+import { followHistory, openLightbox, prepareLightbox } from './opening.js'
+import { lazily } from './retry.js'
 
 /** ms of a touch that begins a selection. */
 const LONG_PRESS = 500
@@ -11,87 +12,6 @@ const LONG_PRESS = 500
 const TITLE_GONE = 60
 const bar = /** @type {HTMLElement} */ (document.getElementById('bar'))
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
-
-// ---------------------------------------------------------------------------------------------- the lightbox
-
-/**
- * Loads once, when it is first wanted, and again where it did not come. @template T
- * @param {() => Promise<T>} load
- */
-function lazily (load) {
-  /** @type {Promise<T> | undefined} */
-  let coming
-  return () => {
-    coming ??= load().catch(error => {
-      coming = undefined
-      throw error
-    })
-    return coming
-  }
-}
-const prepareLightbox = lazily(() => import('./lightbox.js'))
-
-/** ms for which its opening is covered. */
-const COVERED = 400
-/** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
-function coverWith (n) {
-  const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
-  if (!tile) return undefined
-  const picture = make('img', { src: tile.src, alt: '' })
-  return document.body.appendChild(make('div', { className: 'cover' }, picture))
-}
-
-/** What is being opened, until Back or another ends it. */
-let opening = new AbortController()
-
-/** @param {number} n */
-async function openLightbox (n, isSlideshow = false) {
-  opening.abort()
-  opening = new AbortController()
-  const { signal } = opening
-  const cover = coverWith(n)
-  signal.onabort = () => cover?.remove()
-  prepareLightbox().catch(() => {})
-  await load(n)
-  if (signal.aborted) return
-  enter(n)
-  try {
-    const { open } = await prepareLightbox()
-    await open(n, isSlideshow, signal)
-    removePhotoPage()
-  } catch {
-    if (signal.aborted) return
-    say(t.failed)
-    // its own page shows it too
-    if (!history.state.isCold) location.replace(addressOf(n))
-  }
-  setTimeout(() => cover?.remove(), COVERED)
-}
-
-/** At once, so that Back leads to the grid while it opens. @param {number} n */
-function enter (n) {
-  if (history.state?.n !== undefined) return
-  const address = addressOf(n)
-  // come straight to this address: there is no grid to go back to
-  const isCold = location.pathname + location.search === address
-  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
-}
-
-/** Of a photo's own page: the lightbox shows it now. */
-function removePhotoPage () {
-  const photo = document.getElementById('photo')
-  if (!photo) return
-  photo.remove()
-  relayout()
-}
-
-function followHistory () {
-  addEventListener('popstate', ({ state }) => {
-    if (typeof state?.n === 'number') return openLightbox(state.n)
-    opening.abort()
-    prepareLightbox().then(({ close }) => close(), () => {})
-  })
-}
 
 // --------------------------------------------------------------------------------------------- the selection
 
