@@ -6,13 +6,14 @@ const isCalm = matchMedia('(prefers-reduced-motion: reduce)')
 
 /**
  * Changes the page by `change`, which may return a picture; the picture `before` glides there. Without view
- * transitions, or where motion is to be reduced, the page changes at once. Resolves when it has changed.
+ * transitions, or where motion is to be reduced, the page changes at once. `changed` resolves when it has changed,
+ * `finished` when nothing moves any more.
  * @param {HTMLElement | null | undefined} before @param {() => HTMLElement | null | undefined} change
  */
-export async function glide (before, change) {
+export function glide (before, change) {
   if (!before || !document.startViewTransition || isCalm.matches) {
     change()
-    return
+    return { changed: Promise.resolve(), finished: Promise.resolve() }
   }
   before.style.viewTransitionName = NAME
   /** @type {HTMLElement | null | undefined} */
@@ -21,10 +22,13 @@ export async function glide (before, change) {
     before.style.viewTransitionName = ''
     after = change()
     if (after) after.style.viewTransitionName = NAME
+    document.body.classList.add('gliding')
   })
-  const forget = () => { if (after) after.style.viewTransitionName = '' }
+  const end = () => {
+    if (after) after.style.viewTransitionName = ''
+    document.body.classList.remove('gliding')
+  }
   // another change ends this one's motion before its time
-  transition.ready.catch(forget)
-  transition.finished.then(forget, forget)
-  await transition.updateCallbackDone
+  transition.ready.catch(() => {})
+  return { changed: transition.updateCallbackDone, finished: transition.finished.then(end, end) }
 }

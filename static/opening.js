@@ -17,28 +17,24 @@ export const prepareLightbox = lazily(() => import('./lightbox.js'))
 let opening = new AbortController()
 
 /**
- * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have. Returns how to take
- * it away; does nothing where no thumbnail is there.
+ * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where the thumbnail
+ * is there.
  * @param {number} n @param {AbortSignal} signal
  */
 function coverWith (n, signal) {
   const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
-  if (!tile || document.documentElement.classList.contains('lg-on')) return () => {}
+  if (!tile || document.documentElement.classList.contains('lg-on')) return undefined
   const picture = make('img', { src: tile.src, alt: '' })
   picture.style.setProperty('--ratio', String(tile.naturalWidth / tile.naturalHeight || ratio[n]))
   const cover = make('div', { className: 'cover' }, picture)
-  let isGone = false
-  glide(tile, () => {
-    if (isGone) return undefined
+  const { changed, finished } = glide(tile, () => {
+    if (signal.aborted) return undefined
     document.body.append(cover)
     return picture
   })
-  const remove = () => {
-    isGone = true
-    cover.remove()
-  }
+  const remove = () => cover.remove()
   signal.addEventListener('abort', remove)
-  return remove
+  return { changed, removeInTime: () => finished.then(remove) }
 }
 
 /** Opens item `n`, as a slideshow where `isSlideshow`. @param {number} n */
@@ -46,13 +42,14 @@ export async function openLightbox (n, isSlideshow = false) {
   opening.abort()
   opening = new AbortController()
   const { signal } = opening
-  const uncover = coverWith(n, signal)
+  const cover = coverWith(n, signal)
   prepareLightbox().catch(() => {})
   await load(n)
   if (signal.aborted) return
   enter(n)
   try {
     const { open } = await prepareLightbox()
+    await cover?.changed
     await open(n, isSlideshow, signal)
     removePhotoPage()
   } catch {
@@ -61,7 +58,7 @@ export async function openLightbox (n, isSlideshow = false) {
     // the photo's own page needs no script
     if (!history.state.isCold) location.replace(addressOf(n))
   }
-  uncover()
+  cover?.removeInTime()
 }
 
 /** Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid. @param {number} n */

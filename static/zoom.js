@@ -121,17 +121,24 @@ export function sharpenLarge () {
   if (measure().shownWidth * devicePixelRatio > image.naturalWidth * SOFT) sharpen()
 }
 
-/** Fetches full resolution, and decodes it before it takes the preview's place. */
+/** The full resolution of pictures that have it, or are getting it. @type {WeakMap<HTMLImageElement, Promise<void>>} */
+const sharpened = new WeakMap()
+
+/** Fetches full resolution for the photo that is shown, once. Resolves when it is there, or could not be had. */
 async function sharpen () {
   const image = imageOf(lg.index)
   const known = item(lg.index)
-  if (!options.zoom || isVideo(lg.index) || !image || !known || image.src === BLANK || image.dataset.full) return
-  image.dataset.full = 'asked'
-  const full = new Image()
-  full.src = imagePath(known, 'fullsize')
-  try {
-    await full.decode()
-    image.src = full.src
-    await image.decode()
-  } catch { delete image.dataset.full }
+  if (!options.zoom || isVideo(lg.index) || !image || !known || image.src === BLANK) return
+  const coming = sharpened.get(image) ?? replace(image, imagePath(known, 'fullsize'))
+  sharpened.set(image, coming)
+  await coming.catch(() => sharpened.delete(image))
+}
+
+/** Decodes a picture before it takes the place of another. @param {HTMLImageElement} image @param {string} src */
+async function replace (image, src) {
+  const next = new Image()
+  next.src = src
+  await next.decode()
+  image.src = src
+  await image.decode()
 }

@@ -90,12 +90,13 @@ async function play (seed: number): Promise<string> {
     const { path, state, ...seen } = await page.evaluate(() => {
       const current = document.querySelector('.lg-current')
       const box = current?.getBoundingClientRect()
+      const room = document.querySelector('.lg-content')?.getBoundingClientRect()
       return {
         path: location.pathname, state: history.state, isOpen: !!document.querySelector('.lg-show'), inert: document.querySelectorAll('body > [inert]').length,
         isHalf: !!document.querySelector('.lg-show:not(.lg-show-in)'), isCovered: !!document.querySelector('.cover'),
         currents: [...document.querySelectorAll('.lg-current')].map(slide => Number(slide.id.split('-').at(-1))),
         counter: parseInt(document.querySelector('.lg-counter')?.textContent ?? ''), isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
-        isInPlace: box?.x === 0 && box.width === innerWidth, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
+        isInPlace: box?.x === 0 && box.width === room?.width, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
         // of which the lightbox did not come
         isOwnPage: !!document.getElementById('photo'),
         isSelecting: document.body.classList.contains('selecting'),
