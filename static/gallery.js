@@ -175,6 +175,9 @@ function clampAbout () {
   about.after(more)
 }
 
+/** ms of rest after which the place is kept: Safari takes 100 changes of an entry in 30 s. */
+const AT_REST_MS = 250
+
 /**
  * Keeps the place in the grid over a reload and a way back to this page, where browsers lose it: in the entry
  * of the history, which needs no storage. WebKit loses it for a page that it has kept whole, too.
@@ -183,7 +186,11 @@ function keepPlace () {
   history.scrollRestoration = 'manual'
   const restore = () => { if (history.state?.y) scrollTo(0, history.state.y) }
   restore()
-  addEventListener('pagehide', () => history.replaceState({ ...history.state, y: scrollY }, ''))
+  let waiting = 0
+  listeners.scroll.push(y => {
+    clearTimeout(waiting)
+    waiting = window.setTimeout(() => history.replaceState({ ...history.state, y }, ''), AT_REST_MS)
+  })
   addEventListener('pageshow', ({ persisted }) => { if (persisted) restore() })
 }
 
