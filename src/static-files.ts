@@ -12,11 +12,11 @@ const TYPES: Record<string, string> =
  * What the page's first script needs is named in `templates/head.html` too, so that it comes without waiting.
  */
 const OWN = [
-  'style.css', 'card.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js',
-  'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
-  'offer.js', 'select.js', 'save.js', 'share.js', 'opening.js', 'glide.js', 'lightbox.js', 'lightbox.css',
-  'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js', 'caption.js', 'film.js',
-  'again.js', 'details.js', 'play.js'
+  'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
+  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'rows.js',
+  'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js', 'save.js',
+  'share.js', 'opening.js', 'glide.js', 'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js',
+  'toolbar.js', 'gestures.js', 'zoom.js', 'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
 /** A package's file by the name it is served under. */
 const PACKAGED: Record<string, string> = { 'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js' }

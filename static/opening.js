@@ -78,11 +78,12 @@ function removePhotoPage () {
   relayout()
 }
 
-/** Opens and closes the lightbox as the visitor goes back and forward. */
-export function followHistory () {
-  addEventListener('popstate', ({ state }) => {
-    if (typeof state?.n === 'number') return openLightbox(state.n)
-    opening.abort()
-    prepareLightbox().then(({ close }) => close(true), () => {})
-  })
+/**
+ * Opens or closes the lightbox as the visitor goes back and forward.
+ * @param {{ n?: number } | null} state of the history's entry
+ */
+export function onHistory (state) {
+  if (typeof state?.n === 'number') return openLightbox(state.n)
+  opening.abort()
+  prepareLightbox().then(({ close }) => close(true), () => {})
 }

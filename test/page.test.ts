@@ -411,7 +411,7 @@ describe('the page', { skip }, async () => {
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.clock.runFor(5000)
     await page.click('.offer button:has-text("New since your last visit: 1")')
-    await page.waitForFunction(() => document.activeElement!.matches('a.tile.new[data-n="70"]') && document.activeElement!.querySelector('.pill')?.textContent === '360°')
+    await page.waitForFunction(() => document.activeElement!.matches('a.tile.new[data-n="70"]') && document.activeElement!.querySelector('.badge')?.textContent === '360°')
     assert.deepEqual(complaints, [])
 
     const blocked = await view({}, own.base)
@@ -820,7 +820,7 @@ describe('the page', { skip }, async () => {
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.evaluate(() => scrollTo(0, 1200))
-    await page.waitForTimeout(300)
+    await page.waitForFunction(() => history.state?.y === 1200)
     await page.reload()
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.waitForFunction(() => Math.abs(scrollY - 1200) < 5)
