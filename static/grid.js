@@ -123,7 +123,7 @@ function makeSection (index) {
     const button = make('button', {
       type: 'button', className: 'day', ariaLabel: label, 'data-first': first, 'data-count': count
     }, icon('tick'), icon('dash'))
-    section.append(make('h2', { ariaLabel: named }, button, named))
+    section.append(make('h2', { ariaLabel: named }, button, make('span', {}, named)))
   }
   // placed among its neighbours, so that the order of the keyboard is the order of the eyes
   const next = Math.min(...[...sections.keys()].filter(other => other > index))

@@ -100,7 +100,9 @@ function move (y) {
   // each change costs a frame some ms, and most are of less than a pixel
   if (`${at}px` !== grip.style.top) grip.style.top = label.style.top = `${at}px`
   if (scrubber.classList.contains('held')) {
-    for (const year of state.years) year.mark.classList.toggle('under', Math.abs(year.at - at) < LABEL_ROOM)
+    for (const { mark, at: top } of state.years) {
+      mark.classList.toggle('under', Math.abs(top - at) < LABEL_ROOM)
+    }
   }
   const { name } = state.stops[now]
   if (label.textContent === name) return
