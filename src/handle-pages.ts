@@ -144,7 +144,7 @@ function showNotice (exchange: Exchange, status: number, name: string, headers: 
   const { app: { renderer }, visitor } = exchange
   if (!visitor.wantsHtml) return sendText(exchange, { status, kind: 'page', headers })
   const html = renderer.plain('notice', visitor, words =>
-    ({ title: words[`${name}Title`], text: words[`${name}Text`] }))
+    ({ title: words[`${name}Title`], text: words[`${name}Text`], isPassing: name !== 'notFound' }))
   return sendPage(exchange, status, html, { headers })
 }
 

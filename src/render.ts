@@ -16,6 +16,11 @@ const FIRST_TILES = 60
 const MORE_TILES = 120
 const EAGER_TILES = 20
 
+/** How an expiry is written, in UTC until the page's script knows the visitor's zone. */
+const EXPIRY = {
+  day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
+} as const
+
 /** px of the short side of Immich's previews (immich-api/README.md). */
 const PREVIEW_SIDE = 1440
 
@@ -115,8 +120,11 @@ export class Renderer {
     const ends = [items[0]?.time ?? 0, items.at(-1)?.time ?? 0]
     const to = Math.max(...ends)
     if (!this.#isDated(link) || to === 0) return count
-    const months = dateFormat(lang, { year: 'numeric', month: 'short' })
-    return `${count} · ${months.formatRange(Math.min(...ends), to)}`
+    const from = Math.min(...ends)
+    // one day alone has no heading that would say it
+    const isOneDay = Math.floor(from / DAY) === Math.floor(to / DAY)
+    const months = { year: 'numeric', month: 'short' } as const
+    return `${count} · ${dateFormat(lang, isOneDay ? { ...months, day: 'numeric' } : months).formatRange(from, to)}`
   }
 
   /**
@@ -170,7 +178,7 @@ export class Renderer {
       about: showGalleryDescription ? link.description : '', summary: this.#summary(link, items, t, lang),
       og: this.#openGraph(at, list, picture), skeleton: skeletonOf(items),
       options: JSON.stringify(this.#options(at, list)),
-      expiry: ends && t.expires?.replace('{date}', dateFormat(lang, { dateStyle: 'long' }).format(ends)),
+      ends, expiry: ends && t.expires?.replace('{date}', dateFormat(lang, EXPIRY).format(ends)),
       partial: list.isPartial,
       zip: mayZip(this.#settings, link) && items.length > 0 && linkPath(ref, '/download')
     }
@@ -179,7 +187,7 @@ export class Renderer {
   /**
    * The tiles of `items`, of which the first is number `from` of the list, under the headings of their days.
    */
-  #sections ({ visitor, ref, link }: Place, items: Item[], from: number): Values[] {
+  #sections ({ visitor, ref, link }: Place, { items: all }: List, items: Item[], from: number): Values[] {
     const { t, lang } = this.#wording(visitor)
     const date = dateFormat(lang, { dateStyle: 'long' })
     const taken = ({ time }: Item) => this.#isTimed(link) ? `, ${date.format(time)}` : ''
@@ -189,7 +197,8 @@ export class Renderer {
       motion: item.motion && !item.video, sphere: item.sphere,
       alt: nameOf(item, from + n, t) + taken(item)
     }))
-    const dated = this.#isDated(link)
+    // a link of one day or month has no heading: its summary says it
+    const dated = this.#isDated(link) && this.#runsOf(link, all).length > 1
     return this.#runsOf(link, items).map(([group, count], n, runs) =>
       ({ day: dated && this.#heading(group, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count) }))
   }
@@ -207,7 +216,7 @@ export class Renderer {
     const items = list.items.slice(from, to)
     if (items.length === 0 && page > 1) throw new Refusal('missing')
     return fill(this.#templates.gallery, [{
-      ...this.#common(at, list), sections: this.#sections(at, items, from), empty: list.items.length === 0,
+      ...this.#common(at, list), sections: this.#sections(at, list, items, from), empty: list.items.length === 0,
       missing: list.items.length === 1 && !list.items[0]?.thumbhash,
       previous: page > 1 && linkPath(at.ref, page > 2 ? `?page=${page - 1}` : ''),
       next: to < list.items.length && linkPath(at.ref, `?page=${page + 1}`)
