@@ -13,7 +13,7 @@ const TYPES: Record<string, string> =
  */
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js',
-  'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
+  'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js', 'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
   'offer.js', 'select.js', 'save.js', 'share.js', 'lightbox.js', 'film.js', 'again.js', 'details.js',
   'play.js'
 ]

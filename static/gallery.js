@@ -3,7 +3,7 @@
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
 import { addressOf, load } from './items.js'
-import { grid, home, isShelf, options, t, total } from './link.js'
+import { grid, home, isShelf, lang, options, t, total } from './link.js'
 import { keepTrying } from './retry.js'
 import { firstInView } from './rows.js'
 
@@ -210,7 +210,18 @@ function loadTheRest () {
   for (const start of parts) keepTrying(start)
 }
 
+/** Says when the link ends by the visitor's own clock: the server only knows UTC. */
+function localizeExpiry () {
+  const line = document.getElementById('expiry')
+  if (!line) return
+  const ends = new Intl.DateTimeFormat(lang, {
+    day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
+  })
+  line.textContent = t.expires.replace('{date}', ends.format(Number(line.dataset.ends)))
+}
+
 function start () {
+  localizeExpiry()
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
   clampAbout()
