@@ -6,7 +6,7 @@ import type { Settings } from './settings.ts'
 import { skeletonOf, stepOf, versionOf } from './skeleton.ts'
 import { fill, readTemplate, type Values } from './template.ts'
 import type { AssetId, Key, LinkRef, Visitor } from './validate.ts'
-import { clock, counted, dateFormat, DAY, directionOf, loadStrings, pickLanguage } from './words.ts'
+import { clock, counted, dateFormat, DAY, directionOf, loadStrings, pickLanguage, wordsOf } from './words.ts'
 import type { Words } from './words.ts'
 
 /** Items of one stretch of the list, which the page's script fetches at a time. */
@@ -68,7 +68,7 @@ export class Renderer {
 
   #wording (visitor: Visitor): { t: Words, lang: string, dir: string, assets: string } {
     const lang = this.language(visitor)
-    const t = this.#strings[lang.split('-')[0] ?? ''] ?? {}
+    const t = wordsOf(lang, this.#strings)
     return { t, lang, dir: directionOf(lang), assets: this.#assets }
   }
 

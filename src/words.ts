@@ -15,9 +15,19 @@ const RIGHT_TO_LEFT = ['ar', 'he']
 export const directionOf = (lang: string): 'ltr' | 'rtl' =>
   RIGHT_TO_LEFT.includes(lang.split('-')[0] ?? '') ? 'rtl' : 'ltr'
 
+/**
+ * The words of a language. One that is written in two scripts may have words for each: `zh` has simplified and
+ * `zh-Hant` traditional Chinese, which Taiwan and Hong Kong read (`zh-TW`, `zh-HK`).
+ */
+export function wordsOf (lang: string, strings: Record<string, Words>): Words {
+  const { language, script } = new Intl.Locale(lang).maximize()
+  return strings[`${language}-${script}`] ?? strings[language] ?? {}
+}
+
 /** The first of the visitor's languages that there are words for, with its region, which dates depend on. */
 export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
-  const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+  const tag = /^(zh-han[st]|[a-z]{2,3})(-[a-z]{2}(?![a-z\d]))?/
+  const plain = languages.map(language => tag.exec(language)?.[0] ?? '')
     .map(language => language.replace(/^[a-z]+/, code => SAME[code] ?? code))
   const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'

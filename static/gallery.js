@@ -2,9 +2,8 @@
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
-import { addressOf, load } from './items.js'
 import { grid, home, isShelf, lang, options, t, total } from './link.js'
-import { keepTrying } from './retry.js'
+import { keepTrying, lazily } from './retry.js'
 import { firstInView } from './rows.js'
 
 /** ms of a touch that begins a selection. */
@@ -15,84 +14,11 @@ const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 
 // ---------------------------------------------------------------------------------------------- the lightbox
 
-/**
- * Loads once, when it is first wanted, and again where it did not come. @template T
- * @param {() => Promise<T>} load
- */
-function lazily (load) {
-  /** @type {Promise<T> | undefined} */
-  let coming
-  return () => {
-    coming ??= load().catch(error => {
-      coming = undefined
-      throw error
-    })
-    return coming
-  }
-}
-const prepareLightbox = lazily(() => import('./lightbox.js'))
+const prepareOpening = lazily(() => import('./opening.js'))
 
-/** ms for which its opening is covered. */
-const COVERED = 400
-/** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
-function coverWith (n) {
-  const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
-  if (!tile) return undefined
-  const picture = make('img', { src: tile.src, alt: '' })
-  return document.body.appendChild(make('div', { className: 'cover' }, picture))
-}
-
-/** What is being opened, until Back or another ends it. */
-let opening = new AbortController()
-
-/** @param {number} n */
-async function openLightbox (n, isSlideshow = false) {
-  opening.abort()
-  opening = new AbortController()
-  const { signal } = opening
-  const cover = coverWith(n)
-  signal.onabort = () => cover?.remove()
-  prepareLightbox().catch(() => {})
-  await load(n)
-  if (signal.aborted) return
-  enter(n)
-  try {
-    const { open } = await prepareLightbox()
-    await open(n, isSlideshow, signal)
-    removePhotoPage()
-  } catch {
-    if (signal.aborted) return
-    say(t.failed)
-    // its own page shows it too
-    if (!history.state.isCold) location.replace(addressOf(n))
-  }
-  setTimeout(() => cover?.remove(), COVERED)
-}
-
-/** At once, so that Back leads to the grid while it opens. @param {number} n */
-function enter (n) {
-  if (history.state?.n !== undefined) return
-  const address = addressOf(n)
-  // come straight to this address: there is no grid to go back to
-  const isCold = location.pathname + location.search === address
-  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
-}
-
-/** Of a photo's own page: the lightbox shows it now. */
-function removePhotoPage () {
-  const photo = document.getElementById('photo')
-  if (!photo) return
-  photo.remove()
-  relayout()
-}
-
-function followHistory () {
-  addEventListener('popstate', ({ state }) => {
-    if (typeof state?.n === 'number') return openLightbox(state.n)
-    opening.abort()
-    prepareLightbox().then(({ close }) => close(), () => {})
-  })
-}
+/** Opens item `n`. Rejects where that script does not come. @param {number} n */
+const openLightbox = (n, isSlideshow = false) =>
+  prepareOpening().then(opening => opening.openLightbox(n, isSlideshow))
 
 // --------------------------------------------------------------------------------------------- the selection
 
@@ -100,7 +26,7 @@ function followHistory () {
 const styleTools = lazily(() => addStyle('tools.css'))
 const styleSelection = lazily(() => addStyle('select.css'))
 const prepareSelection = lazily(async () => {
-  const [selection] = await Promise.all([import('./select.js'), styleSelection()])
+  const [selection] = await Promise.all([import('./select.js'), import('./choice.js'), styleSelection()])
   return selection
 })
 
@@ -130,6 +56,19 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
+/** The link to the zip asks first; where the question does not come, it stays a link. */
+function askBeforeZip () {
+  const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
+  zip?.addEventListener('click', async event => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    try {
+      const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])
+      askDownloadAll(zip.href, select)
+    } catch { location.href = zip.href }
+  })
+}
+
 const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.failed))
 
 function makeBar () {
@@ -138,7 +77,7 @@ function makeBar () {
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
     actions.append(button,
-      iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true)))
+      iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true).catch(() => say(t.failed))))
     startSelecting()
   }
   actions.append(iconButton(t.share, 'share', onShare))
@@ -147,12 +86,13 @@ function makeBar () {
 
 /** @param {MouseEvent} event */
 function onClick (event) {
-  const tile = closest(event, '.tile')
+  const tile = /** @type {HTMLAnchorElement | null} */ (closest(event, '.tile'))
   // with a modifier key a click is the browser's own: a new tab, a new window, a download
   const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0
   if (!tile || event.defaultPrevented || !isPlain) return
   event.preventDefault()
-  openLightbox(Number(tile.dataset.n))
+  // the photo's own page needs no script
+  openLightbox(Number(tile.dataset.n)).catch(() => location.assign(tile.href))
 }
 
 /** The item that an earlier release's `#` names by number; by id, its own page is asked for. */
@@ -205,7 +145,8 @@ function loadTheRest () {
   const parts = [
     () => import('./keyboard.js').then(({ startKeyboard }) => startKeyboard()),
     () => import('./scrubber.js').then(({ startScrubber }) => startScrubber()),
-    () => Promise.all([import('./news.js'), styleTools()]).then(([{ startNews }]) => startNews())
+    () => Promise.all([import('./news.js'), styleTools()]).then(([{ startNews }]) => startNews()),
+    () => import('./share.js')
   ]
   for (const start of parts) keepTrying(start)
 }
@@ -228,11 +169,13 @@ function start () {
   startGrid()
   keepPlace()
   makeBar()
-  followHistory()
+  askBeforeZip()
   grid.addEventListener('click', onClick)
+  addEventListener('popstate', ({ state }) =>
+    prepareOpening().then(({ onHistory }) => onHistory(state), () => {}))
   // both are to be there at the first touch, on any network
   const prepareEarly = () => {
-    prepareLightbox().catch(() => {})
+    prepareOpening().then(({ prepareLightbox }) => prepareLightbox()).catch(() => {})
     if (total > 1) prepareSelection().catch(() => {})
   }
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
@@ -245,7 +188,7 @@ function start () {
   addEventListener('load', goOn)
   setTimeout(goOn, LATEST_MS)
   const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
-  if (open !== undefined) openLightbox(Number(open), isShelf)
+  if (open !== undefined) openLightbox(Number(open), isShelf).catch(() => {})
 }
 
 if (total > 0) start()

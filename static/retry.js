@@ -62,3 +62,19 @@ export async function retry (it) {
 function show (it, src) {
   if (it.isConnected && it.src === src) it.src = src
 }
+
+/**
+ * A function that loads something at its first call and keeps it, or tries again at the next where it did not come.
+ * @template T @param {() => Promise<T>} load
+ */
+export function lazily (load) {
+  /** @type {Promise<T> | undefined} */
+  let coming
+  return () => {
+    coming ??= load().catch(error => {
+      coming = undefined
+      throw error
+    })
+    return coming
+  }
+}

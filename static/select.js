@@ -2,12 +2,11 @@
 /**
  * The selection: begun by `start`, by a press on its button, a day's, or a long press. Photos are picked by a
  * click, by shift for a range, by dragging on after a long press, by their day or all at once. Back ends it.
- * `selection` is what can be done with it: `items()` in order, and `slot` for the buttons.
+ * `selection` is what `choice.js` works with: `items()` in order, and `slot` for the buttons.
  */
-import { closest, icon, iconButton, make, say } from './dom.js'
+import { closest, icon, iconButton, make } from './dom.js'
 import { listeners, tiles } from './grid.js'
-import { imagePath, item, load } from './items.js'
-import { grid, home, lang, options, t, total } from './link.js'
+import { grid, lang, t, total } from './link.js'
 
 /** px from an edge of the screen within which a drag scrolls, and px a frame that it scrolls at the edge. */
 const EDGE = 90
@@ -40,7 +39,9 @@ export const selection = {
   /** Where the buttons are: below on a phone, in the bar on a desk. */
   slot,
   /** For the size of what is picked. */
-  size
+  size,
+  /** Called when it begins and whenever it has changed. */
+  onChange: () => {}
 }
 
 /**
@@ -56,10 +57,6 @@ export function addAction (kind, name, label, onPress) {
   return button
 }
 
-const saving = import('./save.js').catch(() => undefined)
-const download = addAction('primary', 'download', t.download, send)
-const keep = addAction('primary', 'download', t.save, async items => (await saving)?.save(items))
-
 /** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
 export function start (event) {
   // what was pressed while this file was on its way may have been opened
@@ -73,17 +70,13 @@ export function start (event) {
 }
 
 /** @param {Event} event */
-async function begin (event) {
+function begin (event) {
   strip.hidden = false
   // Back ends it
   history.pushState({ isSelecting: true }, '')
   actions.hidden = true
   document.body.classList.add('selecting')
   if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
-  // asked now, for a tablet may have got a mouse since
-  const canSave = (await saving)?.canSave() ?? false
-  keep.hidden = !options.zip || !canSave
-  download.hidden = !options.zip || canSave
 }
 
 function stop () {
@@ -127,6 +120,7 @@ function dressAll () {
   const words = t[`selected_${new Intl.PluralRules(lang).select(picked)}`] ?? t.selected_other
   count.textContent = words.replace('{n}', picked.toLocaleString(lang))
   for (const button of slot.children) button.toggleAttribute('disabled', picked === 0)
+  selection.onChange()
 }
 
 // -------------------------------------------------------------------------------------------- what is picked
@@ -220,19 +214,6 @@ function onKey (event) {
   if (event.key !== ' ' || !tile) return
   event.preventDefault()
   tile.click()
-}
-
-/** One is the file itself, several are a zip. @param {number[]} numbers */
-async function send (numbers) {
-  say(t.loading, false)
-  for (const n of numbers) if (!item(n)) await load(n)
-  const only = numbers.length === 1 ? item(numbers[0]) : undefined
-  if (only && options.download) return make('a', { href: imagePath(only, 'original'), download: '' }).click()
-  const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
-    make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
-  document.body.append(form)
-  HTMLFormElement.prototype.submit.call(form)
-  form.remove()
 }
 
 actions.before(strip)

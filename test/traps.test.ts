@@ -340,8 +340,8 @@ test('a photo without a preview yet gets its page, and may be taken home', async
   const run = await start({ library })
   assert.equal((await run.get(`/share/${key}`, { headers: HTML })).headers['content-type'], 'text/html; charset=utf-8')
   const page = (await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text
-  assert.match(page, /There is no picture of this one yet\.[^]*\/original\?/)
-  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /There is no picture of this one yet/)
+  assert.match(page, /The preview isn’t ready yet\.[^]*\/original\?/)
+  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /The preview isn’t ready yet/)
   // an address without a version is not one of this version, though the photo has none either
   assert.equal((await run.get(`/share/photo/${key}/${fresh.id}/original`)).headers['cache-control'], 'public, max-age=300')
   library.links[0]!.allowDownload = false
