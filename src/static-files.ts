@@ -14,8 +14,8 @@ const TYPES: Record<string, string> =
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
   'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js',
-  'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js', 'choice.js',
-  'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js', 'glide.js',
+  'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
+  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js', 'glide.js',
   'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js',
   'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
@@ -25,11 +25,17 @@ const PACKAGED: Record<string, string> = { 'lightgallery.js': 'node_modules/ligh
 /** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
 const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
 
+/** A script or style without the lines that are comments alone; the others keep their numbers. */
+export const withoutComments = (text: string): string =>
+  text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^\n]/g, ''))
+
 /** The files by name, and the version that their addresses carry. No path of a visitor's is ever opened. */
 export function loadStaticFiles (root: URL): { version: string, files: Map<string, Text> } {
   const own = Object.fromEntries(OWN.map(name => [name, `static/${name}`]))
   const files = Object.entries({ ...own, ...PACKAGED }).map(([name, path]): [string, Text] => {
-    const body = readFileSync(new URL(path, root))
+    const file = readFileSync(new URL(path, root))
+    const isText = /^static\/.*\.(?:js|css)$/.test(path)
+    const body = isText ? Buffer.from(withoutComments(file.toString())) : file
     const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
     return [name, asText(type, name === 'style.css' ? withRatios(body) : body)]
   })
