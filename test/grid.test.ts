@@ -27,7 +27,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
   let browser: Browser
   before(async () => { browser = await launch() })
   after(() => browser.close())
-  const nothing = async (): Promise<unknown> => {}
+  const nothing = (): Promise<unknown> => Promise.resolve()
   const open = async (path: string, how: View = {}, prepare: (page: Page) => Promise<unknown> = nothing) => {
     const opened = await openView(browser, run.base, { calm: true, ...how })
     await prepare(opened.page)
@@ -52,7 +52,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     }
   })
 
-  test('a link of one day has its day in the summary and no heading; few photos have taller rows', async () => {
+  test('a link of one day has its day in the summary and no heading; few have taller rows', async () => {
     for (const script of [true, false]) {
       const { page, context } = await open(oneDay, { script })
       assert.match((await page.textContent('.summary'))!, /5 photos · 3 Jan 2026/)

@@ -32,7 +32,8 @@ function sampleDays (): { ratio: Float32Array, runs: [number, number][] } {
 test('a photo has the same shape on the server and in the script', () => {
   const ratios = Array.from({ length: 400 }, (_, n) => 0.2 * 25 ** (n / 399))
   const items = ratios.map(ratio => ({ ratio, video: ratio > 1 }) as Item)
-  const classes = new Map(Array.from(ratioRules().matchAll(/\.r(\d+)\{--r:([\d.]+)\}/g), ([, step, r]) => [step, r]))
+  const rules = ratioRules().matchAll(/\.r(\d+)\{--r:([\d.]+)\}/g)
+  const classes = new Map(Array.from(rules, ([, step, ratio]) => [step, ratio]))
   const read = readSkeleton(skeletonOf(items))
   for (const [n, { ratio, video }] of items.entries()) {
     assert.equal(read.ratio[n].toFixed(3), Number(classes.get(String(stepOf(ratio)))).toFixed(3))
@@ -59,7 +60,8 @@ test('no photo is left alone in a row of its day', () => {
 test('every photo can be tapped, and stands within the width and beside its neighbours', () => {
   const { ratio, runs } = sampleDays()
   ratio.fill(0.2, 0, 40)
-  const layout = layOut(ratio, runs, { width: 390, gap: 2, target: 132, heading: 44, space: 12, isShared: true })
+  const measures = { width: 390, gap: 2, target: 132, heading: 44, space: 12, isShared: true }
+  const layout = layOut(ratio, runs, measures)
   for (const [row, height] of layout.rowHeight.entries()) {
     let end = -2
     for (let n = layout.rowFirst[row]; n < layout.rowFirst[row + 1]; n++) {
