@@ -40,7 +40,7 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   return cardReply(context, status, ['notice', notice], language => {
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
-    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, canRetry: status === 503 })
+    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, isPassing: notice !== 'notFound' })
   }, headers)
 }
 
