@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The way from the grid into the lightbox: the photo stands there at once, its address too, and the lightbox takes
- * over when its scripts have come.
+ * The way from the grid into the lightbox: the photo stands there at once, its address too, and the
+ * lightbox takes over when its scripts have come.
  */
 import { make, say } from './dom.js'
 import { glide } from './glide.js'
@@ -17,8 +17,8 @@ export const prepareLightbox = lazily(() => import('./lightbox.js'))
 let opening = new AbortController()
 
 /**
- * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where the thumbnail
- * is there.
+ * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where
+ * the thumbnail is there.
  * @param {number} n @param {AbortSignal} signal
  */
 function coverWith (n, signal) {
@@ -61,7 +61,10 @@ export async function openLightbox (n, isSlideshow = false) {
   cover?.removeInTime()
 }
 
-/** Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid. @param {number} n */
+/**
+ * Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid.
+ * @param {number} n
+ */
 function enter (n) {
   if (history.state?.n !== undefined) return
   const address = addressOf(n)

@@ -64,7 +64,8 @@ function show (it, src) {
 }
 
 /**
- * A function that loads something at its first call and keeps it, or tries again at the next where it did not come.
+ * A function that loads something at its first call and keeps it, or tries again at the next where it did
+ * not come.
  * @template T @param {() => Promise<T>} load
  */
 export function lazily (load) {
