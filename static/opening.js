@@ -7,7 +7,7 @@ import { make, say } from './dom.js'
 import { glide } from './glide.js'
 import { relayout } from './grid.js'
 import { addressOf, load } from './items.js'
-import { grid, ratio, t } from './link.js'
+import { grid, home, ratio, t } from './link.js'
 import { lazily } from './retry.js'
 
 /** Loads the lightbox, once. */
@@ -68,8 +68,8 @@ export async function openLightbox (n, isSlideshow = false) {
 function enter (n) {
   if (history.state?.n !== undefined) return
   const address = addressOf(n)
-  // a visitor who came straight to this address has no grid to go back to
-  const isCold = location.pathname + location.search === address
+  // a visitor who came straight to a photo has no grid to go back to
+  const isCold = location.pathname + location.search === address || document.getElementById('photo') !== null
   history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
 }
 
@@ -88,5 +88,7 @@ function removePhotoPage () {
 export function onHistory (state) {
   if (typeof state?.n === 'number') return openLightbox(state.n)
   opening.abort()
+  // the link to the photos, pressed while a photo opens, would keep that photo's address
+  if (location.hash && location.pathname !== home) history.replaceState(state, '', home)
   prepareLightbox().then(({ close }) => close(true), () => {})
 }
