@@ -54,7 +54,8 @@ async function fetchFacts (n) {
  * @param {number} n @param {() => boolean} isCurrent
  */
 export async function fillPanel (n, isCurrent) {
-  const note = (/** @type {string} */ text) => list.replaceChildren(make('p', { className: 'ipp-note' }, text))
+  const note = (/** @type {string} */ text) =>
+    list.replaceChildren(make('p', { className: 'ipp-note' }, text))
   const pause = createPause()
   if (last.n !== n) note(t.loading)
   while (isCurrent()) {
@@ -79,7 +80,10 @@ function sizeOf (bytes) {
   return format.format(bytes / (isLarge ? 1e6 : 1e3))
 }
 
-/** A link to a map elsewhere, of which nothing is loaded before it is followed. @param {Record<string, any>} facts */
+/**
+ * A link to a map elsewhere, of which nothing is loaded before it is followed.
+ * @param {Record<string, any>} facts
+ */
 function mapOf ({ latitude, longitude }) {
   if (!options.map || typeof latitude !== 'number' || typeof longitude !== 'number') return undefined
   const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`

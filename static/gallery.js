@@ -76,8 +76,8 @@ function makeBar () {
     const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
-    actions.append(button,
-      iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true).catch(() => say(t.failed))))
+    const play = () => openLightbox(firstInView(), true).catch(() => say(t.failed))
+    actions.append(button, iconButton(t.slideshow, 'slideshow', play))
     startSelecting()
   }
   actions.append(iconButton(t.share, 'share', onShare))
