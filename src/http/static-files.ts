@@ -23,8 +23,7 @@ const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(rati
 
 /** A script or style without its comment lines, which are a third of it; the other lines keep their numbers. */
 export const withoutComments = (text: string): string =>
-  text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^
-]/g, ''))
+  text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^\n]/g, ''))
 
 /** The files by name, and the version in their addresses. No path from a request is ever opened. */
 export function loadStaticFiles (root: URL): { version: string, files: Map<string, Text> } {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM, fingersOf, launch, openView, type View } from './browser.ts'
-import { addAlbum, addLink, emptyLibrary, photo } from './library.ts'
-import { start } from './helpers.ts'
-import { without } from './tools.ts'
+import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
+import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
+import { start } from '../helpers.ts'
+import { without } from '../tools.ts'
 
 const DAY = 86_400_000
 const library = emptyLibrary()

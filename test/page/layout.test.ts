@@ -1,9 +1,9 @@
 /** The layout of the grid, and that server and script read the same shape from the same skeleton. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ratioRules, skeletonOf, stepOf } from '../src/skeleton.ts'
-import type { Item } from '../src/immich-json.ts'
-import { ROOT } from './helpers.ts'
+import { layoutData, ratioRules, stepOf } from '../../src/page/layout-data.ts'
+import type { Share } from '../../src/gate/gate.ts'
+import { ROOT } from '../helpers.ts'
 
 // a script of the page, which its own tsconfig checks
 const { layOut, readSkeleton } = await import(new URL('static/layout.js', ROOT).href)
@@ -31,13 +31,13 @@ function sampleDays (): { ratio: Float32Array, runs: [number, number][] } {
 
 test('a photo has the same shape on the server and in the script', () => {
   const ratios = Array.from({ length: 400 }, (_, n) => 0.2 * 25 ** (n / 399))
-  const items = ratios.map(ratio => ({ ratio, video: ratio > 1 }) as Item)
+  const items = ratios.map(ratio => ({ ratio, isVideo: ratio > 1 }))
   const rules = ratioRules().matchAll(/\.r(\d+)\{--r:([\d.]+)\}/g)
   const classes = new Map(Array.from(rules, ([, step, ratio]) => [step, ratio]))
-  const read = readSkeleton(skeletonOf(items))
-  for (const [n, { ratio, video }] of items.entries()) {
+  const read = readSkeleton(layoutData({ items } as unknown as Share).skeleton)
+  for (const [n, { ratio, isVideo }] of items.entries()) {
     assert.equal(read.ratio[n].toFixed(3), Number(classes.get(String(stepOf(ratio)))).toFixed(3))
-    assert.equal(read.video[n], Number(video))
+    assert.equal(read.video[n], Number(isVideo))
     assert.ok(Math.abs(read.ratio[n] / ratio - 1) < 0.02)
   }
 })

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM, fingersOf, launch, openView, type View } from './browser.ts'
-import { start, until } from './helpers.ts'
-import { addAlbum, addLink, emptyLibrary, photo } from './library.ts'
-import { without } from './tools.ts'
+import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
+import { start, until } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
+import { without } from '../tools.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
 const WORDS = 'Grandpa counted to three and went at two, as he does every year. '.repeat(12)

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseSync } from '@babel/core'
-import { loadStaticFiles, withoutComments } from '../src/static-files.ts'
-import { ROOT } from './helpers.ts'
+import { loadStaticFiles, withoutComments } from '../../src/http/static-files.ts'
+import { ROOT } from '../helpers.ts'
 
 type Token = { type: unknown, value?: string, loc: { start: { line: number } } }
 const names = readdirSync(new URL('static', ROOT))
