@@ -19,7 +19,8 @@ const OWN = [
   'toolbar.js', 'gestures.js', 'zoom.js', 'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
 /** A package's file by the name it is served under. */
-const PACKAGED: Record<string, string> = { 'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js' }
+const PACKAGED: Record<string, string> =
+  { 'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js' }
 
 /** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
 const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
