@@ -24,10 +24,17 @@ import { MARK_BYTES } from './sent.ts'
 // yazl's own checksum is plain JavaScript, and half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
-type Written = { utf8FileName: Buffer, crc32: number | null }
+type Entry = { crc32?: number | null, getCentralDirectoryRecord: () => Buffer }
 declare module 'yazl' {
   /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
-  interface ZipFile { entries: Written[] }
+  interface ZipFile { entries: Entry[] }
+}
+
+/** A written entry, reduced to its record. A string, because a small Buffer keeps a whole pool in memory. */
+class Written {
+  #record: string
+  constructor (entry: Entry) { this.#record = entry.getCentralDirectoryRecord().toString('latin1') }
+  getCentralDirectoryRecord (): Buffer { return Buffer.from(this.#record, 'latin1') }
 }
 
 /** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
@@ -60,12 +67,12 @@ export class Zip implements Body {
   #output: Readable
   #source = Readable.from([])
   #ruler = new Ruler()
-  #entries: Written[] = []
+  #written: Written[] = []
   #unique = createNames()
   #missing: Missing[] = []
   #unprovenInARow = 0
-  /** remembers the checksum of the entry that yazl has written */
-  #remember = () => {}
+  /** remembers the checksum of the file that yazl writes */
+  #remember = (_crc: number) => {}
 
   constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
     this.#room = room
@@ -95,22 +102,21 @@ export class Zip implements Body {
       else await this.#addFile(opened)
     }
     if (this.#missing.length > 0) await this.#addSummary()
-    this.#zip.entries = this.#entries
+    const last = this.#zip.entries.at(-1)
+    this.#zip.entries = [...this.#written, ...this.#zip.entries]
     this.#zip.end()
     await finished(this.#output)
-    this.#remember()
+    this.#remember(last?.crc32 ?? 0)
   }
 
   async #addFile (opened: Opened): Promise<void> {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
-    const written = this.#entries.at(-1)
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
-    this.#remember = () => {
-      if (written?.crc32) this.#room.sent.add(file, { bytes: size, crc: written.crc32, etag: media.etag })
-    }
+    const { etag } = media
+    this.#remember = crc => { this.#room.sent.add(file, { bytes: size, crc, etag }) }
   }
 
   /** The name of a file, which is only known with the file where the plan has none. */
@@ -176,27 +182,18 @@ export class Zip implements Body {
     const known = size === undefined ? {} : { size }
     const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
     this.#zip.addReadStreamLazy(name, options, this.#give)
-    // yazl looks for its next entry among all of them: it gets the last two, and the others at the end
-    this.#zip.entries = this.#zip.entries.slice(-2)
-    const entry = this.#zip.entries.at(-1)
-    if (!entry) throw new TypeError('yazl keeps its entries elsewhere')
-    // yazl's own is a view into a pool of Node's, and would keep the whole pool
-    entry.utf8FileName = ownBytes(name)
-    this.#entries.push(entry)
     await finished(this.#source)
   }
 
-  /** Called by yazl when the entry before is written: one function for all entries, which holds no stream. */
+  /** Called by yazl when the entry before is written, of which only the record is kept until the end. */
   #give = (take: (error: unknown, source: Readable) => void): void => {
-    this.#remember()
-    this.#remember = () => {}
+    const [before, next] = this.#zip.entries
+    if (before && next) {
+      this.#remember(before.crc32 ?? 0)
+      this.#remember = () => {}
+      this.#written.push(new Written(before))
+      this.#zip.entries.shift()
+    }
     take(null, this.#source)
   }
-}
-
-/** A text in memory of its own. */
-function ownBytes (text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
-  bytes.write(text)
-  return bytes
 }
