@@ -39,7 +39,7 @@ type OpenGraph = {
 }
 /** What gallery.html and photo.html share. */
 type LinkValues = Wording & {
-  script: true, title: string, name: string, isTitleHidden: boolean, home: string, about: string
+  script: true, title: string, heading: string, home: string, about: string
   summary: string, og: OpenGraph | false, skeleton: string, options: string
   expiry?: string, partial: boolean, zip: string | false
 }
@@ -157,7 +157,7 @@ export class Renderer {
     const date = dateFormat(lang, { dateStyle: 'long' })
     const hasExpiry = showExpiryDate && share.expiresAt !== undefined
     return {
-      ...wording, script: true, title: caption || name, name, isTitleHidden: !showGalleryTitle,
+      ...wording, script: true, title: caption || name, heading: showGalleryTitle ? name : '',
       home: linkPath(link), about: share.description, summary: this.#summary(share, wording),
       og: this.#openGraph(share, place, picture), skeleton: layoutData(share).skeleton,
       options: this.#options(share, place, wording),

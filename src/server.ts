@@ -151,6 +151,14 @@ export function createProxy (
   return { server, app, close }
 }
 
+/** Throws a ConfigError if Node.js has permissions but cannot drop them, unless the operator accepts that. */
+function requireDrop ({ IPP_KEEP_PERMISSIONS: isAccepted }: NodeJS.ProcessEnv): void {
+  const permission: object | undefined = process.permission
+  if (!permission || 'drop' in permission || isAccepted === 'true') return
+  throw new ConfigError(`Node.js ${process.version} cannot give up the right to read files once it runs: ` +
+    'use 24.16 or newer, or accept that by IPP_KEEP_PERMISSIONS=true')
+}
+
 /** Gives up the right to read files, which have all been read (Node's permission model). */
 function dropPermissions (log: Log): void {
   // not yet in Node's types
@@ -169,6 +177,7 @@ async function greet ({ gate, log }: App): Promise<void> {
 }
 
 function start (): void {
+  requireDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
   const { host, immichUrl, notices, changed } = settings
   // a log that nobody reads any more is no reason to end

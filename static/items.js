@@ -85,12 +85,9 @@ export function item (n) {
  */
 export const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
-/** Changes with the picture (see `versionOf` in src/skeleton.ts). @param {string} thumbhash */
-function versionOf (thumbhash) {
-  let hash = 0
-  for (const char of thumbhash) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0
-  return thumbhash && (hash >>> 0).toString(36)
-}
+/** Changes with the picture, as `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
+const versionOf = thumbhash =>
+  thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 
 /** @param {Item} of @param {'thumbnail' | 'preview' | 'fullsize' | 'original'} size */
 export const imagePath = ({ id, thumbhash }, size) =>

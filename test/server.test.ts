@@ -27,7 +27,7 @@ test('a wrong configuration stops the start, with the key, the value and what is
   const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
-  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
+  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes true or false\n')
 })
 
 test('a kernel without IPv6: it listens by IPv4', async () => {
@@ -62,7 +62,7 @@ test('the log: start, versions, unreachable once, refused unlocks, no key and no
   await until(() => proxy.out.includes('Immich found'))
   assert.match(proxy.out, / info "?Immich found"? version=2\.5\.6/)
   assert.match(proxy.out, /ipp\.showGalleryTitle/)
-  assert.match(proxy.out, /ipp\.gallery\.groupByDate is now ipp\.groupByDate/)
+  assert.match(proxy.out, /ipp\.gallery\.groupByDate: .* is now ipp\.groupByDate/)
   assert.ok(!proxy.out.includes('a secret of sixteen'))
   await ask(base, '/share/unlock', {
     method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': '203.0.113.9' }, body: `key=${links.password.key}&password=%0Ainfo+forged`
@@ -188,6 +188,24 @@ test('once it listens, the process can read no file, start none, and nothing els
     assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).text, 'ok')
     child.kill('SIGKILL')
   }
+})
+
+test('a Node.js that cannot drop permissions is refused, unless the operator says otherwise', async () => {
+  // as in Node.js 22: permissions, but no drop
+  const old = `Object.defineProperty(process, 'permission', { value: { has: () => true } })`
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(old)}`
+  const refused = run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS })
+  await until(() => refused.code !== undefined)
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /cannot give up the right to read files.*IPP_KEEP_PERMISSIONS=true/)
+  await run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS, IPP_KEEP_PERMISSIONS: 'true' }).port()
+})
+
+test('it is alive without Immich, and not healthy', async () => {
+  const base = `http://127.0.0.1:${await run({ IMMICH_URL: 'http://127.0.0.1:1' }).port()}`
+  const { status, text, headers } = await ask(base, '/share/alive')
+  assert.deepEqual([status, text, headers['cache-control']], [200, 'ok', 'no-store'])
+  assert.equal((await ask(base, '/healthcheck')).status, 503)
 })
 
 test('a configuration that the process may not read is said, with what to do', async () => {
