@@ -84,8 +84,8 @@ export class Zip implements Body {
     if (!(outputStream instanceof Readable)) throw new TypeError('yazl writes into something else')
     this.#output = outputStream
     this.parts = between(this.#output, first, last)
-    this.#zip.on('error', this.cancel)
-    this.#run().catch(this.cancel)
+    this.#zip.on('error', this.#fail)
+    this.#run().catch(this.#fail)
   }
 
   /** Ends everything at once; with an error, `parts` throws it. */
@@ -94,6 +94,12 @@ export class Zip implements Body {
     this.#files.cancel()
     this.#source.destroy()
     this.#output.destroy(error)
+  }
+
+  #fail = (error: Error): void => {
+    const hasLeft = this.#controller.signal.aborted
+    if (!hasLeft) this.#room.log.warn('a zip broke off', { error: error.message })
+    this.cancel(error)
   }
 
   async #run (): Promise<void> {
