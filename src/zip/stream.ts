@@ -39,6 +39,8 @@ class Written {
 
 /** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
 const MAX_UNPROVEN_IN_A_ROW = 3
+/** Even where Immich still has other files: a part of its storage may be gone for a while. */
+const MAX_MISSING_IN_A_ROW = 20
 /** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
 const MIN_NOTE_BYTES = 1024
 
@@ -71,6 +73,7 @@ export class Zip implements Body {
   #unique = createNames()
   #missing: Missing[] = []
   #unprovenInARow = 0
+  #missingInARow = 0
   /** remembers the checksum of the file that yazl writes */
   #remember = (_crc: number) => {}
 
@@ -118,6 +121,7 @@ export class Zip implements Body {
   async #addFile (opened: Opened): Promise<void> {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
+    this.#missingInARow = 0
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
@@ -157,7 +161,10 @@ export class Zip implements Body {
     const { entry: { file }, isSent } = opened
     if (isSent) throw new Error('a file that was sent before is missing now')
     this.#unprovenInARow = isProven ? 0 : this.#unprovenInARow + 1
-    if (this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW) throw new Error('Immich gives one 404 after another')
+    if (absence === 'missing') this.#missingInARow++
+    const isStorageGone =
+      this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW || this.#missingInARow === MAX_MISSING_IN_A_ROW
+    if (isStorageGone) throw new Error('Immich gives one 404 after another')
     this.#room.spoil(this.#plan)
     const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
     this.#missing.push(missing)
