@@ -115,6 +115,8 @@ export function parseMonths (value: unknown): { months: Month[], isComplete: boo
   const isComplete = months.length === value.length
   return isComplete || months.length > 0 ? { months, isComplete } : undefined
 }
+/** A month without its time, as a fork of Immich wants it. */
+export const bareDate = (month: Month): Month => month.replace(/T.*/, '') as Month
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
   'livePhotoVideoId', 'visibility', 'isTrashed', 'projectionType']
@@ -200,6 +202,8 @@ export const parseVersion = (value: unknown): [number, number, number] | undefin
   return isNumber(major) && isNumber(minor) && isNumber(patch) ? [major, minor, patch] : undefined
 }
 export const parsePing = (value: unknown): true | undefined => object(value)?.res === 'pong' || undefined
+/** Whether this is how Immich says no; 2.x may have several messages. */
+export const isErrorBody = (value: unknown): boolean => object(value)?.message !== undefined
 export const parseMessage = (value: unknown): string => text(object(value)?.message)
 /** The token in the cookies of a login (recording 02-album-password/login-right). */
 export function parseLoginCookie (cookies: string[]): Token | undefined {
