@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import about from '../package.json' with { type: 'json' }
 import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
@@ -169,12 +170,19 @@ function dropPermissions (log: Log): void {
 
 /** Says which Immich answers, and whether that version was tested. */
 async function greet ({ gate, log }: App): Promise<void> {
-  const version = await gate.version().catch(() => undefined)
-  if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
+  const ask = () => gate.version().catch(() => undefined)
+  let version = await ask()
+  if (!version) log.warn('Immich does not answer yet; requests are tried again as they come')
+  while (!version) {
+    await sleep(GREETING_RETRY_MS, undefined, { ref: false })
+    version = await ask()
+  }
   log.info('Immich found', { version: version.join('.') })
-  const isTested = version[0] === 3 || (version[0] === 2 && version[1] >= 5)
-  if (!isTested) log.warn('this Immich is older or newer than those that were tested', { tested: '2.5 to 3' })
+  const [major, minor] = version
+  const isTested = (major === 2 && minor >= 5) || (major === 3 && minor <= 1)
+  if (!isTested) log.warn('this version of Immich was not tested', { tested: '2.5 to 3.1' })
 }
+const GREETING_RETRY_MS = 5000
 
 function start (): void {
   requireDrop(process.env)
@@ -198,7 +206,7 @@ function start (): void {
   server.on('listening', () => {
     dropPermissions(log)
     const { port } = server.address() as { port: number }
-    log.info('listening', { port, immich: immichUrl, configuration: changed })
+    log.info('listening', { port, version: about.version, immich: immichUrl, configuration: changed })
     void greet(app)
   })
   server.listen(settings.port, host)
@@ -211,7 +219,8 @@ function start (): void {
 
 const USAGE = `node src/server.ts              starts with the environment and config.json
 node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   also what a share link gives
+node src/server.ts check LINK   also what a share link gives, and whether its address leads here
+node src/server.ts --version    says which version this is
 `
 
 // cameras' clocks are kept as if they were UTC, wherever this runs
@@ -220,6 +229,7 @@ if (import.meta.main) {
   const [command, address, ...more] = process.argv.slice(2)
   try {
     if (command === undefined) start()
+    else if (/^(--?)?v(ersion)?$/.test(command)) process.stdout.write(`${about.version}\n`)
     else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
       process.exitCode = await check(process.env, ROOT, address)
     } else {
