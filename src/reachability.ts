@@ -27,8 +27,9 @@ const ADVICE: [RegExp, string][] = [
   [/./, 'check IMMICH_URL']
 ]
 
+/** Advice on a failure: `code` has its code and name, `failed` its message. */
 function adviseOn (url: string, code: string, failed: string): string | undefined {
-  const isSentToHttps = code === 'Redirected' && failed.includes(`${url.replace(/^http:/, 'https:')}/api/`)
+  const isSentToHttps = code.startsWith('Redirected') && failed.includes(`${url.replace(/^http:/, 'https:')}/api/`)
   if (isSentToHttps) return 'it wants https: write https:// in IMMICH_URL'
   return ADVICE.find(([pattern]) => pattern.test(`${code} ${failed}`))?.[1]
 }

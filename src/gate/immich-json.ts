@@ -46,7 +46,8 @@ const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0
 const isVisible = (visibility: unknown, isTrashed: unknown): boolean =>
   isTrashed !== true && (visibility === undefined || visibility === 'timeline' || visibility === 'archive')
 
-const EARLIEST = Date.UTC(1, 0, 1)
+// Date.UTC takes years below 100 as those of the 20th century
+const EARLIEST = Date.UTC(100, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 /** A time that every calendar can show; 1970 if it is unknown. */
 const showable = (time: number): number => Math.max(EARLIEST, Math.min(LATEST, time || 0))
