@@ -10,7 +10,8 @@ import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
 import { watchConnections } from './http/connections.ts'
-import { createReplyWriter } from './http/reply.ts'
+import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
 import { createLog, type Log } from './log.ts'
@@ -30,11 +31,12 @@ const ROOT = new URL('../', import.meta.url)
 
 /** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
 type Form = 'form' | 'form for browsers' | 'no form'
-type Route = { methods: string[], pattern: RegExp, handle: Handler, form: Form }
+type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
 /** A trailing slash makes no difference. */
 function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
-  return { methods, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`), handle, form }
+  const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
+  return { methods, path, pattern, handle, form }
 }
 const GET = ['GET', 'HEAD']
 const POST = ['POST']
@@ -83,9 +85,11 @@ function findRoute (method: string, path: string): { route: Route, parts: Parts 
 }
 
 /** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
-async function replyTo (context: Context, isFull: boolean) {
+async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
+  const link = parseLinkAddress(found?.parts.key, found?.parts.slug)
+  if (found) trace.found(found.route.path, link)
   const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
@@ -93,9 +97,10 @@ async function replyTo (context: Context, isFull: boolean) {
     return await found.route.handle(context, found.parts)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    trace.refused(error)
     const form = found?.route.form
     const hasForm = form === 'form' || (form === 'form for browsers' && visitor.wantsHtml)
-    return refusalReply(context, error, hasForm ? parseLinkAddress(found?.parts.key, found?.parts.slug) : undefined)
+    return refusalReply(context, error, hasForm ? link : undefined)
   }
 }
 
@@ -118,6 +123,7 @@ export function createProxy (
 
   async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
+    const trace = traceRequest(request, response, log, settings.logLevel === 'debug')
     const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
     if (visitor.isForgeable) {
       const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
@@ -127,10 +133,11 @@ export function createProxy (
     const isFull = connections.isFull()
     if (isFull) response.shouldKeepAlive = false
     try {
-      const reply = await replyTo(context, isFull)
+      const reply = await replyTo(context, isFull, trace)
       if (reply) await write(response, reply, visitor)
       else response.destroy()
     } catch (error) {
+      if (error instanceof BrokenTransfer) return trace.brokeOff(error.message)
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
