@@ -63,7 +63,7 @@ function missingReply (context: Context): Reply | undefined {
 export function refusalReply (context: Context, refusal: Refusal, link?: LinkAddress): Reply | undefined {
   const { log } = context.app
   const { reason, message, retryAfter } = refusal
-  if (message) log[reason === 'withheld' ? 'warn' : 'debug']('refused', { reason: message })
+  if (reason === 'withheld') log.warn('refused', { reason: message })
   if (reason === 'locked' && link) {
     const { path, problem } = context.target
     return passwordForm(context, { link, next: path, status: 200, ...problem && { problem } })
