@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
-import { createCache } from './cache.ts'
+import { createCache } from './memory-cache.ts'
 import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
 import { parseJson } from './json.ts'
 import { createQueue, type Queue } from './queue.ts'

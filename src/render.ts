@@ -1,6 +1,6 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
-import { imagePath, linkPath, videoPath } from './page/addresses.ts'
+import { imagePath, linkPath, videoPath } from './page/urls.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'

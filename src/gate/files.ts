@@ -1,7 +1,7 @@
 /** Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry. */
 import { hash, type KeyObject } from 'node:crypto'
 import { readWhole, type Body, type Budget } from '../body.ts'
-import { createCache, type Cache } from '../cache.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, isDenied, type Access, type Caller, type Immich, type Slice } from '../immich.ts'
 import { positive } from '../json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'

@@ -1,5 +1,5 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
-import { wideNetwork } from '../validate.ts'
+import { wideNetwork } from '../visitor-address.ts'
 
 /** in whole ms: with fractions, a sum and its difference need not be equal */
 const wholeNow = (): number => Math.floor(performance.now())

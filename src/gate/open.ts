@@ -2,7 +2,7 @@
  * Links: who may open one, and what it lists. Immich checks a link's password in one endpoint only and serves
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
-import { createCache, type Cache } from '../cache.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
 import { isRefusal, Refusal } from '../refusal.ts'

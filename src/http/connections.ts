@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { quarter } from '../queue.ts'
 import type { Settings } from '../config/settings.ts'
-import { parsePeer } from '../validate.ts'
+import { parsePeer } from '../visitor-address.ts'
 
 /**
  * Watches the connections of a server. Where there are more than the limit, those end that have waited

@@ -1,6 +1,6 @@
 /** One request on its way through a handler, and how handlers reach what a link shares. */
 import type { IncomingMessage } from 'node:http'
-import { preferred } from '../accept.ts'
+import { preferred } from '../accept-headers.ts'
 import type { App } from '../app.ts'
 import type { Caller, Item, Share } from '../gate/gate.ts'
 import { createText, HTML, JSON_TYPE, type Text } from '../http/text.ts'

@@ -1,7 +1,7 @@
 /** The pages of a link, and the JSON that their script asks for. */
 import { createText, HTML } from '../http/text.ts'
 import type { Reply } from '../http/reply.ts'
-import { linkPath } from '../page/addresses.ts'
+import { linkPath } from '../page/urls.ts'
 import { marksJson, stretchJson } from '../page/list-json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import {
