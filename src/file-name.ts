@@ -1,7 +1,7 @@
 /** Names of downloaded files: safe on every system, in a header that every browser reads. */
 import type { AssetId } from './validate.ts'
 
-/** What downloaded files are named after. */
+/** The scheme by which downloaded files are named. */
 export type Naming = 'time' | 'original' | 'id' | 'short-id'
 
 const EXTENSIONS: Record<string, string> = {

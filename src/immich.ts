@@ -18,7 +18,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 
 // ---------------------------------------------------------------------------------------- the table of calls
 
-/** What opens a link: its key, and Immich's token if it has a password. */
+/** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
 /** The files whose sizes are asked for. */
 export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }

@@ -29,7 +29,7 @@ const ROOT = new URL('../', import.meta.url)
 
 // ---------------------------------------------------------------------------------------------------- routes
 
-/** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
+/** The visitors who get the password form at a protected link: everybody at pages, browsers alone at files. */
 type Form = 'form' | 'form for browsers' | 'no form'
 type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 

@@ -78,7 +78,7 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
 
 const PROBLEMS = ['wrongPassword', 'tooMany', 'cookiesOff'] as const
 /**
- * What a request asks for: `page` of the gallery without script, from 1; `version` of a picture, '' if none;
+ * A request's path and query: `page` of the gallery without script, from 1; `version` of a picture, '' if none;
  * `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is read
  * from a query.
  */
@@ -109,7 +109,7 @@ export function parseReturnPath (value: unknown, link: LinkAddress): string | un
 }
 
 /**
- * What the program reads of a visitor's headers. `address` follows the trusted-proxy rule; an IPv6 address
+ * A visitor, as far as headers describe one. `address` follows the trusted-proxy rule; an IPv6 address
  * counts by its /64, which is what one customer has. `base` is scheme and host as the visitor sees them, ''
  * if unknown.
  */

@@ -1,4 +1,4 @@
-/** Whose request it is: the visitor's IP address, through the proxies that the operator trusts. */
+/** The visitor's IP address, read through the proxies that the operator trusts. */
 import { isIP, type BlockList } from 'node:net'
 
 /** `proxiesAreNamed`: the operator has listed the trusted proxies, so they are not the default. */

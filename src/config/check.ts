@@ -23,7 +23,7 @@ async function reach ({ immichUrl }: Settings, gate: Gate, say: Say): Promise<st
   })
 }
 
-/** What limits an open link, by whom, and how to change it. `share` has the owner's yeses alone. */
+/** Tells who limits an open link, how, and how to change it. `share` has the owner's yeses alone. */
 function tellLimits (share: Share, settings: Settings, say: Say): void {
   const owner = share.can.download
   const { maxDownloadQuality: quality, allowDownloadAll, maxZoomQuality } = settings

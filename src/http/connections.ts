@@ -29,7 +29,7 @@ export function watchConnections (server: Server, settings: Settings) {
     return longest !== undefined && addresses.delete(longest)
   }
 
-  // beyond the limit a request is told so; what is far beyond is dropped
+  // beyond the limit a request is told so; connections far beyond it are dropped
   server.maxConnections = 2 * most
   server.on('connection', (socket: Socket) => {
     const { address, isProxy } = parsePeer(socket.remoteAddress, settings)

@@ -64,7 +64,7 @@ export async function encode (text: Text, acceptEncoding: string): Promise<{ bod
   return { body: await text[encoding], encoding }
 }
 
-/** what a text takes beside its own bytes, compressed forms included, as a multiple */
+/** memory of a text with its compressed forms, as a multiple of its own bytes */
 const WEIGHT = 2
 
 /** Makes texts once for everyone who asks for the same; drops the oldest beyond `maxBytes` in all. */

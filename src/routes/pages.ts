@@ -52,7 +52,7 @@ export async function sendMarks (context: Context, parts: Parts): Promise<Reply>
   return jsonReply(context, share, ['marks'], () => marksJson(share))
 }
 
-/** What the details panel shows. */
+/** The facts for the details panel. */
 export async function sendFacts (context: Context, parts: Parts): Promise<Reply> {
   const { share, item } = await openItem(context, parts)
   const facts = await context.app.gate.facts(share, item, callerOf(context))

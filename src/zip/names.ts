@@ -1,4 +1,4 @@
-/** What the files in a zip are called: safe on every system, unique, and the same each time. */
+/** Names of the files in a zip: safe on every system, unique, and the same each time. */
 import { downloadName, type Naming } from '../file-name.ts'
 import type { ZipFile } from '../gate/gate.ts'
 

@@ -1,5 +1,5 @@
 /**
- * What a zip will hold, before any file is fetched.
+ * Plans a zip before any of its files is fetched.
  *
  * Where every name and size is known in advance, the zip has a length and a strong ETag, and a download that
  * broke off goes on where it stopped. Immich 2.x tells an album's names only with each file, and no server

@@ -44,7 +44,7 @@ const MAX_MISSING_IN_A_ROW = 20
 /** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
 const MIN_NOTE_BYTES = 1024
 
-/** What all zips share. */
+/** State that all zips share. */
 export type Room = FilesRoom & Readonly<{
   gate: ZipGate, log: Log, naming: Naming
   /** called before a note goes into a zip, whose ETag must then not be used again */
