@@ -102,8 +102,9 @@ export function parseReturnPath (value: unknown, link: LinkAddress): string | un
   const path = text(value)
   if (path.length > 2048) return undefined
   const [, name] = /^\/(?:share(?:\/photo|\/video)?|s)\/([^/\s\\?#]+)(?:\/[\w-]+){0,2}$/.exec(path) ?? []
-  const named = path.startsWith('/s/') ? parseSlug(decode(name)) : parseKey(decode(name))
-  if (named === undefined || named !== ('key' in link ? link.key : link.slug)) return undefined
+  const isOwn = path.startsWith('/s/') ? 'slug' in link && link.slug === parseSlug(decode(name))
+    : 'key' in link && link.key === parseKey(decode(name))
+  if (!isOwn) return undefined
   // a header holds ASCII only
   return /^[\x21-\x7e]+$/.test(path) ? path : encodeURI(path)
 }
