@@ -100,6 +100,9 @@ async function replyTo (context: Context, isFull: boolean) {
 
 // ------------------------------------------------------------------------------------------------ life cycle
 
+/** after SIGTERM, until load balancers have noticed */
+const NOTICE_SECONDS = 3
+
 /** The server, not yet listening, and how to stop it. */
 export function createProxy (
   settings: Settings, keys = createKeys(settings.secret), log = createLog(settings.logLevel, keys)
@@ -123,8 +126,8 @@ export function createProxy (
       app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { advice })
     }
     const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
-    const isFull = connections.isFull()
-    if (isFull) response.shouldKeepAlive = false
+    const isFull = !await connections.count(visitor.address, response)
+    if (isFull || isClosing) response.shouldKeepAlive = false
     try {
       const reply = await replyTo(context, isFull)
       if (reply) await write(response, reply, visitor)
@@ -140,23 +143,35 @@ export function createProxy (
     if (await connections.turn(request, response)) await answer(request, response)
   })
 
-  /** Reports itself unhealthy, lets running transfers end for so many seconds, then ends them. */
-  async function close (seconds = settings.limits.shutdown): Promise<void> {
+  /**
+   * Stops within `seconds`. For the first `notice` of them it goes on answering but reports itself unhealthy,
+   * so that a load balancer sends visitors elsewhere. Then it takes no new connection, and transfers may end.
+   */
+  async function close (seconds = settings.limits.shutdown, notice = 0): Promise<void> {
     isClosing = true
     const until = performance.now() + seconds * 1000
-    while (connections.running() > 0 && performance.now() < until) await sleep(20)
+    await sleep(Math.min(seconds, notice) * 1000)
     server.close()
+    while (connections.running() > 0 && performance.now() < until) await sleep(20)
     server.closeAllConnections()
   }
   return { server, app, close }
 }
 
-/** Gives up the right to read files, which have all been read (Node's permission model). */
-function dropPermissions (log: Log): void {
+/**
+ * Gives up the right to read files, which have all been read (Node's permission model). False if this Node.js
+ * cannot, as before 24.16, and the operator has not allowed that.
+ */
+function dropPermissions (log: Log): boolean {
   // not yet in Node's types
   const permission = process.permission as { drop?: (scope: string) => void } | undefined
   permission?.drop?.('fs.read')
+  if (permission?.drop) return true
   if (!permission) log.warn('started without --permission: this process may read files and start others')
+  const isAllowed = !permission || process.env.IPP_ALLOW_UNSEALED === '1'
+  const advice = 'use Node.js 24.16 or newer, or set IPP_ALLOW_UNSEALED=1 to let it read files as it runs'
+  if (!isAllowed) log.error('this Node.js cannot give up its permissions', { version: process.version, advice })
+  return isAllowed
 }
 
 /** Says which Immich answers, and whether that version was tested. */
@@ -187,17 +202,23 @@ function start (): void {
     process.exitCode = 1
   })
   server.on('listening', () => {
-    dropPermissions(log)
+    if (!dropPermissions(log)) {
+      process.exitCode = 1
+      return void close(0)
+    }
     const { port } = server.address() as { port: number }
     log.info('listening', { port, immich: immichUrl, configuration: changed })
     void greet(app)
   })
   server.listen(settings.port, host)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, async () => {
+  const stop = async (signal: string, notice: number): Promise<void> => {
     log.info('stopping', { signal })
-    await close()
+    await close(settings.limits.shutdown, notice)
     process.exit(0)
-  })
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', NOTICE_SECONDS))
+  // Ctrl-C, where no load balancer has to notice
+  process.on('SIGINT', () => stop('SIGINT', 0))
 }
 
 const USAGE = `node src/server.ts              starts with the environment and config.json
