@@ -5,11 +5,13 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import about from '../package.json' with { type: 'json' }
 import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
 import { watchConnections } from './http/connections.ts'
-import { createReplyWriter } from './http/reply.ts'
+import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
 import { createLog, type Log } from './log.ts'
@@ -29,11 +31,12 @@ const ROOT = new URL('../', import.meta.url)
 
 /** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
 type Form = 'form' | 'form for browsers' | 'no form'
-type Route = { methods: string[], pattern: RegExp, handle: Handler, form: Form }
+type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
 /** A trailing slash makes no difference. */
 function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
-  return { methods, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`), handle, form }
+  const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
+  return { methods, path, pattern, handle, form }
 }
 const GET = ['GET', 'HEAD']
 const POST = ['POST']
@@ -82,9 +85,11 @@ function findRoute (method: string, path: string): { route: Route, parts: Parts 
 }
 
 /** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
-async function replyTo (context: Context, isFull: boolean) {
+async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
+  const link = parseLinkAddress(found?.parts.key, found?.parts.slug)
+  if (found) trace.found(found.route.path, link)
   const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
@@ -92,9 +97,10 @@ async function replyTo (context: Context, isFull: boolean) {
     return await found.route.handle(context, found.parts)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    trace.refused(error)
     const form = found?.route.form
     const hasForm = form === 'form' || (form === 'form for browsers' && visitor.wantsHtml)
-    return refusalReply(context, error, hasForm ? parseLinkAddress(found?.parts.key, found?.parts.slug) : undefined)
+    return refusalReply(context, error, hasForm ? link : undefined)
   }
 }
 
@@ -120,6 +126,7 @@ export function createProxy (
 
   async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
+    const trace = traceRequest(request, response, log, settings.logLevel === 'debug')
     const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
     if (visitor.isForgeable) {
       const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
@@ -129,10 +136,11 @@ export function createProxy (
     const isFull = !await connections.count(visitor.address, response)
     if (isFull || isClosing) response.shouldKeepAlive = false
     try {
-      const reply = await replyTo(context, isFull)
+      const reply = await replyTo(context, isFull, trace)
       if (reply) await write(response, reply, visitor)
       else response.destroy()
     } catch (error) {
+      if (error instanceof BrokenTransfer) return trace.brokeOff(error.message)
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
@@ -158,32 +166,40 @@ export function createProxy (
   return { server, app, close }
 }
 
-/**
- * Gives up the right to read files, which have all been read (Node's permission model). False if this Node.js
- * cannot, as before 24.16, and the operator has not allowed that.
- */
-function dropPermissions (log: Log): boolean {
+/** Throws a ConfigError if Node.js has permissions but cannot drop them, unless the operator accepts that. */
+function requireDrop ({ IPP_KEEP_PERMISSIONS: isAccepted }: NodeJS.ProcessEnv): void {
+  const permission: object | undefined = process.permission
+  if (!permission || 'drop' in permission || isAccepted === 'true') return
+  throw new ConfigError(`Node.js ${process.version} cannot give up the right to read files once it runs: ` +
+    'use 24.16 or newer, or accept that by IPP_KEEP_PERMISSIONS=true')
+}
+
+/** Gives up the right to read files, which have all been read (Node's permission model). */
+function dropPermissions (log: Log): void {
   // not yet in Node's types
   const permission = process.permission as { drop?: (scope: string) => void } | undefined
   permission?.drop?.('fs.read')
-  if (permission?.drop) return true
   if (!permission) log.warn('started without --permission: this process may read files and start others')
-  const isAllowed = !permission || process.env.IPP_ALLOW_UNSEALED === '1'
-  const advice = 'use Node.js 24.16 or newer, or set IPP_ALLOW_UNSEALED=1 to let it read files as it runs'
-  if (!isAllowed) log.error('this Node.js cannot give up its permissions', { version: process.version, advice })
-  return isAllowed
 }
 
 /** Says which Immich answers, and whether that version was tested. */
 async function greet ({ gate, log }: App): Promise<void> {
-  const version = await gate.version().catch(() => undefined)
-  if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
+  const ask = () => gate.version().catch(() => undefined)
+  let version = await ask()
+  if (!version) log.warn('Immich does not answer yet; requests are tried again as they come')
+  while (!version) {
+    await sleep(GREETING_RETRY_MS, undefined, { ref: false })
+    version = await ask()
+  }
   log.info('Immich found', { version: version.join('.') })
-  const isTested = version[0] === 3 || (version[0] === 2 && version[1] >= 5)
-  if (!isTested) log.warn('this Immich is older or newer than those that were tested', { tested: '2.5 to 3' })
+  const [major, minor] = version
+  const isTested = (major === 2 && minor >= 5) || (major === 3 && minor <= 1)
+  if (!isTested) log.warn('this version of Immich was not tested', { tested: '2.5 to 3.1' })
 }
+const GREETING_RETRY_MS = 5000
 
 function start (): void {
+  requireDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
   const { host, immichUrl, notices, changed } = settings
   // a log that nobody reads any more is no reason to end
@@ -202,12 +218,9 @@ function start (): void {
     process.exitCode = 1
   })
   server.on('listening', () => {
-    if (!dropPermissions(log)) {
-      process.exitCode = 1
-      return void close(0)
-    }
+    dropPermissions(log)
     const { port } = server.address() as { port: number }
-    log.info('listening', { port, immich: immichUrl, configuration: changed })
+    log.info('listening', { port, version: about.version, immich: immichUrl, configuration: changed })
     void greet(app)
   })
   server.listen(settings.port, host)
@@ -223,7 +236,8 @@ function start (): void {
 
 const USAGE = `node src/server.ts              starts with the environment and config.json
 node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   also what a share link gives
+node src/server.ts check LINK   also what a share link gives, and whether its address leads here
+node src/server.ts --version    says which version this is
 `
 
 // cameras' clocks are kept as if they were UTC, wherever this runs
@@ -232,6 +246,7 @@ if (import.meta.main) {
   const [command, address, ...more] = process.argv.slice(2)
   try {
     if (command === undefined) start()
+    else if (/^(--?)?v(ersion)?$/.test(command)) process.stdout.write(`${about.version}\n`)
     else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
       process.exitCode = await check(process.env, ROOT, address)
     } else {

@@ -27,7 +27,7 @@ test('a wrong configuration stops the start, with the key, the value and what is
   const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
-  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes boolean\n')
+  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes true or false\n')
 })
 
 test('a kernel without IPv6: it listens by IPv4', async () => {
@@ -62,7 +62,7 @@ test('the log: start, versions, unreachable once, refused unlocks, no key and no
   await until(() => proxy.out.includes('Immich found'))
   assert.match(proxy.out, / info "?Immich found"? version=2\.5\.6/)
   assert.match(proxy.out, /ipp\.showGalleryTitle/)
-  assert.match(proxy.out, /ipp\.gallery\.groupByDate is now ipp\.groupByDate/)
+  assert.match(proxy.out, /ipp\.gallery\.groupByDate: .* is now ipp\.groupByDate/)
   assert.ok(!proxy.out.includes('a secret of sixteen'))
   await ask(base, '/share/unlock', {
     method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': '203.0.113.9' }, body: `key=${links.password.key}&password=%0Ainfo+forged`
@@ -71,11 +71,11 @@ test('the log: start, versions, unreachable once, refused unlocks, no key and no
   assert.match(proxy.out, /^\S+ warn unlock refused address=203\.0\.113\.9 link=[\da-f]{10} reason="wrong password"$/m)
   await immich.close()
   for (let n = 0; n < 5; n++) assert.equal((await ask(base, `/share/${links.album.key}`)).status, 503)
-  assert.equal(proxy.out.match(/Immich cannot be reached/g)!.length, 1)
-  assert.match(proxy.out, /error Immich cannot be reached url=http:\/\/127\.0\.0\.1:\d+ failed=.* code=ECONNREFUSED advice="nothing listens there/)
+  assert.equal(proxy.out.match(/Immich is unavailable/g)!.length, 1)
+  assert.match(proxy.out, /error Immich is unavailable url=http:\/\/127\.0\.0\.1:\d+ failed=.* code=ECONNREFUSED advice="nothing listens there/)
   await immich.listen()
   assert.equal((await ask(base, `/share/${links.album.key}`)).status, 200)
-  await until(() => proxy.out.includes('Immich answers again'))
+  await until(() => proxy.out.includes('Immich is available again'))
   assert.ok(!proxy.out.includes(links.password.key) && !proxy.out.includes(links.album.key))
   assert.doesNotMatch(proxy.out, /[\0-\x09\x0b-\x1f\x7f]/)
   for (const line of proxy.out.trimEnd().split('\n')) assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn|info|debug) \S/)
@@ -105,10 +105,10 @@ test('what answers is not Immich', async () => {
 test('versions that were not tested are said', async () => {
   const immich = await startImmich(sampleLibrary().library)
   after(() => immich.close())
-  for (const body of ['{"major":4,"minor":0,"patch":0}', '{"major":2,"minor":4,"patch":9}']) {
+  for (const body of ['{"major":3,"minor":2,"patch":0}', '{"major":4,"minor":0,"patch":0}', '{"major":2,"minor":4,"patch":9}']) {
     immich.fault = ({ path }) => path.endsWith('version') ? { body } : undefined
     const proxy = run({ IMMICH_URL: immich.url })
-    await until(() => proxy.out.includes('this Immich is older or newer than those that were tested tested="2.5 to 3"'), body)
+    await until(() => proxy.out.includes('this version of Immich was not tested tested="2.5 to 3.1"'), body)
   }
 })
 
@@ -188,6 +188,24 @@ test('once it listens, the process can read no file, start none, and nothing els
     assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).text, 'ok')
     child.kill('SIGKILL')
   }
+})
+
+test('a Node.js that cannot drop permissions is refused, unless the operator says otherwise', async () => {
+  // as in Node.js 22: permissions, but no drop
+  const old = `Object.defineProperty(process, 'permission', { value: { has: () => true } })`
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(old)}`
+  const refused = run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS })
+  await until(() => refused.code !== undefined)
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /cannot give up the right to read files.*IPP_KEEP_PERMISSIONS=true/)
+  await run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS, IPP_KEEP_PERMISSIONS: 'true' }).port()
+})
+
+test('it is alive without Immich, and not healthy', async () => {
+  const base = `http://127.0.0.1:${await run({ IMMICH_URL: 'http://127.0.0.1:1' }).port()}`
+  const { status, text, headers } = await ask(base, '/share/alive')
+  assert.deepEqual([status, text, headers['cache-control']], [200, 'ok', 'no-store'])
+  assert.equal((await ask(base, '/healthcheck')).status, 503)
 })
 
 test('a configuration that the process may not read is said, with what to do', async () => {

@@ -46,7 +46,8 @@ const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0
 const isVisible = (visibility: unknown, isTrashed: unknown): boolean =>
   isTrashed !== true && (visibility === undefined || visibility === 'timeline' || visibility === 'archive')
 
-const EARLIEST = Date.UTC(1, 0, 1)
+// Date.UTC takes years below 100 as those of the 20th century
+const EARLIEST = Date.UTC(100, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 /** A time that every calendar can show; 1970 if it is unknown. */
 const showable = (time: number): number => Math.max(EARLIEST, Math.min(LATEST, time || 0))
@@ -115,6 +116,8 @@ export function parseMonths (value: unknown): { months: Month[], isComplete: boo
   const isComplete = months.length === value.length
   return isComplete || months.length > 0 ? { months, isComplete } : undefined
 }
+/** A month without its time, as a fork of Immich wants it. */
+export const bareDate = (month: Month): Month => month.replace(/T.*/, '') as Month
 
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
   'livePhotoVideoId', 'visibility', 'isTrashed', 'projectionType']
@@ -200,6 +203,8 @@ export const parseVersion = (value: unknown): [number, number, number] | undefin
   return isNumber(major) && isNumber(minor) && isNumber(patch) ? [major, minor, patch] : undefined
 }
 export const parsePing = (value: unknown): true | undefined => object(value)?.res === 'pong' || undefined
+/** Whether this is how Immich says no; 2.x may have several messages. */
+export const isErrorBody = (value: unknown): boolean => object(value)?.message !== undefined
 export const parseMessage = (value: unknown): string => text(object(value)?.message)
 /** The token in the cookies of a login (recording 02-album-password/login-right). */
 export function parseLoginCookie (cookies: string[]): Token | undefined {

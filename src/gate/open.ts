@@ -6,7 +6,7 @@ import { createCache, type Cache } from '../cache.ts'
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
-import { parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
+import { bareDate, parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
 import { makeList, type List, type OpenLink, type Policy } from './share.ts'
 import type { LinkAddress, Month, Token } from '../validate.ts'
 
@@ -49,7 +49,8 @@ export class Links {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
-    return { ...link, ...token && { token } }
+    // also if Immich should stop telling passwords: what a token opened is not for everybody
+    return { ...link, isProtected: link.isProtected || token !== undefined, ...token && { token } }
   }
 
   /**
@@ -75,16 +76,26 @@ export class Links {
   ): Promise<AlbumList> {
     const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
     if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')
-    const readAs = (month: Month, old?: MonthAssets): Promise<MonthAssets> =>
-      this.#immich.read(CALLS.month(link, id, order, month), (value, headers) => {
+    const ask = async (month: Month, old?: MonthAssets) => {
+      const call = CALLS.month(link, id, order, month)
+      return { call, answer: await this.#immich.askJson(call, old, caller) }
+    }
+    const readMonth = async (month: Month, old?: MonthAssets): Promise<MonthAssets> => {
+      let { call, answer } = await ask(month, old)
+      // a fork of Immich takes the bare date alone
+      if (answer.status === 400) ({ call, answer } = await ask(bareDate(month), old))
+      if (answer.status === 304 && old) return old
+      if (answer.status === 400) throw new Refusal('failed', 'a month that Immich does not know')
+      return this.#immich.accept(call.path, answer, (value, headers) => {
         const assets = parseMonth(value)
         return assets && { assets, etag: headers.get('etag') ?? '' }
-      }, caller, old)
+      })
+    }
     const months = new Map<Month, MonthAssets>()
     const failures: unknown[] = []
     await Promise.all(announced.months.map(async month => {
       try {
-        months.set(month, await readAs(month, old?.months.get(month)))
+        months.set(month, await readMonth(month, old?.months.get(month)))
       } catch (error) {
         // one failing month must not hide the others; anything else, such as a revoked link, must
         if (!isRefusal(error, 'failed')) throw error

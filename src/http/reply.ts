@@ -68,11 +68,19 @@ function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined)
   return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
 }
 
-/** Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws if it breaks off. */
+/** A body broke off in the middle, and the transfer with it; the message says why. */
+export class BrokenTransfer extends Error {}
+
+/**
+ * Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws a BrokenTransfer if
+ * the body breaks off.
+ */
 async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
   response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
   if (response.destroyed) return body.cancel()
+  // the first byte of a resumed zip may take long, and a proxy in front waits a minute for the headers
+  response.flushHeaders()
   try {
     for await (const part of body.parts) {
       const isTaken = response.write(part) || response.destroyed
@@ -83,7 +91,8 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
     if (response.destroyed) return
     // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone
     response.socket?.resetAndDestroy()
-    throw error
+    const { message, cause } = error as Error
+    throw new BrokenTransfer(cause instanceof Error ? cause.message : message, { cause: error })
   }
 }
 
@@ -92,8 +101,8 @@ const bodyOf = (content: Reply['content']): Body | undefined =>
 
 /**
  * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go out
- * with the content of open links only. It resolves when all is sent or the visitor has left, and throws if a
- * body breaks off.
+ * with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
+ * BrokenTransfer if a body breaks off.
  */
 export function createReplyWriter (responseHeaders: Record<string, string>) {
   const cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')

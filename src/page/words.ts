@@ -10,8 +10,14 @@ export type Strings = Record<string, Words>
 export const loadStrings = (root: URL): Strings =>
   JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Strings
 
-/** The words of a language as `pickLanguage` gives it. */
-export const wordsOf = (strings: Strings, language: string): Words => strings[language.split('-')[0] ?? ''] ?? {}
+/**
+ * The words of a language. `zh` has simplified and `zh-Hant` traditional Chinese, which Taiwan and Hong Kong
+ * read (`zh-TW`, `zh-HK`).
+ */
+export function wordsOf (strings: Strings, tag: string): Words {
+  const { language, script } = new Intl.Locale(tag).maximize()
+  return strings[`${language}-${script}`] ?? strings[language] ?? {}
+}
 
 /** Codes of languages that share the words of another code. */
 const SAME: Record<string, string> = { nb: 'no', nn: 'no', iw: 'he' }
@@ -23,7 +29,8 @@ export const directionOf = (lang: string): 'ltr' | 'rtl' =>
 
 /** The first of the visitor's languages that has words, with its region, which decides how dates look. */
 export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
-  const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+  const tag = /^(zh-han[st]|[a-z]{2,3})(-[a-z]{2}(?![a-z\d]))?/
+  const plain = languages.map(language => tag.exec(language)?.[0] ?? '')
     .map(language => language.replace(/^[a-z]+/, code => SAME[code] ?? code))
   const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'

@@ -23,7 +23,7 @@ async function downloads ({ get, links, library }: Running) {
     method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: `assets=["${inAlbum}"]`
   })
   return {
-    zip: [/\/download"/.test(page), zip.status === 200, posted.status === 200],
+    zip: [/\/download"/.test(page), zip.status === 200, posted.status === 303],
     single: [/\/original[?"]/.test(photoPage), original.status === 200],
     name: /filename="([^"]*)"/.exec(String(original.headers['content-disposition']))?.[1], body: original.body, id
   }

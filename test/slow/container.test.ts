@@ -37,9 +37,12 @@ const must = (...words: string[]): string => {
 const meanwhile = (...words: string[]) => new Promise<{ status: number, stdout: string }>(resolve => {
   execFile('podman', words, { env }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, stdout }))
 })
+const composeIn = (cwd: string, ...words: string[]) => new Promise<string>(resolve => {
+  execFile('podman-compose', ['--file', join(cwd, 'docker-compose.yml'), ...words], { cwd, env }, (_, stdout, stderr) => resolve(stdout + stderr))
+})
 const containers: string[] = []
 after(() => {
-  if (containers.length) podman('rm', '--force', ...containers)
+  if (containers.length) podman('rm', '--force', '--ignore', ...containers)
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -140,7 +143,7 @@ describe('the image, by podman', { skip }, async () => {
       await run([], { CONFIG: '{"ipp":{"showHomePage":false}}' })
     ]) assert.equal((await ask(base, '/', { headers: HTML })).status, 404, logs())
     const wrong = await run([], { CONFIG: '{"ipp":{"showHomePage":7}}' })
-    assert.match(wrong.logs(), /ipp\.showHomePage: got 7, takes boolean/)
+    assert.match(wrong.logs(), /ipp\.showHomePage: got 7, takes true or false/)
     assert.equal(must('inspect', '--format', '{{.State.ExitCode}}', wrong.id), '1')
   })
 
@@ -167,9 +170,8 @@ describe('the image, by podman', { skip }, async () => {
     after(() => own.close().catch(() => {}))
     writeFileSync(file, readFileSync(new URL('docker-compose.yml', ROOT), 'utf8').replace(/image: .*/, 'image: localhost/immich-public-proxy:local')
       .replace('3000:3000', `${port}:3000`).replace('http://immich-server:2283', `http://host.containers.internal:${own.port}`))
-    const compose = (...words: string[]) => new Promise<string>(resolve => {
-      execFile('podman-compose', ['--file', file, ...words], { cwd: folder, env }, (_, stdout, stderr) => resolve(stdout + stderr))
-    })
+    if (podman('network', 'exists', 'immich_default').status !== 0) must('network', 'create', 'immich_default')
+    const compose = (...words: string[]) => composeIn(folder, ...words)
     const up = await compose('up', '--detach')
     containers.push('immich-public-proxy')
     await until(() => podman('logs', 'immich-public-proxy').stdout.includes('listening'), up)
@@ -178,6 +180,30 @@ describe('the image, by podman', { skip }, async () => {
     assert.equal(HostConfig.ReadonlyRootfs, true)
     assert.equal(HostConfig.Memory, 512 * 1024 * 1024)
     await compose('down')
+    podman('network', 'rm', 'immich_default')
+  })
+
+  test('the recipe of the README, beside a compose file of Immich\'s own in a folder called immich', { skip: without('podman-compose') }, async () => {
+    const [port] = await freePorts(1) as [number]
+    const [immichFolder, proxyFolder] = [join(folder, 'immich'), join(folder, 'share')]
+    for (const path of [immichFolder, proxyFolder]) mkdirSync(path)
+    // its services are called as in Immich's file; an Immich that only says its version is enough to be found
+    const answers = 'require("http").createServer((request, response) => response.setHeader("content-type", "application/json")' +
+      '.end(JSON.stringify({ major: 3, minor: 1, patch: 0 }))).listen(2283)'
+    writeFileSync(join(immichFolder, 'docker-compose.yml'), JSON.stringify({
+      services: { 'immich-server': { container_name: 'immich_server', image: 'localhost/immich-public-proxy:local', entrypoint: ['node', '-e', answers] } }
+    }))
+    const [, recipe] = /```yaml\n([^]*?)```/.exec(readFileSync(new URL('README.md', ROOT), 'utf8'))!
+    writeFileSync(join(proxyFolder, 'docker-compose.yml'), recipe!
+      .replace(/image: .*/, 'image: localhost/immich-public-proxy:local').replace('3000:3000', `${port}:3000`))
+    const name = 'share_immich-public-proxy_1'
+    containers.push('immich_server', name)
+    const up = await composeIn(immichFolder, 'up', '--detach') + await composeIn(proxyFolder, 'up', '--detach')
+    await until(() => podman('logs', name).stdout.includes('Immich found version=3.1.0'), up)
+    assert.equal((await ask(`http://127.0.0.1:${port}`, '/share')).status, 200)
+    await composeIn(proxyFolder, 'down')
+    await composeIn(immichFolder, 'down')
+    podman('network', 'rm', 'immich_default')
   })
 })
 
@@ -185,6 +211,8 @@ test('each docker compose command of the documents is one, for the compose file 
   const texts = ['README.md', ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
   const commands = texts.flatMap(text => [...text.matchAll(/docker compose ([a-z][^&`\n]*)/g)].map(([, words]) => words!.trim()))
   assert.ok(commands.length >= 4, String(commands))
+  must('network', 'create', 'immich_default')
+  after(() => { podman('network', 'rm', 'immich_default') })
   for (const command of commands) {
     const { status, stderr } = spawnSync('podman-compose', ['--dry-run', ...command.split(' ')], { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' })
     assert.equal(status, 0, `${command}: ${stderr}`)
