@@ -108,8 +108,9 @@ export class Renderer {
   }
 
   /** How many photos and videos, and from which month to which. */
-  #summary ({ items, days }: Share, { t, lang }: Wording): string {
-    const videos = items.filter(({ isVideo }) => isVideo).length
+  #summary (share: Share, { t, lang }: Wording): string {
+    const { items, days } = share
+    const { videos } = layoutData(share)
     const mixed = videos === items.length ? 'videos' : 'items'
     const count = counted(t, lang, videos === 0 ? 'photos' : mixed, items.length)
     const isByMonth = this.#settings.groupByDate === 'month'

@@ -24,7 +24,7 @@ export async function showGallery (context: Context, parts: Parts): Promise<Repl
       if (!isRefusal(error, 'missing')) throw error
     }
   }
-  const place = placeOf(context, linkOf(parts))
+  const place = placeOf(context, share, linkOf(parts))
   const make = () => createText(HTML, renderer.gallery(share, place, page))
   return pageReply(share, textOf(context, share, ['gallery', place, page], make))
 }
@@ -33,7 +33,7 @@ export async function showPhoto (context: Context, parts: Parts): Promise<Reply>
   const { gate, renderer } = context.app
   const { share, item } = await openItem(context, parts)
   const facts = share.tells.description ? await gate.facts(share, item, callerOf(context)) : {}
-  const place = placeOf(context, linkOf(parts))
+  const place = placeOf(context, share, linkOf(parts))
   const make = () => createText(HTML, renderer.photo(share, place, item, facts))
   return pageReply(share, textOf(context, share, ['photo', place, item.id, facts.description], make))
 }

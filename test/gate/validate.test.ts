@@ -4,9 +4,10 @@ import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import {
   parseAssetId, parseAssetIds, parseBase, parseForm, parseKey, parseLinkAddress, parseOrigin, parsePassword,
-  parsePeer, parseRange, parseReturnPath, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
-  wideNetwork, type ByteRange, type LinkAddress
+  parseRange, parseReturnPath, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
+  type ByteRange, type LinkAddress
 } from '../../src/validate.ts'
+import { parsePeer, wideNetwork } from '../../src/visitor-address.ts'
 import { newId, newKey } from '../standin.ts'
 
 const KEY = newKey('key')
