@@ -45,7 +45,7 @@ export function downloadName (
   const plain = given.toLowerCase()
   const isRight = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
   const stems: Record<Naming, string> = {
-    time, id, original: original.replace(/(_preview)?(\.[^.]{1,10})?$/, '') || id,
+    time, id, original: original.replace(/(_preview|_fullsize)?(\.[^.]{1,10})?$/, '') || id,
     'short-id': `img_${id.slice(0, SHORT_ID_LENGTH)}`
   }
   const extension = isRight && given ? given : byType ?? 'bin'

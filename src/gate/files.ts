@@ -113,7 +113,10 @@ export class Files {
   async #download (request: Request): Promise<Media> {
     const { can, item } = request
     if (can.originals || isMoving(item)) return this.#cameraFile('original', request)
-    if (item.isVideo) return this.#playback(request)
+    if (item.isVideo) {
+      const name = await this.#nameOf(request)
+      return { ...await this.#playback(request), name }
+    }
     if (this.#policy.quality === 'fullsize') return this.#fullResolution(request)
     return { ...await this.#image('preview', request), isReduced: true }
   }
@@ -157,8 +160,13 @@ export class Files {
     await this.#requireTranscode(request)
     const media = await this.#stream('playback', request)
     if (kind === 'playback') return media
-    const { name } = await this.#stream('original', { ...request, slice: { head: true } })
-    return { ...media, name }
+    return { ...media, name: await this.#nameOf(request) }
+  }
+
+  /** The name of an original: Immich does not tell it with a transcode. '' if the original is lost. */
+  #nameOf (request: Request): Promise<string> {
+    const original = this.#stream('original', { ...request, slice: { head: true } })
+    return original.then(({ name }) => name, () => '')
   }
 
   async #strippedImage (kind: Kind, request: Request): Promise<Media> {

@@ -12,7 +12,7 @@ const NOTE_SUFFIX = ' is missing.txt'
  * its own is called by its id.
  */
 export function nameOf (
-  file: ZipFile, number: number, naming: Naming, type: string, isPreview: boolean
+  file: ZipFile, number: number, naming: Naming, type: string, isPreview = false
 ): string {
   const { item, name } = file
   const hasExtension = /\.[^.]{1,10}$/.test(name)

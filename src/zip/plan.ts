@@ -48,7 +48,7 @@ export function planZip (files: readonly ZipFile[], naming: Naming, isSized = tr
   const ruler = new Ruler()
   const hash = createHash('sha256')
   const entries = files.map((file, n) => {
-    const name = unique(nameOf(file, n + 1, naming, '', false))
+    const name = unique(nameOf(file, n + 1, naming, ''))
     const { item, size = 0, time } = file
     ruler.add(Buffer.byteLength(name), size)
     hash.update(`${item.id} ${item.thumbhash} ${size} ${time} ${name}\n`)
