@@ -9,7 +9,8 @@ import { lg, outer } from './slides.js'
 const text = make('p', { className: 'ipp-caption', dir: 'auto' })
 const date = make('p', { className: 'ipp-date' })
 const more = make('button', { type: 'button', className: 'ipp-more-text', onclick: () => setOpen(!isOpen()) })
-const block = make('div', { className: 'ipp-block' }, text, make('div', { className: 'ipp-line' }, date, more))
+const line = make('div', { className: 'ipp-line' }, date, more)
+const block = make('div', { className: 'ipp-block' }, text, line)
 
 const isOpen = () => block.classList.contains('ipp-open')
 /** @param {boolean} isOpen */

@@ -2,8 +2,9 @@
 /** The details of a photo: what the owner and the operator both let visitors see of it. */
 import { icon, iconButton, make } from './dom.js'
 import { item, load } from './items.js'
-import { dates, key, lang, options, t } from './link.js'
+import { dates, key, options, t } from './link.js'
 import { createPause } from './retry.js'
+import { sizeText } from './words.js'
 
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
 const day = dates({ dateStyle: 'long' })
@@ -54,7 +55,8 @@ async function fetchFacts (n) {
  * @param {number} n @param {() => boolean} isCurrent
  */
 export async function fillPanel (n, isCurrent) {
-  const note = (/** @type {string} */ text) => list.replaceChildren(make('p', { className: 'ipp-note' }, text))
+  const note = (/** @type {string} */ text) =>
+    list.replaceChildren(make('p', { className: 'ipp-note' }, text))
   const pause = createPause()
   if (last.n !== n) note(t.loading)
   while (isCurrent()) {
@@ -71,15 +73,10 @@ export async function fillPanel (n, isCurrent) {
   }
 }
 
-/** @param {number} bytes */
-function sizeOf (bytes) {
-  const isLarge = bytes > 1e6
-  const unit = isLarge ? 'megabyte' : 'kilobyte'
-  const format = new Intl.NumberFormat(lang, { style: 'unit', unit, maximumFractionDigits: 1 })
-  return format.format(bytes / (isLarge ? 1e6 : 1e3))
-}
-
-/** A link to a map elsewhere, of which nothing is loaded before it is followed. @param {Record<string, any>} facts */
+/**
+ * A link to a map elsewhere, of which nothing is loaded before it is followed.
+ * @param {Record<string, any>} facts
+ */
 function mapOf ({ latitude, longitude }) {
   if (!options.map || typeof latitude !== 'number' || typeof longitude !== 'number') return undefined
   const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`
@@ -102,7 +99,7 @@ function rowsOf (facts) {
     // the camera's own clock: no zone is known for it
     ['calendar', t.taken, time ? [day.format(time), clock.format(time)] : []],
     ['camera', t.camera, [camera, facts.lensModel, exposure]],
-    ['photo', t.file, [facts.originalFileName, joined(facts.dimensions, bytes && sizeOf(bytes))]],
+    ['photo', t.file, [facts.originalFileName, joined(facts.dimensions, bytes && sizeText(bytes))]],
     ['pin', t.place, [facts.city, [facts.state, facts.country].filter(Boolean).join(', '), mapOf(facts)]]
   ]
   return rows.map(([name, label, lines]) => ({ name, label, lines: lines.filter(Boolean) }))

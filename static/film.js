@@ -7,7 +7,8 @@ import { nameOf, t } from './link.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
-  const film = /** @type {HTMLVideoElement} */ (make('video', { className: 'ipp-film', playsInline: true, ...more }))
+  const film = /** @type {HTMLVideoElement} */ (
+    make('video', { className: 'ipp-film', playsInline: true, ...more }))
   slide.append(film)
   let reached = 0
   film.addEventListener('error', async () => {
@@ -23,7 +24,8 @@ function put (slide, more) {
 }
 
 /**
- * Puts a video on its slide. It fetches nothing before it is played; until then all of it is a button that plays it.
+ * Puts a video on its slide. It fetches nothing before it is played; until then all of it is a button
+ * that plays it.
  * @param {Element} slide @param {number} n @param {import('./items.js').Item} item
  */
 export function showVideo (slide, n, item) {
@@ -31,7 +33,8 @@ export function showVideo (slide, n, item) {
   const poster = imagePath(item, 'preview')
   const film = put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
   const button = make('button', {
-    type: 'button', className: 'ipp-start', title: t.play, ariaLabel: t.play, onclick: () => film.play().catch(() => {})
+    type: 'button', className: 'ipp-start', title: t.play, ariaLabel: t.play,
+    onclick: () => film.play().catch(() => {})
   }, make('span', {}, icon('play')))
   slide.append(button)
   /** @param {boolean} isStarted */

@@ -2,7 +2,7 @@
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
-import { grid, home, isShelf, options, t, total } from './link.js'
+import { grid, home, isShelf, lang, options, t, total } from './link.js'
 import { keepTrying, lazily } from './retry.js'
 import { firstInView } from './rows.js'
 
@@ -76,8 +76,8 @@ function makeBar () {
     const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
-    actions.append(button,
-      iconButton(t.slideshow, 'slideshow', () => openLightbox(firstInView(), true).catch(() => say(t.failed))))
+    const play = () => openLightbox(firstInView(), true).catch(() => say(t.failed))
+    actions.append(button, iconButton(t.slideshow, 'slideshow', play))
     startSelecting()
   }
   actions.append(iconButton(t.share, 'share', onShare))
@@ -151,7 +151,18 @@ function loadTheRest () {
   for (const start of parts) keepTrying(start)
 }
 
+/** Says when the link ends by the visitor's own clock: the server only knows UTC. */
+function localizeExpiry () {
+  const line = document.getElementById('expiry')
+  if (!line) return
+  const ends = new Intl.DateTimeFormat(lang, {
+    day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
+  })
+  line.textContent = t.expires.replace('{date}', ends.format(Number(line.dataset.ends)))
+}
+
 function start () {
+  localizeExpiry()
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
   clampAbout()

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Fingers, mouse and wheel on a slide: swipe to the next photo or down to the grid, pinch, wheel and double tap to
- * zoom, drag what is zoomed, tap to hide the controls. At the edge of a zoomed photo a swipe goes on.
+ * Fingers, mouse and wheel on a slide: swipe to the next photo or down to the grid, pinch, wheel and
+ * double tap to zoom, drag what is zoomed, tap to hide the controls. At the edge of a zoomed photo a
+ * swipe goes on.
  */
 import { closest } from './dom.js'
 import { letGoOn } from './lightgallery-fixes.js'

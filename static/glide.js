@@ -6,8 +6,8 @@ const isCalm = matchMedia('(prefers-reduced-motion: reduce)')
 
 /**
  * Changes the page by `change`, which may return a picture; the picture `before` glides there. Without view
- * transitions, or where motion is to be reduced, the page changes at once. `changed` resolves when it has changed,
- * `finished` when nothing moves any more.
+ * transitions, or where motion is to be reduced, the page changes at once. `changed` resolves when it has
+ * changed, `finished` when nothing moves any more.
  * @param {HTMLElement | null | undefined} before @param {() => HTMLElement | null | undefined} change
  */
 export function glide (before, change) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The lightbox: `open` and `close` are all that the page calls. It keeps the address, the keyboard and what is
- * shown in step; the slides, the bar, fingers and details are in files of their own.
+ * The lightbox: `open` and `close` are all that the page calls. It keeps the address, the keyboard and
+ * what is shown in step; the slides, the bar, fingers and details are in files of their own.
  */
 import { tryAgain } from './again.js'
 import { showCaption, startCaption } from './caption.js'
@@ -37,8 +37,8 @@ lg.closeGallery = () => close()
 // --------------------------------------------------------------------------------------- opening and closing
 
 /**
- * Opens at item `n`, whose stretch of the list is loaded, unless `signal` ends it before. Resolves when the photo, or
- * its thumbnail, can be seen.
+ * Opens at item `n`, whose stretch of the list is loaded, unless `signal` ends it before. Resolves when
+ * the photo, or its thumbnail, can be seen.
  * @param {number} n @param {boolean} isSlideshow @param {AbortSignal} signal
  */
 export async function open (n, isSlideshow, signal) {
@@ -66,7 +66,8 @@ export function close (isBack = false) {
   if (!state.isOpen) return
   state.isOpen = false
   const n = lg.index
-  state.closed = new Promise(resolve => document.body.addEventListener('lgAfterClose', resolve, { once: true }))
+  state.closed = new Promise(resolve =>
+    document.body.addEventListener('lgAfterClose', resolve, { once: true }))
   play.stop()
   closeMenu()
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {})
@@ -84,7 +85,10 @@ export function close (isBack = false) {
   })
 }
 
-/** Gives a picture a box of its own shape, so that it glides without empty edges. @param {HTMLImageElement} image */
+/**
+ * Gives a picture a box of its own shape, so that it glides without empty edges.
+ * @param {HTMLImageElement} image
+ */
 function fit (image) {
   const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image
   const scale = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight)
@@ -104,8 +108,8 @@ function setAside (isInert) {
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Resolves when something of slide `n` can be seen. @param {number} n */
-const isPainted = n => Promise.any(Array.from(slideOf(n)?.querySelectorAll('img') ?? [], image => image.decode()))
-  .catch(() => {})
+const isPainted = n =>
+  Promise.any(Array.from(slideOf(n)?.querySelectorAll('img') ?? [], image => image.decode())).catch(() => {})
 
 // --------------------------------------------------------------------------------------------- what is shown
 
@@ -126,7 +130,10 @@ function onShown (n) {
   onPicture(n)
 }
 
-/** Once the picture of slide `n` is there, it may be a panorama, or too small for this screen. @param {number} n */
+/**
+ * Once the picture of slide `n` is there, it may be a panorama, or too small for this screen.
+ * @param {number} n
+ */
 function onPicture (n) {
   if (n !== lg.index || !slideOf(n)?.classList.contains('lg-complete')) return
   fitPanorama()
@@ -244,8 +251,8 @@ function onKey (event) {
   outer.classList.remove('ipp-bare')
   /** @type {Record<string, () => void>} */
   const keys = {
-    Escape: closeTop, ArrowLeft: () => lg.goToPrevSlide(), ArrowRight: () => lg.goToNextSlide(), i: toggleDetails,
-    ' ': () => pressSpace(event)
+    Escape: closeTop, ArrowLeft: () => lg.goToPrevSlide(), ArrowRight: () => lg.goToNextSlide(),
+    i: toggleDetails, ' ': () => pressSpace(event)
   }
   // arrows move in a film, and in a text that scrolls
   const isTaken = event.key.startsWith('Arrow') && closest(event, 'video')

@@ -4,8 +4,8 @@ import { nameOf } from './link.js'
 import { lg, on, outer, slideOf } from './slides.js'
 
 /**
- * lightGallery ignores a step until the slide before has come to rest, so a visitor in a hurry loses every second
- * one. It may go on as soon as the slide is the current one.
+ * lightGallery ignores a step until the slide before has come to rest, so a visitor in a hurry loses
+ * every second one. It may go on as soon as the slide is the current one.
  */
 export function letGoOn () {
   if (slideOf(lg.index)?.classList.contains('lg-current')) lg.lgBusy = false

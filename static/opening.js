@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * The way from the grid into the lightbox: the photo stands there at once, its address too, and the lightbox takes
- * over when its scripts have come.
+ * The way from the grid into the lightbox: the photo stands there at once, its address too, and the
+ * lightbox takes over when its scripts have come.
  */
 import { make, say } from './dom.js'
 import { glide } from './glide.js'
 import { relayout } from './grid.js'
 import { addressOf, load } from './items.js'
-import { grid, ratio, t } from './link.js'
+import { grid, home, ratio, t } from './link.js'
 import { lazily } from './retry.js'
 
 /** Loads the lightbox, once. */
@@ -17,8 +17,8 @@ export const prepareLightbox = lazily(() => import('./lightbox.js'))
 let opening = new AbortController()
 
 /**
- * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where the thumbnail
- * is there.
+ * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where
+ * the thumbnail is there.
  * @param {number} n @param {AbortSignal} signal
  */
 function coverWith (n, signal) {
@@ -61,12 +61,15 @@ export async function openLightbox (n, isSlideshow = false) {
   cover?.removeInTime()
 }
 
-/** Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid. @param {number} n */
+/**
+ * Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid.
+ * @param {number} n
+ */
 function enter (n) {
   if (history.state?.n !== undefined) return
   const address = addressOf(n)
-  // a visitor who came straight to this address has no grid to go back to
-  const isCold = location.pathname + location.search === address
+  // a visitor who came straight to a photo has no grid to go back to
+  const isCold = location.pathname + location.search === address || document.getElementById('photo') !== null
   history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
 }
 
@@ -85,5 +88,7 @@ function removePhotoPage () {
 export function onHistory (state) {
   if (typeof state?.n === 'number') return openLightbox(state.n)
   opening.abort()
+  // the link to the photos, pressed while a photo opens, would keep that photo's address
+  if (location.hash && location.pathname !== home) history.replaceState(state, '', home)
   prepareLightbox().then(({ close }) => close(true), () => {})
 }

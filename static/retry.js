@@ -27,8 +27,11 @@ export async function keepTrying (attempt) {
   while (!await attempt().then(() => true, () => false)) await pause()
 }
 
-/** @type {WeakMap<HTMLElement, () => Promise<unknown>>} */
-const pauses = new WeakMap()
+/**
+ * What has failed, and whether the server had it all the same.
+ * @type {WeakMap<HTMLElement, { pause: () => Promise<unknown>, isThere: boolean }>}
+ */
+const failures = new WeakMap()
 /** Addresses without a picture, and when that was found. @type {Map<string, number>} */
 const missing = new Map()
 
@@ -43,18 +46,18 @@ export const isMissing = src =>
  */
 export async function retry (it) {
   const { src } = it
-  const isAgain = pauses.has(it)
-  const pause = pauses.get(it) ?? createPause()
-  pauses.set(it, pause)
+  const failure = failures.get(it) ?? { pause: createPause(), isThere: false }
+  failures.set(it, failure)
   const status = await fetch(src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
-  const isFinal = status === 404 || status === 410 || (status === 200 && isAgain)
+  const isFinal = status === 404 || status === 410 || (status === 200 && failure.isThere)
+  failure.isThere = status === 200
   if (isFinal) {
     missing.set(src, Date.now())
-    pauses.delete(it)
+    failures.delete(it)
     setTimeout(() => show(it, src), MISSING_MS)
     return
   }
-  await pause()
+  await failure.pause()
   show(it, src)
 }
 
@@ -64,7 +67,8 @@ function show (it, src) {
 }
 
 /**
- * A function that loads something at its first call and keeps it, or tries again at the next where it did not come.
+ * A function that loads something at its first call and keeps it, or tries again at the next where it did
+ * not come.
  * @template T @param {() => Promise<T>} load
  */
 export function lazily (load) {

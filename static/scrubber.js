@@ -77,8 +77,10 @@ function drawMarks () {
   let yearAt = -YEAR_ROOM
   let dotAt = -DOT_ROOM
   let lastYear = 0
+  const [first] = state.tops
   for (const { year, top } of state.stops) {
-    const at = Math.max(0, Math.min(1, (top - COVERED) / state.range)) * state.rail
+    // the first begins where the rail does
+    const at = top === first ? 0 : Math.max(0, Math.min(1, (top - COVERED) / state.range)) * state.rail
     const isNewYear = year !== lastYear
     if (at - (isNewYear ? yearAt : dotAt) < (isNewYear ? YEAR_ROOM : DOT_ROOM)) continue
     const mark = make('span', { className: isNewYear ? 'scrub-year' : 'scrub-dot', style: `top:${at}px` },

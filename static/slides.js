@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The slides: lightGallery over the whole link, told what each slide shows only when it asks. It keeps the slides
- * and moves them; keys, fingers, buttons and words are in files of their own.
+ * The slides: lightGallery over the whole link, told what each slide shows only when it asks. It keeps
+ * the slides and moves them; keys, fingers, buttons and words are in files of their own.
  */
 import { addStyle } from './dom.js'
 import { imagePath, item } from './items.js'

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The lightbox's bar: close and the counter at its start, what can be done with a photo at its end. On a phone some
- * of it is in a menu.
+ * The lightbox's bar: close and the counter at its start, what can be done with a photo at its end. On a
+ * phone some of it is in a menu.
  */
 import { closest, icon, iconButton, make } from './dom.js'
 import { imagePath, item } from './items.js'
@@ -70,14 +70,16 @@ function add (name, button) {
   return button
 }
 
-function makeDownload () {
+function addDownload () {
   const label = canSave() ? t.save : t.download
-  const link = make('a', { className: 'icon-button', title: label, ariaLabel: label, download: '' }, icon('download'))
+  const fields = { className: 'icon-button', title: label, ariaLabel: label, download: '' }
+  const link = make('a', fields, icon('download'))
   link.addEventListener('click', event => {
     if (!canSave()) return
     event.preventDefault()
     save([lg.index])
   })
+  add('lg-download', link)
   return /** @type {HTMLAnchorElement} */ (link)
 }
 
@@ -93,7 +95,8 @@ function dressButtons () {
 }
 
 /**
- * Fills the bar. Returns the details button, and how to tell the bar that a slideshow runs and which item is shown.
+ * Fills the bar. Returns the details button, and how to tell the bar that a slideshow runs and which item
+ * is shown.
  * @param {Actions} actions
  */
 export function createToolbar (actions) {
@@ -106,7 +109,7 @@ export function createToolbar (actions) {
   bar.append(menu)
   add('ipp-share', iconButton(t.share, 'share', () => share(`${home}/${item(lg.index)?.id}`)))
   const details = options.info ? add('ipp-info', iconButton(t.info, 'details', actions.details)) : undefined
-  const download = isDownloadable ? /** @type {HTMLAnchorElement} */ (add('lg-download', makeDownload())) : undefined
+  const download = isDownloadable ? addDownload() : undefined
   bar.append(more)
   outer.addEventListener('click', event => {
     if (!closest(event, '.ipp-more')) closeMenu()

@@ -26,7 +26,8 @@ function measure () {
   const height = slideOf(lg.index)?.clientHeight ?? innerHeight
   const image = imageOf(lg.index)
   const shape = image && image.naturalWidth > 1 ? image.naturalWidth / image.naturalHeight : ratio[lg.index]
-  return { width, height, shownWidth: Math.min(width, height * shape), shownHeight: Math.min(height, width / shape) }
+  const shownWidth = Math.min(width, height * shape)
+  return { width, height, shownWidth, shownHeight: shownWidth / shape }
 }
 
 /** The scale at which one pixel of the photo, as far as it has come, is one of the screen. */
@@ -41,7 +42,8 @@ const within = (value, limit) => Math.min(limit, Math.max(-limit, value))
 /** How far the photo may be off the middle, in px. @param {number} scale */
 function limits (scale) {
   const { width, height, shownWidth, shownHeight } = measure()
-  const half = (/** @type {number} */ shown, /** @type {number} */ room) => Math.max(0, (shown * scale - room) / 2)
+  const half = (/** @type {number} */ shown, /** @type {number} */ room) =>
+    Math.max(0, (shown * scale - room) / 2)
   return { x: half(shownWidth, width), y: half(shownHeight, height) }
 }
 
@@ -49,10 +51,11 @@ function limits (scale) {
 function apply (next, isSmooth) {
   const most = limits(next.scale)
   view = { scale: next.scale, x: within(next.x, most.x), y: within(next.y, most.y) }
-  const style = /** @type {HTMLElement | undefined} */ (slideOf(lg.index)?.querySelector('.lg-img-wrap'))?.style
-  if (!style) return
-  style.transition = isSmooth ? '' : 'none'
-  style.transform = isZoomed() ? `translate(${view.x}px, ${view.y}px) scale(${view.scale})` : ''
+  const wrap = /** @type {HTMLElement | null | undefined} */ (
+    slideOf(lg.index)?.querySelector('.lg-img-wrap'))
+  if (!wrap) return
+  wrap.style.transition = isSmooth ? '' : 'none'
+  wrap.style.transform = isZoomed() ? `translate(${view.x}px, ${view.y}px) scale(${view.scale})` : ''
   outer.classList.toggle('lg-zoomed', isZoomed())
 }
 
@@ -100,7 +103,8 @@ export function leaveZoom () {
 
 /** The whole photos again, on the slides that are out of sight. */
 export function clearZoom () {
-  for (const wrap of outer.querySelectorAll('.lg-item:not(.lg-current) .lg-img-wrap')) wrap.removeAttribute('style')
+  const wraps = outer.querySelectorAll('.lg-item:not(.lg-current) .lg-img-wrap')
+  for (const wrap of wraps) wrap.removeAttribute('style')
 }
 
 /** The whole photo again, at once, where its slide gets another size. */
@@ -121,10 +125,16 @@ export function sharpenLarge () {
   if (measure().shownWidth * devicePixelRatio > image.naturalWidth * SOFT) sharpen()
 }
 
-/** The full resolution of pictures that have it, or are getting it. @type {WeakMap<HTMLImageElement, Promise<void>>} */
+/**
+ * The full resolution of pictures that have it, or are getting it.
+ * @type {WeakMap<HTMLImageElement, Promise<void>>}
+ */
 const sharpened = new WeakMap()
 
-/** Fetches full resolution for the photo that is shown, once. Resolves when it is there, or could not be had. */
+/**
+ * Fetches full resolution for the photo that is shown, once. Resolves when it is there, or could not be
+ * had.
+ */
 async function sharpen () {
   const image = imageOf(lg.index)
   const known = item(lg.index)
@@ -134,7 +144,10 @@ async function sharpen () {
   await coming.catch(() => sharpened.delete(image))
 }
 
-/** Decodes a picture before it takes the place of another. @param {HTMLImageElement} image @param {string} src */
+/**
+ * Decodes a picture before it takes the place of another.
+ * @param {HTMLImageElement} image @param {string} src
+ */
 async function replace (image, src) {
   const next = new Image()
   next.src = src

@@ -1,8 +1,9 @@
 /**
- * `npm run mutants`: breaks one line of the security rooms at a time, in a copy, and runs the tests that must see it.
- * Prints who survived; exit status 1 where anybody did. ONLY is a pattern of names.
- * `npm run mutants -- links answer …`: instead of those by hand, all mutants by rule of these files (see mutate.ts), and how many
- * of them were killed.
+ * `npm run mutants -- gate/open immich …`: breaks one thing at a time in a copy of these files of src/ (by
+ * default all of the gate, `immich.ts` and `validate.ts`), and runs the tests that must see it.
+ *
+ * Prints what survived and what did not end; exit status 1 if anything did. ONLY is a pattern of mutants' names,
+ * JOBS how many run at once.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -12,111 +13,102 @@ import { fileURLToPath } from 'node:url'
 import { mutantsOf } from './mutate.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-/** Name, file, what stands there, what is put there, tests that must turn red. */
-type Mutant = [name: string, file: string, from: string, to: string, tests: string[]]
-const GATE = ['promises', 'unlock']
-const MUTANTS: Mutant[] = [
-  ['the gate: protected links open', 'links', "if (link.protected && !token) throw new Refusal('locked')", '', GATE],
-  ['the gate: links that ended open', 'links', 'link.expiresAt <= Date.now()', 'link.expiresAt <= 0', ['links']],
-  ['the gate: no link has a password', 'immich-json', 'protected: Boolean(link.password)', 'protected: false', GATE],
-  ['the gate: slugs although they are off', 'exchange', "if ('slug' in ref && !app.settings.allowSlugLinks) throw new Refusal('missing')", '', ['config']],
-  ['the list: any id', 'exchange', 'if (!item || (isMotionPart && !asVideo)) throw', 'if (isMotionPart && !asVideo) throw', GATE],
-  ['the list: pictures of motion parts', 'exchange', '(isMotionPart && !asVideo)', 'false', GATE],
-  ['visibility: the trash', 'immich-json', 'isTrashed !== true && (', '(', GATE],
-  ['visibility: hidden and locked', 'immich-json', "(visibility === undefined || visibility === 'timeline' || visibility === 'archive')", 'true', GATE],
-  ['the minute: links for ever', 'links', 'createMemory<Link>(MINUTE', 'createMemory<Link>(100 * MINUTE', ['links', 'traps']],
-  ['the minute: lists for ever', 'links', 'createMemory<AlbumList>(MINUTE', 'createMemory<AlbumList>(100 * MINUTE', ['links']],
-  ['downloads: without the owner', 'immich-json', 'allowDownload: link.allowDownload === true', 'allowDownload: link.allowDownload !== false || true', ['promises']],
-  ['downloads: without the operator', 'links', 'settings.allowDownload && link.allowDownload', 'link.allowDownload', ['migration']],
-  ['downloads: zips without the operator', 'links', 'settings.allowDownloadAll !== 0 && link', 'link', ['config']],
-  ['metadata: without the owner', 'immich-json', 'showMetadata: link.showMetadata === true', 'showMetadata: true', ['promises']],
-  ['metadata: times of files', 'handle-media', 'link?.showMetadata === true && settings.showMetadata.exif.dateTimeOriginal && !settings.stripMetadata', 'true', ['media']],
-  ['metadata: tags of Immich', 'media', '`"${own.slice(0, 22)}"`', 'immichTag', ['media']],
-  ['cache: protected pages', 'answer', "link.protected ? 'private, no-store' : 'no-cache'", "'no-cache'", ['promises']],
-  ['cache: protected pictures', 'answer', "link.protected ? 'private, max-age=3600' : responseHeaders['cache-control'] || 'no-cache'", "responseHeaders['cache-control'] || 'no-cache'", ['promises', 'unlock']],
-  ['cache: errors', 'answer', "if (status >= 400) return 'no-store'", '', ['promises', 'media', 'faults']],
-  ['cache: beyond the end of a link', 'answer', 'Math.floor((link.expiresAt - Date.now()) / 1000)', 'Infinity', ['links']],
-  ['cache: without a version', 'answer', 'isVersioned ? [] : [SHORT]', '[] as number[]', ['promises', 'traps']],
-  ['cache: static files without a version', 'answer', "isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'", "'public, max-age=31536000, immutable'", ['config']],
-  ['cache: ETags on protected pages', 'answer', "(answer.kind === 'static' || answer.link?.protected === false)", 'true', ['promises']],
-  ['headers: the operator\'s on protected links', 'answer', 'const open = link !== undefined && !link.protected && status < 400', 'const open = link !== undefined', ['promises']],
-  ...["'cross-origin-opener-policy': 'same-origin', ", "'x-frame-options': 'DENY',", "'referrer-policy': 'no-referrer',", "'x-content-type-options': 'nosniff',", "'x-robots-tag': 'noindex, nofollow'", '; sandbox', "frame-ancestors 'none'; form-action 'self'; ", "vary: 'accept, accept-encoding, accept-language, cookie'", "vary: 'accept-encoding, cookie'", ", vary: 'accept-encoding'"]
-    .map((text): Mutant => [`headers: ${text}`, 'answer', text, '', ['promises']]),
-  ['the seal: not of one link', 'unlock', /\.setAAD\(Buffer\.from\(bound\(link\)\)\)/.source, 'PATTERN', ['unlock']],
-  ['the seal: one nonce', 'unlock', 'randomBytes(NONCE_BYTES)', 'Buffer.alloc(NONCE_BYTES)', ['unlock']],
-  ['the seal: one key', 'unlock', "secret === '' ? randomBytes(32) : secret", "secret === '' ? 'x' : 'x'", ['unlock', 'promises']],
-  ['the seal: no hour', 'unlock', 'age < UNLOCK_SECONDS * 1000', 'true', ['unlock']],
-  ['the seal: from the future', 'unlock', 'age >= -CLOCKS_DIFFER', 'true', ['unlock']],
-  ['guesses: free', 'handle-unlock', '  count(exchange, link, 1)', '', ['unlock']],
-  ['guesses: by one name a link', 'handle-unlock', 'guesses.aliases.get(link) ?? link', 'link', ['unlock']],
-  ['guesses: forms of other sites', 'handle-unlock', "if (visitor.isForeign) throw new Refusal('missing')", '', ['unlock']],
-  ['guesses: by an address that may be chosen', 'handle-unlock', 'const isOwn = exchange.visitor.isCertain && ', 'const isOwn = ', ['unlock']],
-  ['the gate: an unlock that leads elsewhere', 'validate', "return given === ('key' in ref ? ref.key : ref.slug) ? path : undefined", 'return path', ['unlock']],
-  ['downloads: originals by playing them', 'media', "if (kind === 'playback' && !mayPlay)", 'if (false)', ['traps']],
-  ['the list: zips of what is only in part there', 'handle-zip', "if (list.isPartial && !choose)", 'if (false)', ['traps']],
-  ['guesses: at links', 'exchange', "if (isRefusal(error, 'missing')) countUnknown(app, visitor, ref)", '', ['unlock']],
-  ['the door: redirects', 'immich', "redirect: 'manual'", "redirect: 'follow'", ['faults']],
-  ['the door: encodings', 'immich', "if (response.headers.has('content-encoding'))", 'if (false)', ['traps']],
-  ['the door: a slug with control characters', 'validate', '/^[^\\p{Cc}\\p{Cs}]{1,255}$/u', '/^[^]{1,255}$/u', ['traps', 'links']],
-  ['bounds: forms', 'exchange', 'if (size > limit) return new Map()', '', ['faults', 'unlock']],
-  ['bounds: a quarter', 'bounds', 'Math.ceil(limit / 4)', 'limit', ['limits']],
-  ['bounds: two hosts', 'server', ' || hosts.length > 1', '', ['traps']]
+const TIMEOUT_MS = 120_000
+
+/** The tests of each file, those first that are quick and likely to fail; the first that turns red is enough. */
+const TESTS: Record<string, string[]> = {
+  'gate/facts': ['gate/tags', 'gate/facts', 'gate/gate'],
+  'gate/files': ['gate/strip', 'gate/files', 'gate/facts', 'gate/share', 'gate/gate', 'immich'],
+  'gate/gate': ['gate/share', 'gate/open', 'gate/unlock', 'gate/items', 'gate/gate', 'server'],
+  'gate/guesses': ['gate/guesses', 'gate/unlock-cookie', 'gate/open', 'gate/unlock'],
+  'gate/immich-json': ['gate/parsers', 'gate/immich-json', 'gate/items', 'gate/open', 'gate/unlock', 'gate/gate'],
+  'gate/jpeg': ['gate/strip'],
+  'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'promises'],
+  'gate/share': ['gate/tags', 'gate/share', 'gate/items', 'gate/gate'],
+  'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
+  'gate/zip-files': ['gate/tags', 'routes/zip', 'gate/zip-files', 'gate/immich-json', 'gate/gate'],
+  immich: ['immich', 'gate/open', 'gate/files', 'gate/unlock', 'promises', 'http/body', 'immich-faults'],
+  validate: ['gate/validate', 'gate/unlock-cookie', 'gate/unlock', 'gate/open', 'server', 'routes/pages']
+}
+
+type Mutant = { name: string, file: string, mutated: string }
+function mutantsIn (file: string): Mutant[] {
+  const source = readFileSync(join(ROOT, 'src', `${file}.ts`), 'utf8')
+  const short = (text: string) => text.replace(/\s+/g, ' ').slice(0, 70)
+  return mutantsOf(source, `${file}.ts`).map(({ line, was, start, end, text }) => ({
+    name: `${file}:${line} ${short(was)} → ${short(text)}`, file,
+    mutated: source.slice(0, start) + text + source.slice(end)
+  }))
+}
+
+const PARTS = [
+  'src', 'static', 'templates', 'test', 'docs', 'config.json', 'config.schema.json', 'package.json',
+  'package-lock.json', 'tsconfig.json', 'eslint.config.js'
 ]
-
-/** The tests that run for a mutant by rule, fast ones first: the first that turns red is enough. */
-const ALL = ['config', 'unlock', 'links', 'media', 'limits', 'promises', 'traps', 'matrix']
-/** The tests that are most likely to see it, by room. */
-const LIKELY: Record<string, string[]> = {
-  answer: ['promises'], 'immich-json': ['links'], links: ['links'], exchange: ['unlock'], unlock: ['unlock'], 'handle-unlock': ['unlock'],
-  'handle-media': ['media'], media: ['media', 'strip'], immich: ['traps', 'faults']
+function copyProject (): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mutants-'))
+  for (const part of PARTS) cpSync(join(ROOT, part), join(folder, part), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return folder
 }
-const byRule = process.argv.slice(2).flatMap(file => {
-  const source = readFileSync(join(ROOT, 'src', `${file}.ts`), 'utf8')
-  return mutantsOf(source, `${file}.ts`).map(({ line, was, start, end, text }) =>
-    ({ name: `${file}:${line} ${was.replace(/\s+/g, ' ').slice(0, 60)} → ${text.replace(/\s+/g, ' ').slice(0, 40)}`, file, tests: [...new Set(['config', ...LIKELY[file] ?? ['promises'], ...ALL])], mutated: source.slice(0, start) + text + source.slice(end) }))
-})
-const byHand = MUTANTS.map(([name, file, from, to, tests]) => {
-  const source = readFileSync(join(ROOT, 'src', `${file}.ts`), 'utf8')
-  const mutated = to === 'PATTERN' ? source.replace(new RegExp(from, 'g'), '') : source.replace(from, () => to)
-  if (mutated === source) throw new Error(`${name}: its line is not there any more`)
-  return { name, file, tests, mutated }
-})
 
-let survivors = 0
-const folder = mkdtempSync(join(tmpdir(), 'mutants-'))
-for (const part of ['src', 'static', 'templates', 'test', 'docs', 'config.json', 'config.schema.json', 'package.json', 'tsconfig.json']) cpSync(join(ROOT, part), join(folder, part), { recursive: true })
-symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-const chosen = (byRule.length > 0 ? byRule : byHand).filter(({ name }) => new RegExp(process.env.ONLY ?? '').test(name))
-/** What fails first in a test, which is ended then; undefined where it stays green. One that never ends fails. */
-const failureOf = (test: string) => new Promise<string | undefined>(resolve => {
+/** How a test ends: green, at its first failure, which is named, or not within the time that it has. */
+type Outcome = { isGreen: boolean, failure?: string }
+const run = (folder: string, test: string): Promise<Outcome> => new Promise(resolve => {
   const args = ['--test', '--test-isolation=none', '--test-reporter=tap', `test/${test}.test.ts`]
-  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], timeout: 240_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
-  let failed = ''
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env })
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
+  let failure = ''
+  let output = ''
   child.stdout.on('data', text => {
-    failed ||= /^ *not ok.*/m.exec(String(text))?.[0].trim() ?? ''
-    if (failed) child.kill('SIGKILL')
+    output += text
+    failure ||= /^ *not ok.*$/m.exec(output)?.[0].trim() ?? ''
+    if (failure) child.kill('SIGKILL')
   })
-  child.on('close', code => resolve(code === 0 ? undefined : `${test}: ${failed || 'it did not end'}`))
+  child.on('close', (code, signal) => {
+    clearTimeout(timer)
+    const crashed = code !== 0 && signal === null ? 'the process ended' : ''
+    const told = failure || crashed
+    resolve({ isGreen: code === 0, ...told && { failure: `${test}: ${told}` } })
+  })
 })
-async function firstFailure (tests: string[]): Promise<string | undefined> {
+
+/** `killed` by a failing test; `survived` where all are green; `did not end` where one never did. */
+async function verdictOf (folder: string, tests: string[]): Promise<string> {
   for (const test of tests) {
-    const failure = await failureOf(test)
-    if (failure) return failure
+    const { isGreen, failure } = await run(folder, test)
+    if (failure) return `killed (${failure})`
+    if (!isGreen) return `did not end (${test})`
   }
-  return undefined
+  return 'survived'
 }
-// a test that is red without a mutant would kill them all
-const red = await firstFailure([...new Set(chosen.flatMap(({ tests }) => tests))])
-if (red) throw new Error(`red as it is, ${red}`)
-for (const { name, file, tests, mutated } of chosen) {
-  const path = join(folder, 'src', `${file}.ts`)
-  const source = readFileSync(path, 'utf8')
-  writeFileSync(path, mutated)
-  const failure = await firstFailure(tests)
-  writeFileSync(path, source)
-  if (!failure) survivors++
-  console.log(failure ? `killed   ${name} (${failure})` : `SURVIVED ${name}`)
+
+async function main (): Promise<void> {
+  const files = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TESTS)
+  const waiting = files.flatMap(mutantsIn).filter(({ name }) => new RegExp(process.env.ONLY ?? '').test(name))
+  const counts: Record<string, number> = { killed: 0, survived: 0, 'did not end': 0 }
+  const work = async (): Promise<void> => {
+    const folder = copyProject()
+    for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+      const { name, file, mutated } = mutant
+      const path = join(folder, 'src', `${file}.ts`)
+      const source = readFileSync(path, 'utf8')
+      writeFileSync(path, mutated)
+      const verdict = await verdictOf(folder, TESTS[file] ?? [])
+      writeFileSync(path, source)
+      counts[verdict.replace(/ \(.*/s, '')]!++
+      console.log(`${name}: ${verdict}`)
+    }
+    rmSync(folder, { recursive: true })
+  }
+  // a test that is red without a mutant would kill them all
+  const folder = copyProject()
+  const red = await verdictOf(folder, [...new Set(files.flatMap(file => TESTS[file] ?? []))])
+  rmSync(folder, { recursive: true })
+  if (red !== 'survived') throw new Error(`without a mutant: ${red}`)
+  await Promise.all(Array.from({ length: Number(process.env.JOBS ?? 1) }, work))
+  console.log(Object.entries(counts).map(([verdict, count]) => `${count} ${verdict}`).join(', '))
+  process.exitCode = counts.survived || counts['did not end'] ? 1 : 0
 }
-rmSync(folder, { recursive: true })
-console.log(`${chosen.length} mutants, ${survivors} survived`)
-process.exitCode = survivors ? 1 : 0
+await main()

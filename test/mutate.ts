@@ -1,32 +1,57 @@
-/** Mutants of a source file by rule: each condition turned or taken for granted, each refusal left out, each header emptied. */
+/**
+ * Mutants of a source file by rule: each condition turned or taken for granted, each refusal and each call
+ * made for its effect left out, each anchor of a pattern removed, each header emptied.
+ */
 import { parseSync } from '@babel/core'
 
+/** `text` in place of what stands from `start` to `end`. */
 export type Change = { line: number, start: number, end: number, text: string, was: string }
-type Node = { type: string, start: number, end: number, loc: { start: { line: number } }, [field: string]: unknown }
+type Node = {
+  type: string, start: number, end: number, loc: { start: { line: number } }, [field: string]: unknown
+}
 const TURNED: Record<string, string> = { '===': '!==', '!==': '===', '<': '<=', '<=': '<', '>': '>=', '>=': '>' }
 
 export function mutantsOf (source: string, filename: string): Change[] {
   const found: Change[] = []
-  const put = (node: Node, text: string) => found.push({ line: node.loc.start.line, start: node.start, end: node.end, text, was: source.slice(node.start, node.end) })
-  const visit = (node: Node): void => {
-    if (node.type.startsWith('TS') || node.type === 'ImportDeclaration') return
-    if (node.type === 'IfStatement' || node.type === 'ConditionalExpression') for (const text of ['true', 'false']) put(node.test as Node, text)
-    if (node.type === 'LogicalExpression') {
-      put(node, source.slice((node.left as Node).start, (node.left as Node).end))
-      put(node, source.slice((node.right as Node).start, (node.right as Node).end))
-    }
-    const operator = String(node.operator)
-    if (node.type === 'BinaryExpression' && TURNED[operator]) {
-      const [left, right] = [node.left as Node, node.right as Node]
-      put(node, `${source.slice(left.start, left.end)} ${TURNED[operator]} ${source.slice(right.start, right.end)}`)
-    }
-    if (node.type === 'ThrowStatement') put(node, '{}')
-    if (node.type === 'ObjectProperty' && (node.value as Node).type === 'StringLiteral' && source.slice((node.key as Node).start, (node.key as Node).end).includes('-')) put(node.value as Node, "''")
-    for (const value of Object.values(node)) {
-      for (const one of Array.isArray(value) ? value : [value]) if (one && typeof one === 'object' && typeof one.type === 'string' && typeof one.start === 'number') visit(one as Node)
+  const textOf = ({ start, end }: Node): string => source.slice(start, end)
+  const put = (node: Node, text: string) =>
+    found.push({ line: node.loc.start.line, start: node.start, end: node.end, text, was: textOf(node) })
+
+  /** What becomes of a node by the rules, by its type. */
+  const RULES: Record<string, (node: Node) => void> = {
+    IfStatement: ({ test }) => { for (const text of ['true', 'false']) put(test as Node, text) },
+    ConditionalExpression: ({ test }) => { for (const text of ['true', 'false']) put(test as Node, text) },
+    LogicalExpression (node) { for (const side of [node.left, node.right]) put(node, textOf(side as Node)) },
+    BinaryExpression (node) {
+      const turned = TURNED[String(node.operator)]
+      if (turned) put(node, `${textOf(node.left as Node)} ${turned} ${textOf(node.right as Node)}`)
+    },
+    ThrowStatement: node => put(node, '{}'),
+    ExpressionStatement (node) {
+      const { type } = node.expression as Node
+      if (type === 'CallExpression' || type === 'AwaitExpression') put(node, '{}')
+    },
+    RegExpLiteral (node) {
+      const { pattern, flags } = node as unknown as { pattern: string, flags: string }
+      if (pattern.startsWith('^')) put(node, `/${pattern.slice(1) || '(?:)'}/${flags}`)
+      if (/[^\\]\$$/.test(pattern)) put(node, `/${pattern.slice(0, -1)}/${flags}`)
+    },
+    ObjectProperty ({ key, value }) {
+      const isHeader = textOf(key as Node).includes('-')
+      if (isHeader && (value as Node).type === 'StringLiteral') put(value as Node, "''")
     }
   }
-  const ast = parseSync(source, { filename, sourceType: 'module', configFile: false, babelrc: false, presets: ['@babel/preset-typescript'] })
+  const visit = (node: Node): void => {
+    const isType = node.type.startsWith('TS') && node.type !== 'TSAsExpression'
+    if (isType || node.type === 'ImportDeclaration') return
+    RULES[node.type]?.(node)
+    for (const value of Object.values(node)) for (const child of [value].flat()) if (isNode(child)) visit(child)
+  }
+  const ast = parseSync(source, {
+    filename, sourceType: 'module', configFile: false, babelrc: false, presets: ['@babel/preset-typescript']
+  })
   visit((ast as unknown as { program: Node }).program)
   return found
 }
+const isNode = (value: unknown): value is Node =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof (value as Node).start === 'number'

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { show, understand, type Report, type Schema } from './schema.ts'
-import { object, type Json } from '../json.ts'
+import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { parseBase, parseOrigin, type Trust } from '../validate.ts'
 
@@ -207,7 +207,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     ...readHeaders(config?.ipp?.responseHeaders ?? {}, problems),
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
-    trustedProxies: proxies((config?.ipp?.trustedProxies ?? []) as unknown as string[], problems),
+    trustedProxies: proxies(list(config?.ipp?.trustedProxies).map(text), problems),
     proxiesAreNamed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))

@@ -40,6 +40,10 @@ const STRIP_BUDGET_BYTES = 96 * MIB
 /** what every browser shows in full resolution */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
+/** A GIF and its like: Immich's preview of it stands still, so every download of it is the file itself. */
+const isMoving = ({ isVideo, duration }: Item): boolean => !isVideo && duration > 0
+
+const CONTENT_RANGE = /^bytes (\d{1,15}-\d{1,15}|\*)\/\d{1,15}$/
 const callFor = (kind: Kind, to: Access, id: AssetId) =>
   kind === 'original' || kind === 'playback' ? CALLS[kind](to, id) : CALLS.image(to, id, kind)
 const refused = (kind: Kind, status: number): Refusal =>
@@ -108,7 +112,7 @@ export class Files {
   /** A file to take home, in the quality that the operator gives. */
   async #download (request: Request): Promise<Media> {
     const { can, item } = request
-    if (can.originals || this.#isMoving(request)) return this.#cameraFile('original', request)
+    if (can.originals || isMoving(item)) return this.#cameraFile('original', request)
     if (item.isVideo) return this.#playback(request)
     if (this.#policy.quality === 'fullsize') return this.#fullResolution(request)
     return { ...await this.#image('preview', request), isReduced: true }
@@ -117,13 +121,9 @@ export class Files {
   /** A picture to look at in full resolution, if the link allows that; else the preview. */
   async #fullsize (request: Request): Promise<Media> {
     const { can, item } = request
-    const isAllowed = can.zoom || (can.download && this.#policy.quality !== 'preview')
-    const isShown = !item.isVideo && (isAllowed || this.#isMoving(request))
-    return isShown ? this.#fullResolution(request) : this.#image('preview', request)
+    const isAllowed = can.zoom || (can.download && (isMoving(item) || this.#policy.quality !== 'preview'))
+    return isAllowed && !item.isVideo ? this.#fullResolution(request) : this.#image('preview', request)
   }
-
-  /** A GIF and its like: Immich's preview of it stands still, and the file is what the owner lets out. */
-  #isMoving = ({ link, item }: Request): boolean => !item.isVideo && item.duration > 0 && link.allowDownload
 
   /** The original if browsers show it, else Immich's full size, else the preview. */
   async #fullResolution (request: Request): Promise<Media> {
@@ -217,8 +217,8 @@ export class Files {
   #describe (kind: Kind, id: AssetId, headers: Headers) {
     const immichTag = headers.get('etag') ?? ''
     const text = `${this.#secret} ${kind} ${id} ${immichTag} ${this.#policy.strip}`
-    const contentRange = headers.get('content-range')
-    const length = headers.get('content-length')
+    const [contentRange] = CONTENT_RANGE.exec(headers.get('content-range') ?? '') ?? []
+    const [length] = /^\d{1,15}$/.exec(headers.get('content-length') ?? '') ?? []
     return {
       type: mediaType(headers.get('content-type')),
       name: parseDisposition(headers.get('content-disposition')),
@@ -240,6 +240,7 @@ export class Files {
     if (!slice.range || !size) throw refused(kind, status)
     if (!resolveRange(slice.range, Number(size))) return { ...media, status: 416, length: 0 }
     // a suffix longer than the file means all of it (RFC 9110 section 14.1.2), but Immich refuses it
+    if (!slice.range.startsWith('bytes=-')) throw refused(kind, status)
     return this.#stream(kind, { ...request, slice: { ...slice, range: 'bytes=0-' as ByteRange } })
   }
 }

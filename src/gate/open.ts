@@ -49,7 +49,8 @@ export class Links {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
-    return { ...link, ...token && { token } }
+    // also if Immich should stop telling passwords: what a token opened is not for everybody
+    return { ...link, isProtected: link.isProtected || token !== undefined, ...token && { token } }
   }
 
   /**

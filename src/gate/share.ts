@@ -74,14 +74,17 @@ const byTime = (order: 'asc' | 'desc') => (a: Asset, b: Asset): number =>
  * albums by another time, and chosen photos not at all.
  */
 export function makeList (assets: Asset[], order: 'asc' | 'desc', isPartial: boolean, policy: Policy): List {
-  const sorted = assets.toSorted(byTime(order))
+  // a photo that is moved while its months are being read may be in two of them
+  const once = new Map(assets.map(asset => [asset.id, asset]))
+  const sorted = [...once.values()].sort(byTime(order))
   const items = sorted.map(({ id, isVideo, ratio, thumbhash, duration, motion, isSphere }) => {
     const fields = { id, isVideo, ratio, thumbhash, duration, isSphere }
     return Object.freeze(motion && policy.motionPhotos ? { ...fields, motion } : fields) as Item
   })
   const byId = new Map(items.map(item => [item.id, item]))
   for (const item of items) {
-    if (item.motion) byId.set(item.motion, Object.freeze({ ...item, id: item.motion, isVideo: true }) as Item)
+    const { motion } = item
+    if (motion && !once.has(motion)) byId.set(motion, Object.freeze({ ...item, id: motion, isVideo: true }) as Item)
   }
   return { items, byId, times: sorted.map(({ time }) => time), isPartial }
 }

@@ -79,6 +79,8 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
   response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
   if (response.destroyed) return body.cancel()
+  // the first byte of a resumed zip may take long, and a proxy in front waits a minute for the headers
+  response.flushHeaders()
   try {
     for await (const part of body.parts) {
       const isTaken = response.write(part) || response.destroyed

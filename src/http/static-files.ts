@@ -9,9 +9,9 @@ const TYPES: Record<string, string> =
 /** The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once. */
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
-  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'rows.js',
-  'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js', 'choice.js',
-  'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js', 'glide.js',
+  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js',
+  'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
+  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js', 'glide.js',
   'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js',
   'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
@@ -21,11 +21,17 @@ const PACKAGED: Record<string, string> = { 'lightgallery.js': 'node_modules/ligh
 /** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
 const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
 
+/** A script or style without its comment lines, which are a third of it; the other lines keep their numbers. */
+export const withoutComments = (text: string): string =>
+  text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^\n]/g, ''))
+
 /** The files by name, and the version in their addresses. No path from a request is ever opened. */
 export function loadStaticFiles (root: URL): { version: string, files: Map<string, Text> } {
   const own = Object.fromEntries(OWN.map(name => [name, `static/${name}`]))
   const files = Object.entries({ ...own, ...PACKAGED }).map(([name, path]): [string, Text] => {
-    const body = readFileSync(new URL(path, root))
+    const file = readFileSync(new URL(path, root))
+    const isText = /^static\/.*\.(?:js|css)$/.test(path)
+    const body = isText ? Buffer.from(withoutComments(file.toString())) : file
     const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
     return [name, createText(type, name === 'style.css' ? withRatios(body) : body)]
   })

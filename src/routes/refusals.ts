@@ -9,12 +9,16 @@ import { mendPath } from '../pasted-address.ts'
 /** `next` is where the unlock leads, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
+/** Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing. */
+const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
+export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
+
 /** The form for a link's password. */
 export function passwordForm (context: Context, form: Form): Reply {
   const { link, next, status, problem = '', seconds = 0 } = form
   const { renderer } = context.app
   const minutes = String(Math.max(1, Math.ceil(seconds / 60)))
-  const headers = seconds > 0 ? { 'retry-after': seconds } : {}
+  const headers = { 'set-cookie': COOKIE_TEST, ...seconds > 0 && { 'retry-after': seconds } }
   return cardReply(context, status, ['password', link, next, problem, minutes], language => {
     const words = renderer.words(language)
     const text = words[problem]?.replace('{n}', minutes)
@@ -36,7 +40,7 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   return cardReply(context, status, ['notice', notice], language => {
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
-    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, canRetry: status === 503 })
+    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, isPassing: notice !== 'notFound' })
   }, headers)
 }
 

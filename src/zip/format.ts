@@ -85,15 +85,17 @@ export function bytesBetween (from: number, to: number): Buffer {
 }
 
 const ZEROS = Buffer.alloc(1024 * 1024)
+/** Room for the word that makes a checksum right. */
+export const MIN_STAND_IN_BYTES = 4
 
 /**
  * Stands in for the first `size` bytes of a file, whose CRC-32 is `crc`: zeros, and a word that makes the
- * checksum right. Throws where `size` is less than that word.
+ * checksum right. Throws where `size` is less than `MIN_STAND_IN_BYTES`.
  */
 export function * standIn (size: number, crc: number): Generator<Buffer> {
-  if (size < 4) throw new RangeError('no room for a checksum')
+  if (size < MIN_STAND_IN_BYTES) throw new RangeError('no room for a checksum')
   let own = 0
-  for (let left = size - 4; left > 0; left -= ZEROS.length) {
+  for (let left = size - MIN_STAND_IN_BYTES; left > 0; left -= ZEROS.length) {
     const zeros = ZEROS.subarray(0, left)
     own = crc32(zeros, own)
     yield zeros

@@ -104,7 +104,7 @@ for (const engine of ENGINES) {
       await hand.go(album)
       await gridIsThere()
       await hand.run(() => scrollTo(0, 900))
-      await until('scrolled', () => scrollY === 900)
+      await until('kept', () => history.state?.y === 900)
       await hand.reload()
       await gridIsThere()
       await until('the place', () => Math.abs(scrollY - 900) < 5)

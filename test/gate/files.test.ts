@@ -64,7 +64,7 @@ test('fullsize is what a browser can show: else the server\'s own full size, els
   run.immich.fault = ({ query }) => query.get('size') === 'fullsize' ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).status, 503)
   run.immich.fault = () => undefined
-  const off = await start({ library, ipp: { downloadOriginalPhoto: false } })
+  const off = await start({ library, ipp: { maxDownloadQuality: 'preview' } })
   assert.equal((await off.get(`/share/photo/${key}/${heic.id}/fullsize`)).headers['content-type'], 'image/jpeg')
   assert.notEqual((await off.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
 })
@@ -90,13 +90,13 @@ test('videos of which Immich has no transcode, where those are not to be played'
   // without the file's size nobody can tell; when in doubt, less is given
   assert.deepEqual(await statuses(shut.key, strict), [404, 404, 206])
   assert.deepEqual(await statuses(open.key, strict), [206, 206, 206])
-  assert.deepEqual(await statuses(open.key, { ...strict, downloadOriginalPhoto: false }), [404, 206, 206])
+  assert.deepEqual(await statuses(open.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
   // the original itself may be looked at where downloads are allowed
-  assert.deepEqual(await statuses(untold.key, { ...strict, downloadOriginalPhoto: false }), [404, 206, 206])
+  assert.deepEqual(await statuses(untold.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
   // what is looked at only for its headers keeps no place
   const one = await start({ library, ipp: { ...strict, limits: { upstreamStreams: 1 } } })
   for (const n of [1, 2, 1, 2]) assert.equal((await one.get(`/share/video/${told.key}/${films[n]!.id}`)).status, 200)
-  const run = await start({ library, ipp: { ...strict, downloadOriginalPhoto: false } })
+  const run = await start({ library, ipp: { ...strict, maxDownloadQuality: 'preview' } })
   const zip = await run.get(`/share/${open.key}/download`)
   assert.deepEqual((await namesIn(zip.body)).filter(name => name.startsWith('not included')).length, 1)
   // one whose length nobody knew is another each time

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ROOT } from './helpers.ts'
+import { ROOT } from '../helpers.ts'
 
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const filesIn = (folder: string, end: string) =>

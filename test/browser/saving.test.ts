@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM, launch, openView, type View } from './browser.ts'
-import { start, until } from './helpers.ts'
-import { without } from './tools.ts'
+import { CHROMIUM, launch, openView, type View } from '../browser.ts'
+import { start, until } from '../helpers.ts'
+import { without } from '../tools.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
 
