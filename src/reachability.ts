@@ -46,7 +46,7 @@ export function createReachability (url: string, log: Log): Report {
     if (error && downSince === undefined) {
       downSince = performance.now()
       const { code, name, message, errors } = (error.cause ?? error) as Failure
-      const failed = errors?.map(({ message }) => message).join(', ') || message
+      const failed = (errors?.map(({ message }) => message).join(', ') || message).trim()
       const advice = adviseOn(url, `${code ?? ''} ${name}`.trim(), failed)
       log.error('Immich is unavailable', { url, failed, code: code ?? name, advice })
     }

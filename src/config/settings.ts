@@ -132,6 +132,7 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
     const isForeign = env.CONFIG && !/^\s*[{[]/.test(env.CONFIG)
     const isIgnored = code === 'ENOENT' && !env.IPP_CONFIG
     const reasons: Record<string, string> = {
+      EACCES: `user ${process.getuid?.() ?? ''} may not read it, takes chmod a+r on the host`,
       ERR_ACCESS_DENIED: `this process may not read it, takes ${places}`,
       EISDIR: 'is a folder (Docker creates one where the file is missing), takes a file'
     }
