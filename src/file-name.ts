@@ -34,8 +34,8 @@ const currentTime = (): string => new Date().toISOString().slice(0, 19).replace(
 const SHORT_ID_LENGTH = 8
 
 /**
- * The name of a downloaded file. `original` is the file's own name, '' if it may not be told. The extension is
- * that of `type`, the type of what is really sent. `isPreview` marks a name that is not the original's.
+ * The name of a downloaded file. `original` is the file's own name, '' if it may not be told. The extension
+ * is that of `type`, the type of what is really sent. `isPreview` marks a name that is not the original's.
  */
 export function downloadName (
   naming: Naming, id: AssetId, original: string, type: string, isPreview = false, time = currentTime()

@@ -216,7 +216,8 @@ export class Immich {
 
   /** A call that answers with JSON; the value is undefined if it is not JSON. */
   async askJson (call: Call, known: Known = {}, caller = PROGRAM): Promise<Answer & { value: unknown }> {
-    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#jsonBudget)
+    const budget = this.#jsonBudget
+    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, budget)
     return { status, headers, value: parseJson(String(bytes)) }
   }
 

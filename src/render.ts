@@ -26,7 +26,10 @@ export type PageSettings = {
   groupByDate: 'day' | 'month' | false, showGalleryTitle: boolean, showExpiryDate: boolean
   singleItemAutoOpen: boolean, lightGallery: unknown, showMetadata: { location: { webLink: boolean } }
 }
-/** Where a page is shown: the link's address, the visitor's language and the site's own address, '' if unknown. */
+/**
+ * Where a page is shown: the link's address, the visitor's language and the site's own address, '' if
+ * unknown.
+ */
 export type Place = { link: LinkAddress, language: string, base: string }
 
 /** Values that every template gets. */

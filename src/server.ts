@@ -29,7 +29,9 @@ const ROOT = new URL('../', import.meta.url)
 
 // ---------------------------------------------------------------------------------------------------- routes
 
-/** The visitors who get the password form at a protected link: everybody at pages, browsers alone at files. */
+/**
+ * The visitors who get the password form at a protected link: everybody at pages, browsers alone at files.
+ */
 type Form = 'form' | 'form for browsers' | 'no form'
 type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
@@ -84,7 +86,9 @@ function findRoute (method: string, path: string): { route: Route, parts: Parts 
   return undefined
 }
 
-/** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
+/**
+ * The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected.
+ */
 async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)

@@ -78,9 +78,9 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
 
 const PROBLEMS = ['wrongPassword', 'tooMany', 'cookiesOff'] as const
 /**
- * A request's path and query: `page` of the gallery without script, from 1; `version` of a picture, '' if none;
- * `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is read
- * from a query.
+ * A request's path and query: `page` of the gallery without script, from 1; `version` of a picture, '' if
+ * none; `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is
+ * read from a query.
  */
 export type Target = {
   path: string, page: number, version: string, chosen: string, problem?: typeof PROBLEMS[number]
@@ -179,7 +179,8 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   }
 }
 
-// ------------------------------------------------------------------------------------------------------ forms
+// ------------------------------------------------------------------------------------------------------
+// forms
 
 /** The fields of a small form, or of a JSON object, as texts. */
 export function parseForm (body: string, contentType: string): Map<string, string> {

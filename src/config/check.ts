@@ -38,7 +38,8 @@ function tellLimits (share: Share, settings: Settings, say: Say): void {
     [maxZoomQuality === 'fullsize' && !owner, 'zooming in shows no more than the preview',
       inImmich('Allow public user to download')],
     [!days, 'the owner shows no metadata, so no dates either', inImmich('Show metadata')],
-    [!days && !isAlbum, 'photos that were locked or hidden later are still shared, because Immich does not say so',
+    [!days && !isAlbum,
+      'photos that were locked or hidden later are still shared, because Immich does not say so',
       'remove from the link what is no longer to be shared'],
     [days !== undefined && !isShown, 'there is no details panel', 'set in ipp.showMetadata what to show']
   ]
@@ -64,7 +65,9 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
   } catch (error) {
     const { reason, message } = error as Refusal
     if (reason === 'locked') return say('ok', 'it has a password, which visitors are asked for')
-    if (reason === 'failed') return say('WRONG', `Immich failed at it: ${message}`, 'look at the log of Immich')
+    if (reason === 'failed') {
+      return say('WRONG', `Immich failed at it: ${message}`, 'look at the log of Immich')
+    }
     // with the reason of the log, below
     if (reason !== 'missing') return say('WRONG', CANNOT_TRY)
     // Immich answers both alike (recordings 07-expired), but each of its keys has 50 bytes

@@ -147,7 +147,9 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
   if (isMisplaced(name, path, check)) return
   if (check.places.has(name)) {
     // what is left of an old group is unknown by itself
-    for (const [inner, entry] of Object.entries(object(value) ?? {})) reportUnknown(inner, entry, path, [], check)
+    for (const [inner, entry] of Object.entries(object(value) ?? {})) {
+      reportUnknown(inner, entry, path, [], check)
+    }
     return
   }
   const near = nearest(name, known)

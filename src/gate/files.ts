@@ -1,4 +1,6 @@
-/** Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry. */
+/**
+ * Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry.
+ */
 import { hash, type KeyObject } from 'node:crypto'
 import { readWhole, type Body, type Budget } from '../body.ts'
 import { createCache, type Cache } from '../memory-cache.ts'
@@ -13,8 +15,8 @@ import { isMotionPart, type Item, type OpenLink, type Policy, type Share } from 
 /** A visitor's wish: a picture to look at, a video to play, a file to take home, or one for a zip. */
 export type Wanted = Slice & { as: 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback' | 'zip' }
 /**
- * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is '' if
- * it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
+ * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is ''
+ * if it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
  * preview in place of the original.
  */
 export type Media = {
@@ -193,7 +195,8 @@ export class Files {
     const headOf = (kind: Kind) => this.#stream(kind, { ...request, slice: { head: true } })
     const playback = await headOf('playback')
     const details = await this.details(link, item, caller)
-    const size = link.allowDownload ? (await headOf('original')).length : positive(details.exif.fileSizeInByte)
+    const recorded = positive(details.exif.fileSizeInByte)
+    const size = link.allowDownload ? (await headOf('original')).length : recorded
     const areTypesKnown = ![details.type, playback.type].includes(UNKNOWN_TYPE)
     const isOtherType = areTypesKnown && details.type !== playback.type
     const areSizesKnown = Boolean(size) && playback.length !== undefined
@@ -210,7 +213,9 @@ export class Files {
     return image.bytes ? image : this.#stream(kind, request)
   }
 
-  /** Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it. */
+  /**
+   * Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it.
+   */
   async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}
     const call = callFor(kind, link, id)

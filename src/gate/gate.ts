@@ -3,8 +3,8 @@
  * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
  * can be ugly but cannot leak.
  *
- * Two yeses bound everything that leaves: the owner's on the link, and the operator's (`Policy`). At run time the
- * gate takes back only shares and items that it made itself.
+ * Two yeses bound everything that leaves: the owner's on the link, and the operator's (`Policy`). At run time
+ * the gate takes back only shares and items that it made itself.
  */
 import { Immich, type Caller, type DoorLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
@@ -16,7 +16,8 @@ import { shownFacts, type Facts } from './facts.ts'
 import { Files, type Media, type Wanted } from './files.ts'
 import { createGuesses } from './guesses.ts'
 import { Links } from './open.ts'
-import { isMotionPart, makeShare, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
+import { isMotionPart, makeShare } from './share.ts'
+import type { Item, List, OpenLink, Policy, Share } from './share.ts'
 import { cookieLines, createSeal, provePassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-files.ts'
 
@@ -32,7 +33,8 @@ export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimit
 export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
 type Opened = { link: OpenLink, list: List }
 
-const nameOf = (address: LinkAddress): string => 'key' in address ? `key ${address.key}` : `slug ${address.slug}`
+const nameOf = (address: LinkAddress): string =>
+  'key' in address ? `key ${address.key}` : `slug ${address.slug}`
 
 export class Gate {
   #policy: Policy
@@ -74,8 +76,8 @@ export class Gate {
   }
 
   /**
-   * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if this
-   * visitor has tried too many unknown links.
+   * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if
+   * this visitor has tried too many unknown links.
    */
   async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
@@ -100,8 +102,8 @@ export class Gate {
 
   /**
    * Proves a password; `isHttps` makes the cookies secure. Resolves with Set-Cookie lines that open the link
-   * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or as
-   * `open` does.
+   * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or
+   * as `open` does.
    */
   async unlock (
     address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
@@ -145,8 +147,8 @@ export class Gate {
   }
 
   /**
-   * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing, withheld,
-   * failed, unreachable, busy.
+   * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing,
+   * withheld, failed, unreachable, busy.
    */
   async file (share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
     const { link } = this.#checked(share, [item])

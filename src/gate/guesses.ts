@@ -8,8 +8,8 @@ const MAX_NAMES = 10_000
 
 export type RateLimit = ReturnType<typeof createRateLimit>
 /**
- * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
- * every `interval` ms. Each name costs one number, and only while its guesses are not all free.
+ * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
+ * more every `interval` ms. Each name costs one number, and only while its guesses are not all free.
  */
 export function createRateLimit (burst: number, interval: number, now = wholeNow) {
   /** by name: when all guesses are free again */
@@ -48,10 +48,10 @@ const MAX_OPENED = 20_000
 
 export type Guesses = ReturnType<typeof createGuesses>
 /**
- * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets four
- * times that. All addresses together get `perLink` at one link, then one every six seconds. An address that has
- * guessed nothing wrong there is not held up by that, unless the address can be forged, until ten times
- * `perLink` of such first guesses were wrong.
+ * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets
+ * four times that. All addresses together get `perLink` at one link, then one every six seconds. An address
+ * that has guessed nothing wrong there is not held up by that, unless the address can be forged, until ten
+ * times `perLink` of such first guesses were wrong.
  *
  * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds. Beyond that it may open
  * only the links that it has opened before, so that hits and misses look the same.

@@ -60,7 +60,8 @@ export class Links {
   async list (link: OpenLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
     // a list that holds what an owner no longer shows is never used for a link that shows less
-    if (album) return this.#albums(`${key} ${showMetadata}`, old => this.#loadAlbum(link, album, { lane }, old))
+    const name = `${key} ${showMetadata}`
+    if (album) return this.#albums(name, old => this.#loadAlbum(link, album, { lane }, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
     return list

@@ -1,6 +1,6 @@
 /**
- * Makes shares: a `Share` is all that one visitor may see and take of one link. It combines the owner's yes on
- * the link with the operator's yes (`Policy`). Anything that needs both and lacks one is not in it.
+ * Makes shares: a `Share` is all that one visitor may see and take of one link. It combines the owner's yes
+ * on the link with the operator's yes (`Policy`). Anything that needs both and lacks one is not in it.
  */
 import { createHash } from 'node:crypto'
 import type { AssetId, Key, Slug, Token } from '../validate.ts'
@@ -84,7 +84,8 @@ export function makeList (assets: Asset[], order: 'asc' | 'desc', isPartial: boo
   const byId = new Map(items.map(item => [item.id, item]))
   for (const item of items) {
     const { motion } = item
-    if (motion && !once.has(motion)) byId.set(motion, Object.freeze({ ...item, id: motion, isVideo: true }) as Item)
+    if (!motion || once.has(motion)) continue
+    byId.set(motion, Object.freeze({ ...item, id: motion, isVideo: true }) as Item)
   }
   return { items, byId, times: sorted.map(({ time }) => time), isPartial }
 }

@@ -8,8 +8,8 @@ import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Sh
 
 /**
  * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and
- * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size` is
- * exactly what the gate's `file` gives for it, in bytes, absent if unknown.
+ * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size`
+ * is exactly what the gate's `file` gives for it, in bytes, absent if unknown.
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 

@@ -79,8 +79,8 @@ export function watchConnections (server: Server, settings: Settings) {
     },
 
     /**
-     * Counts a request as the visitor's own until it is answered. False if there are too many of all visitors,
-     * or of this one, who may hold a quarter, also behind a proxy.
+     * Counts a request as the visitor's own until it is answered. False if there are too many of all
+     * visitors, or of this one, who may hold a quarter, also behind a proxy.
      */
     async count (address: string, response: ServerResponse): Promise<boolean> {
       try {

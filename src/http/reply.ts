@@ -15,8 +15,8 @@ type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
 /**
- * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address changes
- * with the content, so it may be cached for long.
+ * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address
+ * changes with the content, so it may be cached for long.
  */
 export type Reply = {
   status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
@@ -100,8 +100,8 @@ const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
 /**
- * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go out
- * with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
+ * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go
+ * out with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
  * BrokenTransfer if a body breaks off.
  */
 export function createReplyWriter (responseHeaders: Record<string, string>) {

@@ -47,7 +47,8 @@ const windowFor = (bytes: number, least: number, most: number): number =>
 const COMPRESS = {
   br: (raw: Buffer) => brotli(raw, {
     params: {
-      [constants.BROTLI_PARAM_QUALITY]: raw.length > LARGE_BYTES ? 2 : 5, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length,
+      [constants.BROTLI_PARAM_QUALITY]: raw.length > LARGE_BYTES ? 2 : 5,
+      [constants.BROTLI_PARAM_SIZE_HINT]: raw.length,
       [constants.BROTLI_PARAM_LGWIN]: windowFor(raw.length, 10, 22)
     }
   }),
@@ -56,7 +57,9 @@ const COMPRESS = {
 type Encoding = keyof typeof COMPRESS
 
 /** The body in the best encoding that the Accept-Encoding header allows, and the name of that encoding. */
-export async function encode (text: Text, acceptEncoding: string): Promise<{ body: Buffer, encoding?: Encoding }> {
+export async function encode (
+  text: Text, acceptEncoding: string
+): Promise<{ body: Buffer, encoding?: Encoding }> {
   if (text.raw.length < MIN_COMPRESSED_BYTES) return { body: text.raw }
   const accepted = preferred(acceptEncoding)
   const encoding = (['br', 'gzip'] as const).find(name => accepted.includes(name))

@@ -1,6 +1,7 @@
 /**
  * The data from which the page's script lays out all photos without a request: each one's ratio, in steps of
- * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the same input.
+ * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the
+ * same input.
  */
 import type { Item, Share } from '../gate/gate.ts'
 

@@ -51,7 +51,8 @@ function render (parts: Part[], scopes: Values[]): string {
     if (!inner) return escape(value)
     const values = Array.isArray(value) ? value : [value].filter(Boolean)
     if (isInverted) return values.length > 0 ? '' : render(inner, scopes)
-    return values.map(value => render(inner, [...scopes, value instanceof Object ? value : { value }])).join('')
+    const scopeOf = (value: unknown) => value instanceof Object ? { ...value } : { value }
+    return values.map(value => render(inner, [...scopes, scopeOf(value)])).join('')
   }).join('')
 }
 

@@ -77,7 +77,8 @@ export function placeOf (context: Context, share: Share, link: LinkAddress): Pla
   places.set(share, known)
   const name = `${base} ${language}`
   if (known.size < MAX_PLACES) known.add(name)
-  return known.has(name) ? { link, language, base } : { link, language: language.replace(/-.*/, ''), base: '' }
+  if (known.has(name)) return { link, language, base }
+  return { link, language: language.replace(/-.*/, ''), base: '' }
 }
 
 const shareIds = new WeakMap<Share, number>()
@@ -88,15 +89,21 @@ function idOf (share: Share): number {
   return id
 }
 
-/** The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends on. */
+/**
+ * The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends
+ * on.
+ */
 export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
   app.texts(JSON.stringify([idOf(share), ...name]), make)
 
-export const pageReply = (share: Share, content: Text): Reply => ({ status: 200, kind: 'page', share, content })
+export const pageReply = (share: Share, content: Text): Reply =>
+  ({ status: 200, kind: 'page', share, content })
 
 /** JSON of a share. */
-export const jsonReply = (context: Context, share: Share, name: unknown[], make: () => string): Reply =>
-  ({ status: 200, kind: 'data', share, content: textOf(context, share, name, () => createText(JSON_TYPE, make())) })
+export function jsonReply (context: Context, share: Share, name: unknown[], make: () => string): Reply {
+  const content = textOf(context, share, name, () => createText(JSON_TYPE, make()))
+  return { status: 200, kind: 'data', share, content }
+}
 
 export const redirect = (status: 301 | 302 | 303, location: string): Reply =>
   ({ status, kind: 'page', headers: { location } })
@@ -107,6 +114,7 @@ export function cardReply (
   headers: Reply['headers'] = {}
 ): Reply {
   const language = languageOf(context)
-  const content = context.app.texts(JSON.stringify([language, ...name]), () => createText(HTML, make(language)))
+  const whole = JSON.stringify([language, ...name])
+  const content = context.app.texts(whole, () => createText(HTML, make(language)))
   return { status, kind: 'page', headers, content }
 }

@@ -9,7 +9,9 @@ import { mendPath } from '../pasted-address.ts'
 /** `next` is where the unlock leads, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
-/** Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing. */
+/**
+ * Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing.
+ */
 const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
 export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
 
@@ -40,7 +42,8 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   return cardReply(context, status, ['notice', notice], language => {
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
-    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, isPassing: notice !== 'notFound' })
+    const title = words[`${notice}Title`] ?? ''
+    return renderer.card('notice', language, title, { text, isPassing: notice !== 'notFound' })
   }, headers)
 }
 

@@ -5,7 +5,8 @@ import { linkPath } from '../page/urls.ts'
 import { marksJson, stretchJson } from '../page/list-json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import {
-  callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf, type Context, type Parts
+  callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf,
+  type Context, type Parts
 } from './context.ts'
 import { fileReply } from './files.ts'
 

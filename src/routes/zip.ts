@@ -9,7 +9,9 @@ import { parseAssetIds } from '../validate.ts'
 import { decodeSelection, encodeSelection } from '../zip/selection.ts'
 import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
 
-/** bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids */
+/**
+ * bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids
+ */
 const ID_BYTES = 45
 const FORM_OVERHEAD_BYTES = 200
 

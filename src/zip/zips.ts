@@ -11,8 +11,8 @@ import { createSent, type Sent } from './sent.ts'
 import { Zip, type Part, type Room } from './stream.ts'
 
 /**
- * Bytes that Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute for
- * bytes; a file costs at least so much, because Immich takes some ms to find it.
+ * Bytes that Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute
+ * for bytes; a file costs at least so much, because Immich takes some ms to find it.
  */
 const MAX_UNSEEN_BYTES = 1024 * 1024 * 1024
 const MIN_FILE_BYTES = 256 * 1024
@@ -86,9 +86,9 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     },
 
     /**
-     * The status and headers for a request. The answer to a range is the whole zip if Immich would have to send
-     * too much first. It is also the whole if If-Range is absent and a zip of this plan had a note, because the
-     * visitor may hold other bytes.
+     * The status and headers for a request. The answer to a range is the whole zip if Immich would have to
+     * send too much first. It is also the whole if If-Range is absent and a zip of this plan had a note,
+     * because the visitor may hold other bytes.
      */
     answer (plan: Plan, { range, ifRange }: Conditions): Answer {
       const { length } = plan
