@@ -9,7 +9,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY test/node test/node
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && find node_modules -type f ! -name '*.min.js' ! -name index.js ! -name index.cjs ! -name '*.css' ! -name lg.woff2 ! -name package.json \
+ && find node_modules -type f ! -name '*.min.js' ! -name index.js ! -name index.cjs ! -name package.json \
       ! -name 'LICENSE*' -delete \
  && find node_modules -type d -empty -delete
 

@@ -8,8 +8,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
-import { createCache } from './cache.ts'
-import { parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
+import { createCache } from './memory-cache.ts'
+import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
 import { parseJson } from './json.ts'
 import { createQueue, type Queue } from './queue.ts'
 import type { Report } from './reachability.ts'
@@ -18,7 +18,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 
 // ---------------------------------------------------------------------------------------- the table of calls
 
-/** What opens a link: its key, and Immich's token if it has a password. */
+/** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
 /** The files whose sizes are asked for. */
 export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
@@ -90,6 +90,13 @@ const BUSY_STATUSES = [408, 425, 429]
 const FAILED_STATUS = 500
 /** Whether this status says that something is not there or not allowed, rather than that all is broken. */
 export const isDenied = (status: number): boolean => status < 500 && !BUSY_STATUSES.includes(status)
+
+const DENIED = [400, 401, 403, 404]
+/** The statuses with which Immich says that something is not there or not allowed. */
+function deniedBy (path: string): number[] {
+  if (path.startsWith('server/')) return []
+  return path.startsWith('shared-links') ? [400, 401] : DENIED
+}
 
 const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 const timeout = (): Error => failure('ETIMEDOUT', 'no answer in time')
@@ -209,7 +216,8 @@ export class Immich {
 
   /** A call that answers with JSON; the value is undefined if it is not JSON. */
   async askJson (call: Call, known: Known = {}, caller = PROGRAM): Promise<Answer & { value: unknown }> {
-    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#jsonBudget)
+    const budget = this.#jsonBudget
+    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, budget)
     return { status, headers, value: parseJson(String(bytes)) }
   }
 
@@ -219,13 +227,26 @@ export class Immich {
     if (parsed !== undefined) { this.#report(); return parsed }
     // only its words distinguish an unknown link from a missing or wrong password
     const isLocked = status === 401 && ['Password required', 'Invalid password'].includes(parseMessage(value))
-    const denied = path.startsWith('shared-links') ? [400, 401] : [400, 401, 403, 404]
+    if (isLocked) throw new Refusal('locked')
     const target = headers.get('location')
     const message = target ? `it redirects to ${withoutQuery(target, this.#url)}`
-      : `${path} answered ${status} with something else`
-    if (denied.includes(status)) throw new Refusal(isLocked ? 'locked' : 'missing', isLocked ? '' : message)
-    if (isDenied(status)) this.#report(failure(target ? 'Redirected' : 'NotImmich', message))
-    throw new Refusal(status === FAILED_STATUS ? 'failed' : 'unreachable', message)
+      : `${path} answered ${status}${status < 300 ? ', but not as Immich does' : ''}`
+    // a login page in front of Immich denies too, but not in Immich's JSON
+    if (deniedBy(path).includes(status) && isErrorBody(value)) throw new Refusal('missing', message)
+    const isFailed = status === FAILED_STATUS
+    // Immich may fail at one photo or month and be well; not at links
+    if (!isFailed || deniedBy(path) !== DENIED) {
+      this.#report(failure(target ? 'Redirected' : `HTTP_${status}`, message))
+    }
+    throw new Refusal(isFailed ? 'failed' : 'unreachable', message)
+  }
+
+  /** Takes note of the status of an image or a file: what denies one of them says nothing about Immich. */
+  #noteStatus (status: number): void {
+    if (status < 300) this.#report()
+    else if (!isDenied(status) && status !== FAILED_STATUS) {
+      this.#report(failure(`HTTP_${status}`, `a file was answered with ${status}`))
+    }
   }
 
   /**
@@ -249,7 +270,7 @@ export class Immich {
   /** An image, whole; without `bytes` if they are more than `limit`. */
   async small (call: Call, caller: Caller, limit: number, known: Known): Promise<Whole> {
     const answer = await this.#whole(call, known, caller, limit)
-    if (answer.status < 400) this.#report()
+    this.#noteStatus(answer.status)
     return answer
   }
 
@@ -266,7 +287,7 @@ export class Immich {
     try {
       const response = await this.#ask(call, wanted, {}, controller)
       const { status, headers } = response
-      if (status < 400) this.#report()
+      this.#noteStatus(status)
       return { status, headers, body: this.#bodyOf(response, controller, leave) }
     } catch (error) {
       leave()

@@ -1,6 +1,6 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
-import { imagePath, linkPath, videoPath } from './page/addresses.ts'
+import { imagePath, linkPath, videoPath } from './page/urls.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'
@@ -14,6 +14,10 @@ import type { LinkAddress } from './validate.ts'
 const FIRST_TILES = 60
 const MORE_TILES = 120
 const EAGER_TILES = 20
+/** how an expiry reads, in UTC until the page's script knows the visitor's zone */
+const EXPIRY = {
+  day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
+} as const
 /** px of the short side of Immich's previews (immich-api/README.md) */
 const PREVIEW_SIDE = 1440
 
@@ -22,26 +26,29 @@ export type PageSettings = {
   groupByDate: 'day' | 'month' | false, showGalleryTitle: boolean, showExpiryDate: boolean
   singleItemAutoOpen: boolean, lightGallery: unknown, showMetadata: { location: { webLink: boolean } }
 }
-/** Where a page is shown: the link's address, the visitor's language and the site's own address, '' if unknown. */
+/**
+ * Where a page is shown: the link's address, the visitor's language and the site's own address, '' if
+ * unknown.
+ */
 export type Place = { link: LinkAddress, language: string, base: string }
 
-/** What every template gets. */
+/** Values that every template gets. */
 type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
 /** A template with no link behind it. */
 export type CardValues = {
   home: Record<never, never>
-  notice: { text: string, canRetry: boolean }
+  notice: { text: string, isPassing: boolean }
   password: { key?: string, slug?: string, next: string, problem?: string }
 }
 type Card = keyof CardValues
 type OpenGraph = {
   type: string, url: string, cover?: string, width: number, height: number, film?: string
 }
-/** What gallery.html and photo.html share. */
+/** Values that gallery.html and photo.html share. */
 type LinkValues = Wording & {
   script: true, title: string, heading: string, home: string, about: string
   summary: string, og: OpenGraph | false, skeleton: string, options: string
-  expiry?: string, partial: boolean, zip: string | false
+  expiry?: string, ends?: number, partial: boolean, zip: string | false
 }
 type Tile = {
   n: number, step: number, lazy: boolean, href: string, src: string, length: string | false
@@ -57,7 +64,7 @@ type PhotoValues = LinkValues & {
   original: string | false, missing: boolean
 }
 
-/** What an item is called, by its position from 0. */
+/** The name of an item by its position from 0. */
 const nameOf = ({ isVideo }: Item, n: number, t: Words): string => `${isVideo ? t.video : t.photo} ${n + 1}`
 
 export class Renderer {
@@ -104,8 +111,9 @@ export class Renderer {
   }
 
   /** How many photos and videos, and from which month to which. */
-  #summary ({ items, days }: Share, { t, lang }: Wording): string {
-    const videos = items.filter(({ isVideo }) => isVideo).length
+  #summary (share: Share, { t, lang }: Wording): string {
+    const { items, days } = share
+    const { videos } = layoutData(share)
     const mixed = videos === items.length ? 'videos' : 'items'
     const count = counted(t, lang, videos === 0 ? 'photos' : mixed, items.length)
     const isByMonth = this.#settings.groupByDate === 'month'
@@ -114,8 +122,11 @@ export class Renderer {
     const ends = [timeOf(days?.[0]), timeOf(days?.at(-1))]
     const to = Math.max(...ends)
     if (!days || days.length === 0 || to === 0) return count
-    const months = dateFormat(lang, { year: 'numeric', month: 'short' })
-    return `${count} · ${months.formatRange(Math.min(...ends), to)}`
+    const from = Math.min(...ends)
+    // a link of one day has no heading that would name it
+    const isOneDay = !isByMonth && from === to
+    const format = dateFormat(lang, { year: 'numeric', month: 'short', ...isOneDay && { day: 'numeric' } })
+    return `${count} · ${format.formatRange(from, to)}`
   }
 
   /** For previews in chats. A protected link has none. */
@@ -135,16 +146,15 @@ export class Renderer {
     }
   }
 
-  /** What the page's script needs to know, as JSON. */
+  /** JSON for the page's script. */
   #options (share: Share, { link }: Place, { t, lang }: Wording): string {
-    const { key, version, can, tells, items, days, expiresAt } = share
-    const { groupByDate, singleItemAutoOpen, lightGallery, showExpiryDate, showMetadata } = this.#settings
+    const { key, version, can, tells, items, days } = share
+    const { groupByDate, singleItemAutoOpen, lightGallery, showMetadata } = this.#settings
     return JSON.stringify({
       key, lang, version, t, download: can.download, lightGallery, home: linkPath(link), stretch: STRETCH,
       zip: can.zip, runs: layoutData(share).runs, group: days !== undefined && groupByDate,
       info: tells.facts, caption: tells.description, zoom: can.zoom,
-      autoOpen: items.length === 1 && singleItemAutoOpen, map: showMetadata.location.webLink,
-      ...showExpiryDate && expiresAt !== undefined && { expires: expiresAt }
+      autoOpen: items.length === 1 && singleItemAutoOpen, map: showMetadata.location.webLink
     })
   }
 
@@ -154,20 +164,22 @@ export class Renderer {
     const wording = this.#wording(place.language)
     const { t, lang } = wording
     const name = share.title || t.sharedPhotos || ''
-    const date = dateFormat(lang, { dateStyle: 'long' })
-    const hasExpiry = showExpiryDate && share.expiresAt !== undefined
+    const ends = showExpiryDate ? share.expiresAt : undefined
     return {
       ...wording, script: true, title: caption || name, heading: showGalleryTitle ? name : '',
       home: linkPath(link), about: share.description, summary: this.#summary(share, wording),
       og: this.#openGraph(share, place, picture), skeleton: layoutData(share).skeleton,
       options: this.#options(share, place, wording),
-      ...hasExpiry && { expiry: t.expires?.replace('{date}', date.format(share.expiresAt)) ?? '' },
+      ...ends !== undefined && {
+        ends, expiry: t.expires?.replace('{date}', dateFormat(lang, EXPIRY).format(ends)) ?? ''
+      },
       partial: share.isPartial, zip: share.can.zip && share.items.length > 0 && linkPath(link, '/download')
     }
   }
 
   /** Tiles under the headings of their days, from position `from` up to `to`. */
-  #sections ({ key, items, days, times }: Share, { link }: Place, { t, lang }: Wording, from: number, to: number) {
+  #sections (share: Share, { link }: Place, { t, lang }: Wording, from: number, to: number): Section[] {
+    const { key, items, days, times } = share
     const date = dateFormat(lang, { dateStyle: 'long' })
     const tiles = items.slice(from, to).map((item, index): Tile => {
       const n = from + index
@@ -180,8 +192,10 @@ export class Renderer {
       }
     })
     const runs = runsOf(days?.slice(from, to), tiles.length)
-    return runs.map(([day, count], n): Section => ({
-      day: days !== undefined && this.#heading(day, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count)
+    // the summary of a link with one day or month says which
+    const hasHeadings = days !== undefined && layoutData(share).runs.length > 1
+    return runs.map(([day, count], n) => ({
+      day: hasHeadings && this.#heading(day, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count)
     }))
   }
 

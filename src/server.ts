@@ -5,11 +5,13 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import about from '../package.json' with { type: 'json' }
 import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
 import { watchConnections } from './http/connections.ts'
-import { createReplyWriter } from './http/reply.ts'
+import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
 import { createLog, type Log } from './log.ts'
@@ -17,7 +19,7 @@ import { Refusal } from './refusal.ts'
 import type { Context, Handler, Parts } from './routes/context.ts'
 import { showImage, showVideo } from './routes/files.ts'
 import * as pages from './routes/pages.ts'
-import { refusalReply } from './routes/refusals.ts'
+import { refusalReply } from './routes/error-pages.ts'
 import * as service from './routes/service.ts'
 import { unlock } from './routes/unlock.ts'
 import { sendChosenZip, sendZip } from './routes/zip.ts'
@@ -27,13 +29,16 @@ const ROOT = new URL('../', import.meta.url)
 
 // ---------------------------------------------------------------------------------------------------- routes
 
-/** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
+/**
+ * The visitors who get the password form at a protected link: everybody at pages, browsers alone at files.
+ */
 type Form = 'form' | 'form for browsers' | 'no form'
-type Route = { methods: string[], pattern: RegExp, handle: Handler, form: Form }
+type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
 /** A trailing slash makes no difference. */
 function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
-  return { methods, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`), handle, form }
+  const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
+  return { methods, path, pattern, handle, form }
 }
 const GET = ['GET', 'HEAD']
 const POST = ['POST']
@@ -81,10 +86,14 @@ function findRoute (method: string, path: string): { route: Route, parts: Parts 
   return undefined
 }
 
-/** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
-async function replyTo (context: Context, isFull: boolean) {
+/**
+ * The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected.
+ */
+async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
+  const link = parseLinkAddress(found?.parts.key, found?.parts.slug)
+  if (found) trace.found(found.route.path, link)
   const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host')
   try {
     if (isFull) throw new Refusal('busy')
@@ -92,13 +101,17 @@ async function replyTo (context: Context, isFull: boolean) {
     return await found.route.handle(context, found.parts)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    trace.refused(error)
     const form = found?.route.form
     const hasForm = form === 'form' || (form === 'form for browsers' && visitor.wantsHtml)
-    return refusalReply(context, error, hasForm ? parseLinkAddress(found?.parts.key, found?.parts.slug) : undefined)
+    return refusalReply(context, error, hasForm ? link : undefined)
   }
 }
 
 // ------------------------------------------------------------------------------------------------ life cycle
+
+/** after SIGTERM, until load balancers have noticed */
+const NOTICE_SECONDS = 3
 
 /** The server, not yet listening, and how to stop it. */
 export function createProxy (
@@ -117,19 +130,21 @@ export function createProxy (
 
   async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
+    const trace = traceRequest(request, response, log, settings.logLevel === 'debug')
     const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
     if (visitor.isForgeable) {
       const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
       app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { advice })
     }
     const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
-    const isFull = connections.isFull()
-    if (isFull) response.shouldKeepAlive = false
+    const isFull = !await connections.count(visitor.address, response)
+    if (isFull || isClosing) response.shouldKeepAlive = false
     try {
-      const reply = await replyTo(context, isFull)
+      const reply = await replyTo(context, isFull, trace)
       if (reply) await write(response, reply, visitor)
       else response.destroy()
     } catch (error) {
+      if (error instanceof BrokenTransfer) return trace.brokeOff(error.message)
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
@@ -140,12 +155,16 @@ export function createProxy (
     if (await connections.turn(request, response)) await answer(request, response)
   })
 
-  /** Reports itself unhealthy, lets running transfers end for so many seconds, then ends them. */
-  async function close (seconds = settings.limits.shutdown): Promise<void> {
+  /**
+   * Stops within `seconds`. For the first `notice` of them it goes on answering but reports itself unhealthy,
+   * so that a load balancer sends visitors elsewhere. Then it takes no new connection, and transfers may end.
+   */
+  async function close (seconds = settings.limits.shutdown, notice = 0): Promise<void> {
     isClosing = true
     const until = performance.now() + seconds * 1000
-    while (connections.running() > 0 && performance.now() < until) await sleep(20)
+    await sleep(Math.min(seconds, notice) * 1000)
     server.close()
+    while (connections.running() > 0 && performance.now() < until) await sleep(20)
     server.closeAllConnections()
   }
   return { server, app, close }
@@ -169,12 +188,19 @@ function dropPermissions (log: Log): void {
 
 /** Says which Immich answers, and whether that version was tested. */
 async function greet ({ gate, log }: App): Promise<void> {
-  const version = await gate.version().catch(() => undefined)
-  if (!version) return log.warn('Immich does not answer yet; requests are tried again as they come')
+  const ask = () => gate.version().catch(() => undefined)
+  let version = await ask()
+  if (!version) log.warn('Immich does not answer yet; requests are tried again as they come')
+  while (!version) {
+    await sleep(GREETING_RETRY_MS, undefined, { ref: false })
+    version = await ask()
+  }
   log.info('Immich found', { version: version.join('.') })
-  const isTested = version[0] === 3 || (version[0] === 2 && version[1] >= 5)
-  if (!isTested) log.warn('this Immich is older or newer than those that were tested', { tested: '2.5 to 3' })
+  const [major, minor] = version
+  const isTested = (major === 2 && minor >= 5) || (major === 3 && minor <= 1)
+  if (!isTested) log.warn('this version of Immich was not tested', { tested: '2.5 to 3.1' })
 }
+const GREETING_RETRY_MS = 5000
 
 function start (): void {
   requireDrop(process.env)
@@ -198,20 +224,24 @@ function start (): void {
   server.on('listening', () => {
     dropPermissions(log)
     const { port } = server.address() as { port: number }
-    log.info('listening', { port, immich: immichUrl, configuration: changed })
+    log.info('listening', { port, version: about.version, immich: immichUrl, configuration: changed })
     void greet(app)
   })
   server.listen(settings.port, host)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, async () => {
+  const stop = async (signal: string, notice: number): Promise<void> => {
     log.info('stopping', { signal })
-    await close()
+    await close(settings.limits.shutdown, notice)
     process.exit(0)
-  })
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', NOTICE_SECONDS))
+  // Ctrl-C, where no load balancer has to notice
+  process.on('SIGINT', () => stop('SIGINT', 0))
 }
 
 const USAGE = `node src/server.ts              starts with the environment and config.json
 node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   also what a share link gives
+node src/server.ts check LINK   also what a share link gives, and whether its address leads here
+node src/server.ts --version    says which version this is
 `
 
 // cameras' clocks are kept as if they were UTC, wherever this runs
@@ -220,6 +250,7 @@ if (import.meta.main) {
   const [command, address, ...more] = process.argv.slice(2)
   try {
     if (command === undefined) start()
+    else if (/^(--?)?v(ersion)?$/.test(command)) process.stdout.write(`${about.version}\n`)
     else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
       process.exitCode = await check(process.env, ROOT, address)
     } else {

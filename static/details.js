@@ -1,54 +1,82 @@
 // @ts-check
-/** The info panel of the lightbox: what the owner and the operator both let be told of a photo. */
-import { ICONS, iconButton, make } from './dom.js'
+/** The details of a photo: what the owner and the operator both let visitors see of it. */
+import { icon, iconButton, make } from './dom.js'
 import { item, load } from './items.js'
-import { dates, key, lang, options, t } from './link.js'
+import { dates, key, options, t } from './link.js'
+import { createPause } from './retry.js'
+import { sizeText } from './words.js'
 
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
-const list = make('dl')
+const day = dates({ dateStyle: 'long' })
+const clock = dates({ weekday: 'long', hour: 'numeric', minute: '2-digit' })
+/** px that a finger pulls the sheet down to close it. */
+const PULLED = 80
+
+const list = make('div', { className: 'ipp-facts' })
 /** Called when the panel is to be closed. @type {() => void} */
 let onClose = () => {}
 export const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
   make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
-    iconButton(t.close, ICONS.close, () => onClose())), list)
+    iconButton(t.close, 'close', () => onClose())), list)
 
 /** Shows the panel in `outer`. @param {Element} outer @param {() => void} close */
 export function showPanel (outer, close) {
   onClose = close
+  panel.style.translate = ''
   outer.append(panel)
-  panel.focus()
+  panel.focus({ preventScroll: true })
 }
 
-/** What is told of item `n`. @param {number} n @returns {Promise<Record<string, any>>} */
-export async function metaOf (n) {
+/** The last answer, which the caption and the panel share. @type {{ n: number, facts: Promise<any> }} */
+let last = { n: -1, facts: Promise.resolve({}) }
+
+/**
+ * The facts that may be told of item `n`, by the names of Immich's fields. Rejects where they do not come.
+ * @param {number} n @returns {Promise<Record<string, any>>}
+ */
+export function describe (n) {
+  if (last.n === n) return last.facts
+  last = { n, facts: fetchFacts(n) }
+  last.facts.catch(() => { if (last.n === n) last = { n: -1, facts: last.facts } })
+  return last.facts
+}
+
+/** @param {number} n */
+async function fetchFacts (n) {
   await load(n)
   const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  if (answer.status === 404) return {}
+  if (!answer.ok) throw new Error(String(answer.status))
   return answer.json()
 }
 
-/** Fills the panel with what is known of item `n`, unless another is `current` by then.
- * @param {number} n @param {() => number} current */
-export async function fillPanel (n, current) {
-  const note = (/** @type {string} */ text) => make('dd', { className: 'ipp-note' }, text)
-  list.replaceChildren(note(t.loading))
-  try {
-    const rows = describe(await metaOf(n)).filter(([, value]) => value).flatMap(([name, value]) =>
-      [make('dt', {}, name), make('dd', { dir: 'auto' }, value ?? '')])
-    if (n === current()) list.replaceChildren(...rows.length > 0 ? rows : [note(t.noInfo)])
-  } catch {
-    if (n === current()) list.replaceChildren(note(t.failed))
+/**
+ * Fills the panel with the facts of item `n`, trying again until they come or another item is shown.
+ * @param {number} n @param {() => boolean} isCurrent
+ */
+export async function fillPanel (n, isCurrent) {
+  const note = (/** @type {string} */ text) =>
+    list.replaceChildren(make('p', { className: 'ipp-note' }, text))
+  const pause = createPause()
+  if (last.n !== n) note(t.loading)
+  while (isCurrent()) {
+    try {
+      const parts = draw(await describe(n))
+      if (!isCurrent()) return
+      if (parts.length > 0) list.replaceChildren(...parts)
+      else note(t.noInfo)
+      return
+    } catch {
+      if (isCurrent()) note(t.failed)
+      await pause()
+    }
   }
 }
 
-/** @param {number} bytes */
-function sizeOf (bytes) {
-  const isLarge = bytes > 1e6
-  const unit = isLarge ? 'megabyte' : 'kilobyte'
-  const format = new Intl.NumberFormat(lang, { style: 'unit', unit, maximumFractionDigits: 1 })
-  return format.format(bytes / (isLarge ? 1e6 : 1e3))
-}
-
-/** A link to a map elsewhere, which is asked for when it is followed. @param {Record<string, any>} meta */
+/**
+ * A link to a map elsewhere, of which nothing is loaded before it is followed.
+ * @param {Record<string, any>} facts
+ */
 function mapOf ({ latitude, longitude }) {
   if (!options.map || typeof latitude !== 'number' || typeof longitude !== 'number') return undefined
   const place = `?mlat=${latitude}&mlon=${longitude}#map=14/${latitude}/${longitude}`
@@ -56,23 +84,65 @@ function mapOf ({ latitude, longitude }) {
   return make('a', { href, target: '_blank', rel: 'noreferrer' }, t.map)
 }
 
-/** @param {Record<string, any>} meta @returns {[string, string | Node | undefined][]} */
-function describe (meta) {
-  const { fNumber, exposureTime, focalLength, iso, make: brand, model } = meta
-  const exposure = [fNumber && `ƒ/${fNumber}`, exposureTime && `${exposureTime} s`,
-    focalLength && `${focalLength} mm`, iso && `ISO ${iso}`]
-  const map = mapOf(meta)
-  const taken = meta.dateTimeOriginal && moment.format(meta.dateTimeOriginal)
-  const size = meta.fileSizeInByte && sizeOf(meta.fileSizeInByte)
+/** @param {unknown[]} parts */
+const joined = (...parts) => parts.filter(Boolean).join(' · ')
+
+/** The facts as rows: an icon, a name for ears, and lines. @param {Record<string, any>} facts */
+function rowsOf (facts) {
+  const { fNumber, exposureTime, focalLength, iso, make: brand, model, dateTimeOriginal: time } = facts
+  const camera = model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')
+  const exposure = joined(fNumber && `ƒ/${fNumber}`, exposureTime && `${exposureTime} s`,
+    focalLength && `${focalLength} mm`, iso && `ISO ${iso}`)
+  const bytes = facts.fileSizeInByte
+  /** @type {[string, string, unknown[]][]} */
+  const rows = [
+    // the camera's own clock: no zone is known for it
+    ['calendar', t.taken, time ? [day.format(time), clock.format(time)] : []],
+    ['camera', t.camera, [camera, facts.lensModel, exposure]],
+    ['photo', t.file, [facts.originalFileName, joined(facts.dimensions, bytes && sizeText(bytes))]],
+    ['pin', t.place, [facts.city, [facts.state, facts.country].filter(Boolean).join(', '), mapOf(facts)]]
+  ]
+  return rows.map(([name, label, lines]) => ({ name, label, lines: lines.filter(Boolean) }))
+    .filter(({ lines }) => lines.length > 0)
+}
+
+/** @param {Record<string, any>} facts */
+function draw (facts) {
+  const rows = rowsOf(facts).flatMap(({ name, label, lines }) => [
+    make('dt', {}, icon(name), make('span', {}, label)),
+    make('dd', { dir: 'auto' }, ...lines.map(line => make('div', {}, /** @type {Node | string} */ (line))))
+  ])
+  const { description } = facts
   return [
-    [t.description, meta.description],
-    [t.taken, [taken, meta.timeZone].filter(Boolean).join(' ')],
-    [t.place, [meta.city, meta.state, meta.country].filter(Boolean).join(', ')],
-    [map ? '' : t.place, map],
-    [t.camera, model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')],
-    [t.lens, meta.lensModel],
-    [t.exposure, exposure.filter(Boolean).join(' · ')],
-    [t.file, meta.originalFileName],
-    [t.size, [size, meta.dimensions].filter(Boolean).join(' · ')]
+    ...description ? [make('p', { className: 'ipp-description', dir: 'auto' }, description)] : [],
+    ...rows.length > 0 ? [make('dl', {}, ...rows)] : []
   ]
 }
+
+/** On a phone the panel is a sheet, which follows a finger down and closes. */
+function startPulling () {
+  let from = 0
+  let pulled = 0
+  panel.addEventListener('touchstart', ({ touches }) => {
+    from = touches[0].clientY
+    pulled = 0
+  }, { passive: true })
+  panel.addEventListener('touchmove', event => {
+    const way = event.touches[0].clientY - from
+    const isSheet = panel.offsetTop > 0
+    if (!isSheet || (pulled === 0 && (panel.scrollTop > 0 || way <= 0)) || !event.cancelable) return
+    event.preventDefault()
+    pulled = Math.max(1, way)
+    panel.classList.add('ipp-pulled')
+    panel.style.translate = `0 ${pulled}px`
+  }, { passive: false })
+  for (const name of /** @type {const} */ (['touchend', 'touchcancel'])) {
+    panel.addEventListener(name, () => {
+      panel.classList.remove('ipp-pulled')
+      panel.style.translate = ''
+      if (name === 'touchend' && pulled > PULLED) onClose()
+      pulled = 0
+    })
+  }
+}
+startPulling()

@@ -24,25 +24,23 @@ export const closest = ({ target }, selector) =>
 export const addStyle = name => new Promise((onload, onerror) => document.head.append(
   make('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, onload, onerror })))
 
-/** @param {string} path */
-export function icon (path) {
+/** An icon of the set in `templates/icons.html`, which is part of every page. @param {string} name */
+export function icon (name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
-  svg.setAttribute('viewBox', '0 0 24 24')
+  const use = document.createElementNS(svg.namespaceURI, 'use')
+  svg.setAttribute('class', 'icon')
   svg.setAttribute('aria-hidden', 'true')
-  const shape = document.createElementNS(svg.namespaceURI, 'path')
-  shape.setAttribute('d', path)
-  svg.append(shape)
+  use.setAttribute('href', `#i-${name}`)
+  svg.append(use)
   return svg
 }
 
-/** @param {string} label @param {string} path @param {(event: Event) => void} onclick */
-export const iconButton = (label, path, onclick) =>
-  make('button', { type: 'button', className: 'icon', title: label, ariaLabel: label, onclick }, icon(path))
-
-export const ICONS = {
-  play: 'M8 5v14l11-7z', select: 'M9 11l3 3 8-9M20 12v8H4V4h10', tick: 'M4 12l5 5L20 6',
-  close: 'M6 6l12 12M18 6 6 18', share: 'M12 15V4m0 0L8 8m4-4 4 4M5 12v7h14v-7'
-}
+/**
+ * A square button with an icon, its label for ears and as a tooltip.
+ * @param {string} label @param {string} name of the icon @param {(event: Event) => void} onclick
+ */
+export const iconButton = (label, name, onclick) => make('button',
+  { type: 'button', className: 'icon-button', title: label, ariaLabel: label, onclick }, icon(name))
 
 /** ms for which something that is said is seen, and as many for each character of it. */
 const SEEN = 4000

@@ -1,17 +1,15 @@
 // @ts-check
-/**
- * What moves in the lightbox: a video over its still picture, and the moving part of a photo when it is asked
- * for.
- */
+/** What moves in the lightbox: videos, and the moving part of a photo. */
 import { tryAgain } from './again.js'
-import { make, say } from './dom.js'
+import { icon, make, say } from './dom.js'
 import { imagePath, videoPath } from './items.js'
 import { nameOf, t } from './link.js'
+import { outer } from './slides.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
   const film = /** @type {HTMLVideoElement} */ (
-    make('video', { className: 'ipp-film', controls: true, playsInline: true, ...more }))
+    make('video', { className: 'ipp-film', playsInline: true, ...more }))
   slide.append(film)
   let reached = 0
   film.addEventListener('error', async () => {
@@ -23,17 +21,39 @@ function put (slide, more) {
     film.currentTime = reached
     film.play().catch(() => {})
   })
+  return film
 }
 
-/** A video, which asks for nothing before it is played. @param {Element} slide @param {number} n
- * @param {import('./items.js').Item} item */
+/**
+ * Puts a video on its slide. It fetches nothing before it is played; until then all of it is a button
+ * that plays it.
+ * @param {Element} slide @param {number} n @param {import('./items.js').Item} item
+ */
 export function showVideo (slide, n, item) {
   if (slide.querySelector('.ipp-film')) return
   const poster = imagePath(item, 'preview')
-  put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
+  const film = put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
+  const button = make('button', {
+    type: 'button', className: 'ipp-start', title: t.play, ariaLabel: t.play,
+    onclick: () => film.play().catch(() => {})
+  }, make('span', {}, icon('play')))
+  slide.append(button)
+  /** @param {boolean} isStarted */
+  const setStarted = isStarted => {
+    if (isStarted && document.activeElement === button) film.focus({ preventScroll: true })
+    film.controls = isStarted
+    button.hidden = isStarted
+    markPlaying()
+  }
+  film.addEventListener('play', () => setStarted(true))
+  film.addEventListener('ended', () => setStarted(false))
 }
 
-/** Plays the moving part of a photo over it; stops it where it plays. @param {Element} slide
+/** Hides the caption while a video has controls of its own. */
+const markPlaying = () =>
+  outer.classList.toggle('ipp-playing', outer.querySelector('.ipp-start[hidden]') !== null)
+
+/** Plays the moving part of a photo over it, or stops it. @param {Element} slide
  * @param {import('./items.js').Item} item */
 export function playMotion (slide, item) {
   const isPlaying = slide.querySelector('.ipp-film') !== null
@@ -44,10 +64,18 @@ export function playMotion (slide, item) {
   })
 }
 
-/** @param {Element} within */
+/** Plays a film or pauses it. @param {HTMLVideoElement} film */
+export function toggleFilm (film) {
+  if (film.paused) film.play().catch(() => {})
+  else film.pause()
+}
+
+/** Removes the videos within an element and stops their downloads. @param {Element} within */
 export function removeFilms (within) {
   for (const film of within.querySelectorAll('video')) {
     film.removeAttribute('src')
     film.remove()
   }
+  for (const button of within.querySelectorAll('.ipp-start')) button.remove()
+  markPlaying()
 }

@@ -1,104 +1,32 @@
 // @ts-check
 /** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
-import { addStyle, closest, ICONS, iconButton, make, say } from './dom.js'
-import { firstInView, listeners, relayout, startGrid } from './grid.js'
-import { addressOf, load } from './items.js'
-import { grid, home, isShelf, options, t, total, visit } from './link.js'
+import { addStyle, closest, iconButton, make, say } from './dom.js'
+import { listeners, relayout, startGrid } from './grid.js'
+import { grid, home, isShelf, lang, options, t, total } from './link.js'
+import { keepTrying, lazily } from './retry.js'
+import { firstInView } from './rows.js'
 
 /** ms of a touch that begins a selection. */
 const LONG_PRESS = 500
 /** px of the page from which its title is in the bar. */
 const TITLE_GONE = 60
-const bar = /** @type {HTMLElement} */ (document.getElementById('bar'))
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 
 // ---------------------------------------------------------------------------------------------- the lightbox
 
-/**
- * Loads once, when it is first wanted, and again where it did not come. @template T
- * @param {() => Promise<T>} load
- */
-function lazily (load) {
-  /** @type {Promise<T> | undefined} */
-  let coming
-  return () => {
-    coming ??= load().catch(error => {
-      coming = undefined
-      throw error
-    })
-    return coming
-  }
-}
-const prepareLightbox = lazily(() => import('./lightbox.js'))
+const prepareOpening = lazily(() => import('./opening.js'))
 
-/** ms for which its opening is covered. */
-const COVERED = 400
-/** What there is of a picture already, on black, until the lightbox has come. @param {number} n */
-function coverWith (n) {
-  const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
-  if (!tile) return undefined
-  const picture = make('img', { src: tile.src, alt: '' })
-  return document.body.appendChild(make('div', { className: 'cover' }, picture))
-}
-
-/** What is being opened, until Back or another ends it. */
-let opening = new AbortController()
-
-/** @param {number} n */
-async function openLightbox (n, isSlideshow = false) {
-  opening.abort()
-  opening = new AbortController()
-  const { signal } = opening
-  const cover = coverWith(n)
-  signal.onabort = () => cover?.remove()
-  prepareLightbox().catch(() => {})
-  await load(n)
-  if (signal.aborted) return
-  enter(n)
-  try {
-    const { open } = await prepareLightbox()
-    await open(n, isSlideshow, signal)
-    removePhotoPage()
-  } catch {
-    if (signal.aborted) return
-    say(t.failed)
-    // its own page shows it too
-    if (!history.state.isCold) location.replace(addressOf(n))
-  }
-  setTimeout(() => cover?.remove(), COVERED)
-}
-
-/** At once, so that Back leads to the grid while it opens. @param {number} n */
-function enter (n) {
-  if (history.state?.n !== undefined) return
-  const address = addressOf(n)
-  // come straight to this address: there is no grid to go back to
-  const isCold = location.pathname + location.search === address
-  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
-}
-
-/** Of a photo's own page: the lightbox shows it now. */
-function removePhotoPage () {
-  const photo = document.getElementById('photo')
-  if (!photo) return
-  photo.remove()
-  relayout()
-}
-
-function followHistory () {
-  addEventListener('popstate', ({ state }) => {
-    if (typeof state?.n === 'number') return openLightbox(state.n)
-    opening.abort()
-    prepareLightbox().then(({ close }) => close(), () => {})
-  })
-}
+/** Opens item `n`. Rejects where that script does not come. @param {number} n */
+const openLightbox = (n, isSlideshow = false) =>
+  prepareOpening().then(opening => opening.openLightbox(n, isSlideshow))
 
 // --------------------------------------------------------------------------------------------- the selection
 
-/** The style of what is not there at first. */
+/** The style of what is offered, which comes after the photos. */
 const styleTools = lazily(() => addStyle('tools.css'))
+const styleSelection = lazily(() => addStyle('select.css'))
 const prepareSelection = lazily(async () => {
-  const [selection] = await Promise.all([import('./select.js'), styleTools()])
+  const [selection] = await Promise.all([import('./select.js'), import('./choice.js'), styleSelection()])
   return selection
 })
 
@@ -128,32 +56,44 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
+/** The link to the zip asks first; where the question does not come, it stays a link. */
+function askBeforeZip () {
+  const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
+  zip?.addEventListener('click', async event => {
+    const hasDialogs = 'HTMLDialogElement' in window
+    if (!hasDialogs || event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    try {
+      const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])
+      askDownloadAll(zip.href, select)
+    } catch { location.href = zip.href }
+  })
+}
+
 const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.failed))
 
 function makeBar () {
-  const buttons = []
   if (total > 1) {
-    buttons.push(iconButton(t.slideshow, ICONS.play, () => openLightbox(firstInView(), true)))
-  }
-  buttons.push(iconButton(t.share, ICONS.share, onShare))
-  if (options.zip && total > 1) {
-    const button = Object.assign(iconButton(t.select, ICONS.select, select), { id: 'select' })
+    const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
-    buttons.push(button)
+    const play = () => openLightbox(firstInView(), true).catch(() => say(t.failed))
+    actions.append(button, iconButton(t.slideshow, 'slideshow', play))
     startSelecting()
   }
-  actions.prepend(...buttons)
-  listeners.scroll.push(y => bar.classList.toggle('scrolled', y > TITLE_GONE))
+  actions.append(iconButton(t.share, 'share', onShare))
+  listeners.scroll.push(y => document.body.classList.toggle('titled', y > TITLE_GONE))
 }
 
 /** @param {MouseEvent} event */
 function onClick (event) {
-  const tile = closest(event, '.tile')
-  const isMeant = tile && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && event.button === 0
-  if (!isMeant) return
+  const tile = /** @type {HTMLAnchorElement | null} */ (closest(event, '.tile'))
+  // with a modifier key a click is the browser's own: a new tab, a new window, a download
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0
+  if (!tile || event.defaultPrevented || !isPlain) return
   event.preventDefault()
-  openLightbox(Number(tile.dataset.n))
+  // the photo's own page needs no script
+  openLightbox(Number(tile.dataset.n)).catch(() => location.assign(tile.href))
 }
 
 /** The item that an earlier release's `#` names by number; by id, its own page is asked for. */
@@ -176,57 +116,81 @@ function clampAbout () {
   about.after(more)
 }
 
-/** The place in the grid, over a reload and a way back to this page: not all browsers find it again. */
+/** ms of rest after which the place is kept: Safari takes 100 changes of an entry in 30 s. */
+const AT_REST_MS = 250
+
+/**
+ * Keeps the place in the grid over a reload and a way back to this page, where browsers lose it: in the entry
+ * of the history, which needs no storage. WebKit loses it for a page that it has kept whole, too.
+ */
 function keepPlace () {
   history.scrollRestoration = 'manual'
-  const name = `place ${home}`
-  const [arrival] = performance.getEntriesByType('navigation')
-  const isBack = /^(reload|back_forward)$/.test(/** @type {any} */ (arrival)?.type)
-  if (isBack) scrollTo(0, Number(visit.read(name)))
-  addEventListener('pagehide', () => visit.write(name, String(scrollY)))
+  const restore = () => { if (history.state?.y) scrollTo(0, history.state.y) }
+  restore()
+  let waiting = 0
+  listeners.scroll.push(y => {
+    clearTimeout(waiting)
+    waiting = window.setTimeout(() => history.replaceState({ ...history.state, y }, ''), AT_REST_MS)
+  })
+  addEventListener('pageshow', ({ persisted }) => { if (persisted) restore() })
 }
 
-/** ms until what did not come is tried again, and that the rest waits for an idle moment at most. */
-const AGAIN = 5000
-const LATEST = 3000
-const prepareRest = () => Promise.all(
-  [import('./keyboard.js'), import('./scrubber.js'), import('./news.js'), styleTools()])
+/** ms that the rest waits for the first pictures, and for an idle moment, at most. */
+const LATEST_MS = 3000
 
-/** What nobody needs before there are photos to see; where it does not come, it is tried again. */
-async function loadTheRest () {
-  const rest = await prepareRest().catch(() => undefined)
-  if (!rest) {
-    setTimeout(loadTheRest, AGAIN)
-    return
-  }
-  const [{ startKeyboard }, { startScrubber }, { startNews }] = rest
-  startKeyboard()
-  startScrubber()
-  startNews()
+/**
+ * Starts what nobody needs before there are photos to see, each part by itself: one that does not come is
+ * tried again after a longer wait each time, and keeps none of the others away.
+ */
+function loadTheRest () {
+  const parts = [
+    () => import('./keyboard.js').then(({ startKeyboard }) => startKeyboard()),
+    () => import('./scrubber.js').then(({ startScrubber }) => startScrubber()),
+    () => Promise.all([import('./news.js'), styleTools()]).then(([{ startNews }]) => startNews()),
+    () => import('./share.js')
+  ]
+  for (const start of parts) keepTrying(start)
+}
+
+/** Says when the link ends by the visitor's own clock: the server only knows UTC. */
+function localizeExpiry () {
+  const line = document.getElementById('expiry')
+  if (!line) return
+  const ends = new Intl.DateTimeFormat(lang, {
+    day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
+  })
+  line.textContent = t.expires.replace('{date}', ends.format(Number(line.dataset.ends)))
 }
 
 function start () {
+  localizeExpiry()
   document.getElementById('pages')?.remove()
   document.querySelector('.intro')?.removeAttribute('hidden')
   clampAbout()
   startGrid()
   keepPlace()
   makeBar()
-  followHistory()
+  askBeforeZip()
   grid.addEventListener('click', onClick)
+  addEventListener('popstate', ({ state }) =>
+    prepareOpening().then(({ onHistory }) => onHistory(state), () => {}))
   // both are to be there at the first touch, on any network
   const prepareEarly = () => {
-    prepareLightbox().catch(() => {})
-    if (options.zip) prepareSelection().catch(() => {})
+    prepareOpening().then(({ prepareLightbox }) => prepareLightbox()).catch(() => {})
+    if (total > 1) prepareSelection().catch(() => {})
   }
   grid.addEventListener('pointerover', prepareEarly, { once: true, passive: true })
   const idle = window.requestIdleCallback ?? (callback => setTimeout(callback))
-  addEventListener('load', () => idle(() => {
+  const goOn = lazily(async () => idle(() => {
     prepareEarly()
     loadTheRest()
-  }, { timeout: LATEST }))
+  }, { timeout: LATEST_MS }))
+  // a picture that hangs keeps `load` away
+  addEventListener('load', goOn)
+  setTimeout(goOn, LATEST_MS)
   const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
-  if (open !== undefined) openLightbox(Number(open), isShelf)
+  if (open !== undefined) openLightbox(Number(open), isShelf).catch(() => {})
 }
 
 if (total > 0) start()
+else makeBar()

@@ -1,7 +1,7 @@
 // @ts-check
 /** The list of the link, a stretch at a time, and the addresses of what is in it. */
 import { say } from './dom.js'
-import { home, isShelf, key, options, t, visit } from './link.js'
+import { home, isShelf, key, options, t } from './link.js'
 import { createPause } from './retry.js'
 
 /**
@@ -12,7 +12,7 @@ import { createPause } from './retry.js'
  */
 
 /** ms within which the page is not loaded anew a second time. */
-const RELOAD_PAUSE = 10_000
+const RELOAD_PAUSE = 60_000
 
 /** @type {Map<number, Stretch>} */
 const stretches = new Map()
@@ -57,10 +57,11 @@ async function fetchStretch (number) {
   for (const listener of onStretch) listener()
 }
 
+/** Asks for the page again, but never soon after a reload, which must not go round in a loop. */
 async function reload () {
-  const isSoon = Date.now() - Number(visit.read('again')) < RELOAD_PAUSE
-  // nor where nobody would know that it was
-  if (isSoon || !visit.write('again', String(Date.now()))) return
+  const [arrival] = performance.getEntriesByType('navigation')
+  const isReloaded = /** @type {PerformanceNavigationTiming | undefined} */ (arrival)?.type === 'reload'
+  if (isReloaded && performance.now() < RELOAD_PAUSE) return
   location.reload()
   await new Promise(() => {})
 }
@@ -85,12 +86,9 @@ export function item (n) {
  */
 export const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
-/** Changes with the picture (see `versionOf` in src/skeleton.ts). @param {string} thumbhash */
-function versionOf (thumbhash) {
-  let hash = 0
-  for (const char of thumbhash) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0
-  return thumbhash && (hash >>> 0).toString(36)
-}
+/** Changes with the picture, as `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
+const versionOf = thumbhash =>
+  thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 
 /** @param {Item} of @param {'thumbnail' | 'preview' | 'fullsize' | 'original'} size */
 export const imagePath = ({ id, thumbhash }, size) =>

@@ -1,18 +1,20 @@
 // @ts-check
 /** The arrows, Home and End in the grid. */
 import { closest } from './dom.js'
-import { focusTile, layout, rowOf } from './grid.js'
+import { focusTile } from './grid.js'
 import { lastAtMost } from './layout.js'
-import { grid, ratio } from './link.js'
+import { grid, total } from './link.js'
+import { rowOf, view } from './rows.js'
 
 /** Where the arrow to the right leads, in the direction of the writing. */
 const FORWARD = document.dir === 'rtl' ? -1 : 1
 
 /** The item of a row that is above or below item `n`. @param {number} row @param {number} n */
 function besideIn (row, n) {
+  const { layout } = view
   const isRow = row >= 0 && row < layout.rowFirst.length - 1
   if (!isRow) return n
-  const middle = layout.left[n] + ratio[n] * layout.rowHeight[rowOf(n)] / 2
+  const middle = layout.left[n] + layout.ratio[n] * layout.rowHeight[rowOf(n)] / 2
   const first = layout.rowFirst[row]
   return first + lastAtMost(layout.left.subarray(first, layout.rowFirst[row + 1]), middle)
 }
@@ -23,10 +25,10 @@ function moveFocus (event) {
   if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
   const n = Number(tile.dataset.n)
   const to = {
-    ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: ratio.length - 1,
+    ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: total - 1,
     ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)
   }[event.key]
-  if (to === undefined || to < 0 || to >= ratio.length) return
+  if (to === undefined || to < 0 || to >= total) return
   event.preventDefault()
   focusTile(to)
 }

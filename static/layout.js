@@ -5,7 +5,8 @@
  * @typedef {{ first: number, count: number, group: number, top: number, height: number, left: number,
  *   width: number }} Section
  * @typedef {{ sections: Section[], rowFirst: number[], rowTop: number[], rowHeight: number[],
- *   left: Float32Array, height: number }} Layout `left` of each item
+ *   ratio: Float32Array, left: Float32Array, height: number }} Layout the ratio as shown, and the left edge,
+ *   of each item
  * @typedef {{ width: number, target: number, gap: number, heading: number, space: number,
  *   isShared: boolean }} Measures in px; whether small groups share a row
  * @typedef {{ group: number, first: number, count: number }} Group the items of a day or month
@@ -25,16 +26,17 @@ export function readSkeleton (skeleton) {
 }
 
 /** A last row that would be taller than this times the target keeps the target, and stays ragged. */
-const TOO_TALL = 1.3
-/** Rows lower than this times the target are not tried. */
+const TOO_TALL = 1.5
+/** Rows lower than this times the target are not tried; nor are rows of several days below the second. */
 const TOO_LOW = 0.6
-/** What a ragged last row costs, as if it were so far off the target. */
-const RAGGED = 0.35
+const TOO_LOW_SHARED = 0.8
+/** What a ragged row costs for the share of it that stays empty, in squares of a photo's deviation. */
+const RAGGED = 3
 
 /**
- * Where rows of items `first` to `end` begin, so that their heights are as near to the target as can be, by
- * least squares over the run. @param {Float32Array} ratio @param {number} first @param {number} end @param
- * {Measures} measures
+ * Breaks items `first` to `end` into rows as near to the target height as possible, by least squares over the
+ * run. Returns the first item of each row. @param {Float32Array} ratio @param {number} first
+ * @param {number} end @param {Measures} measures
  */
 function breakRows (ratio, first, end, { width, target, gap }) {
   const cost = new Float64Array(end - first + 1)
@@ -46,8 +48,9 @@ function breakRows (ratio, first, end, { width, target, gap }) {
       sum += ratio[start]
       const height = (width - gap * (n - 1 - start)) / sum
       const isRagged = n === end && height > target * TOO_TALL
-      const off = isRagged ? RAGGED : height / target - 1
-      const value = cost[start - first] + off * off * (n - start)
+      const off = height / target - 1
+      const added = isRagged ? RAGGED * (1 - target / height) : off * off * (n - start)
+      const value = cost[start - first] + added
       if (value < best) {
         best = value
         from[n - first] = start
@@ -61,9 +64,11 @@ function breakRows (ratio, first, end, { width, target, gap }) {
   return starts.reverse()
 }
 
-/** px between groups that share a row, and the least that each has for its heading. */
+/** px between groups that share a row. */
 const BETWEEN = 16
-const NARROWEST = 124
+/** px that the only photo of a day is wide at least, for its heading; and any photo, to be tapped. */
+const NARROWEST_DAY = 124
+const NARROWEST_TILE = 44
 
 /** @param {Float32Array} ratio @param {number} first @param {number} end */
 function sumOf (ratio, first, end) {
@@ -73,15 +78,28 @@ function sumOf (ratio, first, end) {
 }
 
 /**
- * How many of the groups from `at` on have room in one row. @param {Float32Array} ratio
+ * The ratios as shown: a photo too narrow to be tapped, or to carry its day's heading, is cropped.
+ * @param {Float32Array} ratio @param {Group[]} groups @param {Measures} measures
+ */
+function widen (ratio, groups, { target, isShared }) {
+  const narrowest = NARROWEST_TILE / (target * TOO_LOW)
+  const shown = ratio.map(value => Math.max(value, narrowest))
+  const alone = isShared ? groups.filter(({ count }) => count === 1) : []
+  for (const { first } of alone) shown[first] = Math.max(shown[first], NARROWEST_DAY / target)
+  return shown
+}
+
+/**
+ * Counts the groups from `at` on that fit in one row. @param {Float32Array} ratio
  * @param {Group[]} groups @param {number} at @param {Measures} measures
  */
 function countSharing (ratio, groups, at, { width, target, gap, isShared }) {
+  const lowest = target * TOO_LOW_SHARED
   let used = 0
   let next = at
   while (isShared && next < groups.length) {
     const { first, count } = groups[next]
-    used += Math.max(NARROWEST, sumOf(ratio, first, first + count) * target + gap * (count - 1))
+    used += sumOf(ratio, first, first + count) * lowest + gap * (count - 1)
     if (used + BETWEEN * (next - at) > width) break
     next++
   }
@@ -89,24 +107,24 @@ function countSharing (ratio, groups, at, { width, target, gap, isShared }) {
 }
 
 /**
- * Places the items of one row, from `left` on; gives where it ends. @param {Layout} layout
- * @param {Float32Array} ratio @param {{ first: number, end: number, left: number, height: number }} row
- * @param {Measures} measures
+ * Places the items of one row, from `left` on; returns where it ends. @param {Layout} layout
+ * @param {{ first: number, end: number, left: number, height: number }} row @param {Measures} measures
  */
-function placeRow (layout, ratio, { first, end, left, height }, { gap }) {
+function placeRow (layout, { first, end, left, height }, { gap }) {
   let next = left
   for (let n = first; n < end; n++) {
     layout.left[n] = next
-    next += ratio[n] * height + gap
+    next += layout.ratio[n] * height + gap
   }
   return next - gap
 }
 
 /**
- * One group, over as many rows as it takes. @param {Layout} layout @param {Float32Array} ratio
- * @param {Group} group @param {Measures} measures
+ * One group, over as many rows as it takes. @param {Layout} layout @param {Group} group
+ * @param {Measures} measures
  */
-function addAlone (layout, ratio, { group, first, count }, measures) {
+function addAlone (layout, { group, first, count }, measures) {
+  const { ratio } = layout
   const { width, target, gap, heading, space } = measures
   const end = first + count
   const starts = breakRows(ratio, first, end, measures)
@@ -115,7 +133,7 @@ function addAlone (layout, ratio, { group, first, count }, measures) {
     const stop = starts[k + 1] ?? end
     const full = (width - gap * (stop - start - 1)) / sumOf(ratio, start, stop)
     const height = stop === end && full > target * TOO_TALL ? target : full
-    placeRow(layout, ratio, { first: start, end: stop, left: 0, height }, measures)
+    placeRow(layout, { first: start, end: stop, left: 0, height }, measures)
     layout.rowFirst.push(start)
     layout.rowTop.push(layout.height + below)
     layout.rowHeight.push(height)
@@ -127,28 +145,25 @@ function addAlone (layout, ratio, { group, first, count }, measures) {
 }
 
 /**
- * Small groups beside one another in one row. @param {Layout} layout @param {Float32Array} ratio
- * @param {Group[]} groups @param {Measures} measures
+ * Small groups beside one another in one row. @param {Layout} layout @param {Group[]} groups
+ * @param {Measures} measures
  */
-function addShared (layout, ratio, groups, measures) {
+function addShared (layout, groups, measures) {
   const { width, target, gap, heading, space } = measures
   const [{ first }] = groups
   const end = groups.reduce((end, { count }) => end + count, first)
   const gaps = gap * (end - first - groups.length) + BETWEEN * (groups.length - 1)
-  const full = (width - gaps) / sumOf(ratio, first, end)
-  // one that is as narrow as its heading has more room than its photos
-  const isNarrow = groups.some(({ first, count }) => sumOf(ratio, first, first + count) * target < NARROWEST)
-  const height = isNarrow || full > target * TOO_TALL ? target : full
+  const full = (width - gaps) / sumOf(layout.ratio, first, end)
+  const height = full > target * TOO_TALL ? target : full
   layout.rowFirst.push(first)
   layout.rowTop.push(layout.height + heading)
   layout.rowHeight.push(height)
   let left = 0
   for (const { group, first, count } of groups) {
-    const right = placeRow(layout, ratio, { first, end: first + count, left, height }, measures)
-    const own = Math.max(NARROWEST, right - left)
-    const box = { top: layout.height, height: heading + height + space, left, width: own }
+    const right = placeRow(layout, { first, end: first + count, left, height }, measures)
+    const box = { top: layout.height, height: heading + height + space, left, width: right - left }
     layout.sections.push({ first, count, group, ...box })
-    left += own + BETWEEN
+    left = right + BETWEEN
   }
   layout.height += heading + height + space
 }
@@ -161,18 +176,19 @@ function addShared (layout, ratio, groups, measures) {
  * @returns {Layout}
  */
 export function layOut (ratio, runs, measures) {
-  const left = new Float32Array(ratio.length)
-  /** @type {Layout} */
-  const layout = { sections: [], rowFirst: [], rowTop: [], rowHeight: [], left, height: 0 }
   let next = 0
   const groups = runs.map(([group, count]) => {
     next += count
     return { group, first: next - count, count }
   })
+  const shown = widen(ratio, groups, measures)
+  const left = new Float32Array(ratio.length)
+  /** @type {Layout} */
+  const layout = { sections: [], rowFirst: [], rowTop: [], rowHeight: [], ratio: shown, left, height: 0 }
   for (let at = 0; at < groups.length;) {
-    const sharing = groups.slice(at, at + countSharing(ratio, groups, at, measures))
-    if (sharing.length > 1) addShared(layout, ratio, sharing, measures)
-    else addAlone(layout, ratio, sharing[0], measures)
+    const sharing = groups.slice(at, at + countSharing(shown, groups, at, measures))
+    if (sharing.length > 1) addShared(layout, sharing, measures)
+    else addAlone(layout, sharing[0], measures)
     at += sharing.length
   }
   layout.rowFirst.push(ratio.length)

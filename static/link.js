@@ -33,6 +33,8 @@ export const visit = {
   }
 }
 
+/** Whether there are headings: photos of one day alone have none, for the summary says the day. */
+export const isGrouped = options.group !== false && options.runs.length > 1
 export const isByMonth = options.group === 'month'
 /** @param {Intl.DateTimeFormatOptions} format */
 export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })

@@ -3,6 +3,7 @@
  * What came since this browser was here last, and what comes while the page is open. What was seen is
  * remembered in the browser alone, and where it keeps nothing, nothing is told.
  */
+import { make } from './dom.js'
 import { focusTile, listeners, tiles } from './grid.js'
 import { key, options, t, visit } from './link.js'
 import { offer } from './offer.js'
@@ -53,6 +54,7 @@ async function findNew () {
 function dress (tile, n) {
   if (!fresh.has(n) || tile.classList.contains('new')) return
   tile.classList.add('new')
+  tile.append(make('span', { className: 'dot' }))
   const image = /** @type {HTMLImageElement} */ (tile.firstChild)
   image.alt += `, ${t.new}`
 }

@@ -1,23 +1,50 @@
 // @ts-check
-/** What is offered to the visitor, and stays until it is taken or closed. */
-import { ICONS, iconButton, make } from './dom.js'
+/** What stays at the bottom of the page until it is taken or closed. */
+import { iconButton, make } from './dom.js'
 import { t } from './link.js'
 
+/** Shows a bar in the place of the one before. @param {string} className @param {...Node} children */
+function place (className, ...children) {
+  const bar = make('div', { className: `offer ${className}` }, ...children)
+  document.querySelector('.offer')?.remove()
+  document.body.append(bar)
+  return bar
+}
+
 /**
- * A bar at the bottom, in the place of the one before, with something to press; without `onTake` it only says
- * how far something is. `onClose` is called where it is closed instead. @param {string} text
- * @param {() => void} [onTake] @param {() => void} [onClose]
+ * Offers something to press. `onClose` is called where it is closed instead.
+ * @param {string} text @param {() => void} onTake @param {() => void} [onClose]
  */
 export function offer (text, onTake, onClose = () => {}) {
   const end = (/** @type {() => void} */ then) => () => {
     bar.remove()
     then()
   }
-  const take = { type: 'button', className: 'button primary', onclick: end(onTake ?? onClose) }
-  const bar = make('div', { className: 'offer', role: 'status' },
-    onTake ? make('button', take, text) : make('p', {}, text),
-    iconButton(t.close, ICONS.close, end(onClose)))
-  document.querySelector('.offer')?.remove()
-  document.body.append(bar)
-  return bar
+  const bar = place('invitation',
+    make('button', { type: 'button', className: 'button primary', onclick: end(onTake) }, text),
+    iconButton(t.close, 'close', end(onClose)))
+  bar.role = 'status'
+}
+
+/**
+ * Shows how far something is, with a button that cancels it.
+ * @param {string} text @param {() => void} onCancel
+ */
+export function showProgress (text, onCancel) {
+  const title = make('p', { className: 'offer-title' }, text)
+  const note = make('p', { className: 'offer-note' })
+  const track = /** @type {HTMLProgressElement} */ (make('progress', { ariaLabel: text }))
+  const bar = place('progress', title, note, track, iconButton(t.cancel, 'close', () => {
+    bar.remove()
+    onCancel()
+  }))
+  return {
+    remove: () => bar.remove(),
+    /** @param {string} now @param {string} detail @param {number} part from 0 to 1 */
+    update (now, detail, part) {
+      title.textContent = track.ariaLabel = now
+      note.textContent = detail
+      track.value = part
+    }
+  }
 }

@@ -1,25 +1,25 @@
 // @ts-check
-/**
- * Saving by the system's own sheet, which leads to the phone's photos: fetched first, some at a time, and
- * what could not be had is named.
- */
+/** Saving by the system's share sheet, which leads to the phone's photos. */
 import { say } from './dom.js'
+import { download } from './download.js'
 import { imagePath, item, load } from './items.js'
 import { lang, nameOf, options, t } from './link.js'
-import { offer } from './offer.js'
+import { offer, showProgress } from './offer.js'
+import { measure } from './originals.js'
+import { positionOf, sizeProgress } from './words.js'
 
-/** Files and bytes of one sheet; with more a phone refuses, or has no memory. */
+/** Files that one share sheet takes; phones refuse many more. */
 const MOST_FILES = 30
+/** Bytes that are held in memory for the sheet; more is an ordinary download. */
 const MOST_BYTES = 100e6
 const sample = new File([''], 'photo.jpg', { type: 'image/jpeg' })
 
-/** Whether there is such a sheet, on what is held in a hand; elsewhere a file is best where files go. */
+/** Whether a sheet takes files, on a device with a touch screen; elsewhere a download is better. */
 export const canSave = () => options.download && matchMedia('(pointer: coarse)').matches &&
   Boolean(navigator.canShare?.({ files: [sample] }))
 
-/** @param {number} n @param {number} of */
-const positionOf = (n, of) =>
-  t.position.replace('{n}', n.toLocaleString(lang)).replace('{total}', of.toLocaleString(lang))
+/** @param {number | undefined} bytes of a selection, where they are known */
+export const fitsSheet = bytes => bytes !== undefined && bytes <= MOST_BYTES
 
 /** @param {string | null} disposition */
 function fileNameIn (disposition) {
@@ -27,22 +27,29 @@ function fileNameIn (disposition) {
   return decodeURIComponent(encoded ?? '')
 }
 
-/** The original of item `n`, as its sender named it. @param {number} n */
-async function fetchFile (n) {
+/**
+ * The original of item `n` under its own name. `onBytes` hears of each piece.
+ * @param {number} n @param {AbortSignal} signal @param {(bytes: number) => void} onBytes
+ */
+async function fetchFile (n, signal, onBytes) {
   await load(n)
-  const known = item(n)
-  if (!known) throw new Error('not listed any more')
-  const answer = await fetch(imagePath(known, 'original'))
-  if (!answer.ok) throw new Error(String(answer.status))
-  const file = await answer.blob()
+  const listed = item(n)
+  const answer = listed && await fetch(imagePath(listed, 'original'), { signal })
+  if (!answer?.ok || !answer.body) throw new Error(`item ${n}: ${answer?.status}`)
+  const reader = answer.body.getReader()
+  const pieces = []
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    pieces.push(piece.value)
+    onBytes(piece.value.length)
+  }
   const name = fileNameIn(answer.headers.get('content-disposition')) || nameOf(n)
-  return new File([file], name, { type: file.type })
+  return new File(pieces, name, { type: answer.headers.get('content-type') ?? '' })
 }
 
 /**
- * Hands files to the system: at once, where the visitor's press still counts, else at the next one. Whether
- * it took them, or undefined where the visitor wants no more. @param {File[]} files
- * @returns {Promise<boolean | undefined>}
+ * Gives files to the sheet: at once while the visitor's press still counts, else at the next press.
+ * Resolves to whether it took them, or to undefined where the visitor has closed the offer.
+ * @param {File[]} files @returns {Promise<boolean | undefined>}
  */
 async function handOver (files) {
   const share = () => navigator.share({ files }).then(() => true, error => error.name === 'AbortError')
@@ -51,30 +58,51 @@ async function handOver (files) {
     offer(`${t.save} (${files.length})`, () => resolve(share()), () => resolve(undefined)))
 }
 
-/** Saves these items, and says how far it is. @param {number[]} numbers */
+/**
+ * Fetches all of them, one after another, and shows how far it is.
+ * @param {number[]} numbers @param {number} total bytes
+ * @param {{ bar: ReturnType<typeof showProgress>, signal: AbortSignal, failed: string[] }} job
+ */
+async function fetchAll (numbers, total, { bar, signal, failed }) {
+  let bytes = 0
+  /** @type {File[]} */
+  const files = []
+  for (const [at, n] of numbers.entries()) {
+    const title = positionOf((at + 1).toLocaleString(lang), numbers.length.toLocaleString(lang), t.saving)
+    const onBytes = (/** @type {number} */ more) => {
+      bytes += more
+      bar.update(title, sizeProgress(bytes, total), bytes / total)
+    }
+    onBytes(0)
+    const file = await fetchFile(n, signal, onBytes).catch(() => undefined)
+    if (signal.aborted) return []
+    if (file) files.push(file)
+    else failed.push(nameOf(n))
+  }
+  return files
+}
+
+/**
+ * Saves these items by the sheet, or as a download where they are too large for it. Names those that failed.
+ * @param {number[]} numbers
+ */
 export async function save (numbers) {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const bar = showProgress(t.loading, () => stopping.abort())
   /** @type {string[]} */
   const failed = []
-  let isStopped = false
-  let next = 0
-  while (next < numbers.length && !isStopped) {
-    /** @type {File[]} */
-    const files = []
-    let bytes = 0
-    while (next < numbers.length && files.length < MOST_FILES && bytes < MOST_BYTES && !isStopped) {
-      const n = numbers[next++]
-      const progress = `${t.loading} ${positionOf(next, numbers.length)}`
-      const bar = offer(progress, undefined, () => { isStopped = true })
-      const file = await fetchFile(n).catch(() => undefined)
-      bar.remove()
-      bytes += file?.size ?? 0
-      if (file) files.push(file)
-      else failed.push(nameOf(n))
-    }
-    if (isStopped || files.length === 0) continue
-    const isTaken = await handOver(files)
-    if (isTaken === undefined) isStopped = true
-    if (isTaken === false) failed.push(...files.map(({ name }) => name))
+  const total = await measure(numbers, signal)
+  const isFitting = total !== undefined && fitsSheet(total)
+  const files = isFitting ? await fetchAll(numbers, total, { bar, signal, failed }) : []
+  bar.remove()
+  if (signal.aborted) return
+  if (!isFitting) return download(numbers)
+  for (let from = 0; from < files.length; from += MOST_FILES) {
+    const part = files.slice(from, from + MOST_FILES)
+    const isTaken = await handOver(part)
+    if (isTaken === undefined) break
+    if (!isTaken) failed.push(...part.map(({ name }) => name))
   }
   if (failed.length > 0) say(t.notSaved.replace('{names}', failed.join(', ')))
 }

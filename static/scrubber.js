@@ -1,75 +1,112 @@
 // @ts-check
 /**
- * The date scrubber: at the right edge the years, and a grip that appears while the page scrolls and can be
- * dragged. At rest it takes no touch, so that a tap or a swipe there is one on the photos.
+ * The date scrubber at the right edge. With a mouse it is a rail of years and months beside the photos. For
+ * a finger it is a grip that appears while the page scrolls; at rest it takes no touch, so that a tap or a
+ * swipe there is one on the photos.
  */
-import { make } from './dom.js'
-import { grid, month, t, timeOf } from './link.js'
+import { addStyle, icon, make } from './dom.js'
+import { listeners } from './grid.js'
 import { lastAtMost } from './layout.js'
-import { isLong, layout, listeners, topOf } from './grid.js'
+import { grid, month, t, timeOf } from './link.js'
+import { isLong, topOf, view } from './rows.js'
 
 /** ms for which the grip stays after the last scroll. */
-const LINGER = 1500
-/** px between years, and between the ticks of months. */
+const LINGER_MS = 1500
+/** px between years, and between the dots of months. */
 const YEAR_ROOM = 22
-const TICK_ROOM = 10
+const DOT_ROOM = 10
+/** px from the label within which a year hides while the grip is held. */
+const LABEL_ROOM = 34
+/** px of the viewport that the bar and a heading cover. */
+const COVERED = 100
 
-const grip = make('span', { className: 'scrub-grip' })
+const grip = make('span', { className: 'scrub-grip' }, icon('updown'))
 const label = make('span', { className: 'scrub-label' })
 const scrubber = make('div', {
   className: 'scrubber', role: 'slider', tabIndex: 0,
   ariaLabel: t.dates, ariaOrientation: 'vertical', ariaValueMin: '0'
 }, grip, label)
 
-/** The first item of each month. @type {{ first: number, name: string, year: number }[]} */
-let stops = []
-/** px of the page above each of them. @type {number[]} */
-let stopTops = []
-/** px that can be scrolled, and px of the scrubber: each would cost a layout to ask for while scrolling. */
-let range = 1
-let track = 0
-let hiding = 0
+const state = {
+  /**
+   * Each month, and px of the page above its first item.
+   * @type {{ name: string, year: number, top: number }[]}
+   */
+  stops: [],
+  /** @type {number[]} */
+  tops: [],
+  /** The years on the rail, and px of the rail above them. @type {{ mark: HTMLElement, at: number }[]} */
+  years: [],
+  /** px that can be scrolled, and px of the rail: either would cost a layout to ask for while scrolling. */
+  range: 1,
+  rail: 0,
+  hiding: 0
+}
+
+export async function startScrubber () {
+  await addStyle('scrubber.css')
+  grid.after(scrubber)
+  scrubber.addEventListener('pointerdown', hold)
+  scrubber.addEventListener('keydown', step)
+  listeners.layout.push(layOutStops)
+  listeners.scroll.push(onScroll)
+  layOutStops()
+}
 
 function layOutStops () {
-  stops = []
-  for (const { first, group } of layout.sections) {
+  scrubber.hidden = !isLong()
+  if (scrubber.hidden) return
+  const { stops } = state
+  stops.length = 0
+  for (const { first, group } of view.layout.sections) {
     const name = month.format(timeOf(group))
     const year = new Date(timeOf(group)).getUTCFullYear()
-    if (stops[stops.length - 1]?.name !== name) stops.push({ first, name, year })
+    if (stops[stops.length - 1]?.name !== name) stops.push({ name, year, top: topOf(first) })
   }
-  scrubber.hidden = !isLong()
   scrubber.setAttribute('aria-valuemax', String(stops.length - 1))
   scrubber.replaceChildren(grip, label)
-  range = Math.max(1, document.documentElement.scrollHeight - innerHeight)
-  track = scrubber.clientHeight
-  stopTops = stops.map(({ first }) => topOf(first))
+  state.tops = stops.map(({ top }) => top)
+  state.range = Math.max(1, document.documentElement.scrollHeight - innerHeight)
+  state.rail = scrubber.clientHeight
   drawMarks()
   move(scrollY)
 }
 
 function drawMarks () {
-  /** The mark that was drawn last. @type {{ year: number, top: number } | undefined} */
-  let last
-  for (const [n, { year }] of stops.entries()) {
-    const at = Math.min(1, (stopTops[n] - 110) / range) * track
-    const isNewYear = year !== last?.year
-    const room = isNewYear ? YEAR_ROOM : TICK_ROOM
-    if (last && at - last.top < room) continue
-    const className = isNewYear ? 'scrub-year' : 'scrub-tick'
-    const style = `top:${Math.max(0, at)}px`
-    scrubber.append(make('span', { className, style }, isNewYear ? String(year) : ''))
-    last = { year, top: at }
+  state.years = []
+  let yearAt = -YEAR_ROOM
+  let dotAt = -DOT_ROOM
+  let lastYear = 0
+  const [first] = state.tops
+  for (const { year, top } of state.stops) {
+    // the first begins where the rail does
+    const at = top === first ? 0 : Math.max(0, Math.min(1, (top - COVERED) / state.range)) * state.rail
+    const isNewYear = year !== lastYear
+    if (at - (isNewYear ? yearAt : dotAt) < (isNewYear ? YEAR_ROOM : DOT_ROOM)) continue
+    const mark = make('span', { className: isNewYear ? 'scrub-year' : 'scrub-dot', style: `top:${at}px` },
+      isNewYear ? String(year) : '')
+    scrubber.append(mark)
+    dotAt = at
+    if (!isNewYear) continue
+    yearAt = at
+    lastYear = year
+    state.years.push({ mark, at })
   }
 }
 
 /** @param {number} y */
 function move (y) {
-  if (scrubber.hidden || stops.length === 0) return
-  const now = lastAtMost(stopTops, y + 120)
-  const at = `${Math.round(Math.min(1, y / range) * track)}px`
+  if (scrubber.hidden || state.stops.length === 0) return
+  const now = lastAtMost(state.tops, y + COVERED + 20)
+  const at = Math.round(Math.min(1, y / state.range) * state.rail)
   // each change costs a frame some ms, and most are of less than a pixel
-  if (at !== grip.style.top) grip.style.top = label.style.top = at
-  const { name } = stops[now]
+  if (`${at}px` !== grip.style.top) grip.style.top = label.style.top = `${at}px`
+  if (scrubber.classList.contains('held')) {
+    for (const { mark, at: top } of state.years) {
+      mark.classList.toggle('under', Math.abs(top - at) < LABEL_ROOM)
+    }
+  }
+  const { name } = state.stops[now]
   if (label.textContent === name) return
   label.textContent = name
   scrubber.setAttribute('aria-valuenow', String(now))
@@ -80,18 +117,19 @@ function move (y) {
 function onScroll (y) {
   move(y)
   scrubber.classList.add('moving')
-  clearTimeout(hiding)
-  hiding = window.setTimeout(() => scrubber.classList.remove('moving'), LINGER)
+  clearTimeout(state.hiding)
+  state.hiding = window.setTimeout(() => scrubber.classList.remove('moving'), LINGER_MS)
 }
 
 /** @param {PointerEvent} event */
 function hold (event) {
+  const isOnGrip = event.target instanceof Element && grip.contains(event.target)
   // a finger only by the grip; a mouse anywhere, for it cannot be meant for a photo there
-  if (event.pointerType !== 'mouse' && event.target !== grip) return
+  if (event.pointerType !== 'mouse' && !isOnGrip) return
   event.preventDefault()
   const drag = (/** @type {PointerEvent} */ { clientY }) => {
     const { top, height } = scrubber.getBoundingClientRect()
-    scrollTo(0, Math.max(0, Math.min(1, (clientY - top) / height)) * range)
+    scrollTo(0, Math.max(0, Math.min(1, (clientY - top) / height)) * state.range)
   }
   const release = () => {
     scrubber.onpointermove = null
@@ -102,7 +140,8 @@ function hold (event) {
   scrubber.onpointermove = drag
   scrubber.onpointerup = release
   scrubber.onpointercancel = release
-  if (event.target !== grip) drag(event)
+  if (isOnGrip) move(scrollY)
+  else drag(event)
 }
 
 /** @param {KeyboardEvent} event */
@@ -114,15 +153,6 @@ function step (event) {
   if (by === undefined) return
   event.preventDefault()
   const now = Number(scrubber.getAttribute('aria-valuenow'))
-  const to = Math.max(0, Math.min(stops.length - 1, now + by))
-  scrollTo(0, to === 0 ? 0 : stopTops[to] - 100)
-}
-
-export function startScrubber () {
-  grid.after(scrubber)
-  scrubber.addEventListener('pointerdown', hold)
-  scrubber.addEventListener('keydown', step)
-  listeners.layout.push(layOutStops)
-  listeners.scroll.push(onScroll)
-  layOutStops()
+  const to = Math.max(0, Math.min(state.stops.length - 1, now + by))
+  scrollTo(0, to === 0 ? 0 : state.tops[to] - COVERED)
 }

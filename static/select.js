@@ -1,79 +1,61 @@
 // @ts-check
-/** Picking photos: by click, long press, shift for a range, a day by its heading; then one zip of them. */
-import { closest, ICONS, iconButton, make, say } from './dom.js'
+/**
+ * The selection: begun by `start`, by a press on its button, a day's, or a long press. Photos are picked by a
+ * click, by shift for a range, by dragging on after a long press, by their day or all at once. Back ends it.
+ * `selection` is what `choice.js` works with: `items()` in order, and `slot` for the buttons.
+ */
+import { closest, icon, iconButton, make } from './dom.js'
 import { listeners, tiles } from './grid.js'
-import { imagePath, item, load } from './items.js'
-import { grid, home, lang, options, t } from './link.js'
-import { canSave, save } from './save.js'
+import { grid, lang, t, total } from './link.js'
 
-/** @type {Set<number>} */
-const picked = new Set()
-/** Where a range begins that is picked with shift. @type {number | undefined} */
-let anchor
-/** The click that ends the long press which began the selection is none of its own. */
-let isPressEnding = false
-const rules = new Intl.PluralRules(lang)
+/** px from an edge of the screen within which a drag scrolls, and px a frame that it scrolls at the edge. */
+const EDGE = 90
+const MOST_SPEED = 24
+
+const state = {
+  /** @type {Set<number>} */
+  picked: new Set(),
+  /** Where a range begins. @type {number | undefined} */
+  anchor: undefined,
+  /** The drag after a long press: what it has reached, and what was picked before it. */
+  drag: { isOn: false, to: 0, x: 0, y: 0, before: /** @type {Set<number>} */ (new Set()) },
+  /** The click that ends a long press picks nothing. */
+  isPressEnding: false
+}
 
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
-const count = make('p', { className: 'pick-count', role: 'status' })
-const ZIP = 'M4 8h16v12H4zM4 8l2-4h12l2 4M12 11v6m0 0 3-3m-3 3-3-3'
-const KEEP = 'M12 4v11m0 0 5-5m-5 5-5-5M5 20h14'
-const download = iconButton(t.download, ZIP, send)
-const keep = iconButton(t.save, KEEP, () => save(inOrder()))
+const count = make('p', { className: 'pick-count' })
+const size = make('p', { className: 'pick-size' })
+const pickAll = () => pick(0, total - 1, !isAll(0, total))
+const all = make('button', { type: 'button', className: 'pick-all', onclick: pickAll }, t.selectAll)
+const slot = make('div', { className: 'pick-actions' })
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
-  iconButton(t.cancel, ICONS.close, stop), count, keep, download)
-actions.before(strip)
-listeners.tile.push((tile, n) => {
-  if (strip.hidden) return
-  dress(tile, n)
-  const day = /** @type {HTMLElement | null | undefined} */ (tile.parentElement?.querySelector('.day'))
-  if (day) dressDay(day)
-})
+  iconButton(t.cancel, 'close', stop),
+  make('div', { className: 'pick-words', role: 'status' }, count, size), all, slot)
 
-/** @param {HTMLAnchorElement} tile @param {number} n */
-function dress (tile, n) {
-  const isSelecting = !strip.hidden
-  tile.classList.toggle('picked', isSelecting && picked.has(n))
-  tile.role = isSelecting ? 'checkbox' : null
-  tile.ariaChecked = isSelecting ? String(picked.has(n)) : null
+export const selection = {
+  /** The numbers of the picked items, in order. */
+  items: () => [...state.picked].sort((a, b) => a - b),
+  /** Where the buttons are: below on a phone, in the bar on a desk. */
+  slot,
+  /** For the size of what is picked. */
+  size,
+  /** Called when it begins and whenever it has changed. */
+  onChange: () => {}
 }
 
-/** @param {HTMLElement} day */
-function dressDay (day) {
-  day.ariaPressed = String(isAllPicked(Number(day.dataset.first), Number(day.dataset.count)))
+/**
+ * A button for what is picked, disabled while nothing is.
+ * @param {string} kind 'tonal' or 'primary' @param {string} name of its icon @param {string} label
+ * @param {(items: number[]) => void} onPress
+ */
+export function addAction (kind, name, label, onPress) {
+  const button = make('button', {
+    type: 'button', className: `button ${kind}`, ariaLabel: label, onclick: () => onPress(selection.items())
+  }, icon(name), label)
+  slot.append(button)
+  return button
 }
-
-function dressAll () {
-  for (const [n, tile] of tiles) dress(tile, n)
-  const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
-  for (const day of days) dressDay(day)
-  const words = t[`selected_${rules.select(picked.size)}`] ?? t.selected_other
-  count.textContent = words.replace('{n}', picked.size.toLocaleString(lang))
-  for (const button of [keep, download]) button.toggleAttribute('disabled', picked.size === 0)
-}
-
-/** @param {number} from @param {number} to @param {boolean} isPicked */
-function pick (from, to, isPicked) {
-  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) {
-    if (isPicked) picked.add(n)
-    else picked.delete(n)
-  }
-  dressAll()
-}
-
-// before the page's own, which opens the lightbox
-grid.addEventListener('click', event => {
-  const tile = closest(event, '.tile')
-  if (strip.hidden || !tile) return
-  event.preventDefault()
-  const wasPressEnding = isPressEnding
-  isPressEnding = false
-  if (wasPressEnding) return
-  const n = Number(tile.dataset.n)
-  if (event.shiftKey && anchor !== undefined) pick(anchor, n, true)
-  else pick(n, n, !picked.has(n))
-  anchor = n
-}, { capture: true })
 
 /** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
 export function start (event) {
@@ -81,35 +63,26 @@ export function start (event) {
   if (history.state?.n !== undefined) return
   const day = closest(event, '.day')
   const tile = closest(event, '.tile')
-  if (strip.hidden) {
-    strip.hidden = false
-    // asked now, for a tablet may have got a mouse since
-    keep.hidden = !canSave()
-    // Back ends it
-    history.pushState({ isSelecting: true }, '')
-    actions.hidden = true
-    document.body.classList.add('selecting')
-    if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
-  }
-  if (day) pickDay(Number(day.dataset.first), Number(day.dataset.count))
-  else if (tile && event.type === 'pointerdown') {
-    isPressEnding = true
-    anchor = Number(tile.dataset.n)
-    pick(anchor, anchor, true)
-  } else dressAll()
+  if (strip.hidden) begin(event)
+  if (day) pickDay(day)
+  else if (tile && event instanceof PointerEvent && event.type === 'pointerdown') beginDrag(event, tile)
+  else dressAll()
 }
 
-/** All of a day; none, where all are picked already. @param {number} first @param {number} length */
-function pickDay (first, length) {
-  pick(first, first + length - 1, !isAllPicked(first, length))
+/** @param {Event} event */
+function begin (event) {
+  strip.hidden = false
+  // Back ends it
+  history.pushState({ isSelecting: true }, '')
+  actions.hidden = true
+  document.body.classList.add('selecting')
+  if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
 }
-
-/** @param {number} first @param {number} length */
-const isAllPicked = (first, length) => Array.from({ length }, (_, n) => picked.has(first + n)).every(Boolean)
 
 function stop () {
-  picked.clear()
-  anchor = undefined
+  state.picked.clear()
+  state.anchor = undefined
+  state.drag.isOn = false
   strip.hidden = true
   actions.hidden = false
   document.body.classList.remove('selecting')
@@ -117,28 +90,147 @@ function stop () {
   document.getElementById('select')?.focus({ preventScroll: true })
   if (history.state?.isSelecting) history.back()
 }
-addEventListener('popstate', () => { if (!strip.hidden) stop() })
 
-const inOrder = () => [...picked].sort((a, b) => a - b)
+// ---------------------------------------------------------------------------------------------- what is seen
 
-async function send () {
-  say(t.loading, false)
-  const numbers = inOrder()
-  for (const n of numbers) if (!item(n)) await load(n)
-  const only = numbers.length === 1 ? item(numbers[0]) : undefined
-  // one is the file, not a zip of one
-  if (only && options.download) return make('a', { href: imagePath(only, 'original'), download: '' }).click()
-  const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
-    make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
-  document.body.append(form)
-  HTMLFormElement.prototype.submit.call(form)
-  form.remove()
+/** @param {HTMLAnchorElement} tile @param {number} n */
+function dress (tile, n) {
+  const isSelecting = !strip.hidden
+  const isPicked = isSelecting && state.picked.has(n)
+  tile.classList.toggle('picked', isPicked)
+  tile.role = isSelecting ? 'checkbox' : null
+  tile.ariaChecked = isSelecting ? String(isPicked) : null
+  const isBare = isSelecting && !tile.querySelector('.tick')
+  if (isBare) tile.append(make('span', { className: 'tick' }, icon('tick')))
 }
 
-addEventListener('keydown', event => {
+/** @param {HTMLElement} day */
+function dressDay (day) {
+  const { first, length } = rangeOf(day)
+  const isSome = Array.from({ length }, (_, n) => state.picked.has(first + n)).includes(true)
+  const some = isSome ? 'mixed' : 'false'
+  day.ariaPressed = isAll(first, length) ? 'true' : some
+}
+
+function dressAll () {
+  for (const [n, tile] of tiles) dress(tile, n)
+  const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
+  for (const day of days) dressDay(day)
+  const picked = state.picked.size
+  const words = t[`selected_${new Intl.PluralRules(lang).select(picked)}`] ?? t.selected_other
+  count.textContent = words.replace('{n}', picked.toLocaleString(lang))
+  for (const button of slot.children) button.toggleAttribute('disabled', picked === 0)
+  selection.onChange()
+}
+
+// -------------------------------------------------------------------------------------------- what is picked
+
+/** The items of a day's button. @param {HTMLElement} day */
+const rangeOf = day => ({ first: Number(day.dataset.first), length: Number(day.dataset.count) })
+
+/** @param {number} first @param {number} length */
+function isAll (first, length) {
+  let n = first
+  while (n < first + length && state.picked.has(n)) n++
+  return n === first + length
+}
+
+/** @param {number} from @param {number} to @param {boolean} isPicked */
+function pick (from, to, isPicked) {
+  for (let n = Math.min(from, to); n <= Math.max(from, to); n++) {
+    if (isPicked) state.picked.add(n)
+    else state.picked.delete(n)
+  }
+  dressAll()
+}
+
+/** All of a day; none, where all are picked already. @param {HTMLElement} day */
+function pickDay (day) {
+  const { first, length } = rangeOf(day)
+  pick(first, first + length - 1, !isAll(first, length))
+}
+
+/** @param {MouseEvent} event */
+function onClick (event) {
+  const tile = closest(event, '.tile')
+  if (strip.hidden || !tile) return
+  event.preventDefault()
+  const wasPressEnding = state.isPressEnding
+  state.isPressEnding = false
+  if (wasPressEnding) return
+  const n = Number(tile.dataset.n)
+  if (event.shiftKey && state.anchor !== undefined) pick(state.anchor, n, true)
+  else pick(n, n, !state.picked.has(n))
+  state.anchor = n
+}
+
+/** @param {PointerEvent} event @param {HTMLElement} tile */
+function beginDrag ({ clientX: x, clientY: y }, tile) {
+  const n = Number(tile.dataset.n)
+  state.isPressEnding = true
+  state.anchor = n
+  state.drag = { isOn: true, to: n, x, y, before: new Set(state.picked) }
+  // the tile with the focus stays on the page however far the drag goes, and with it the touch
+  tile.focus({ preventScroll: true })
+  pick(n, n, true)
+  scrollAtEdge()
+}
+
+/** Picks all from where the drag began to the tile under the finger, and gives back what it has left. */
+function dragOn () {
+  const { drag, anchor = 0 } = state
+  const tile = document.elementFromPoint(drag.x, drag.y)?.closest('.tile')
+  const to = tile instanceof HTMLElement ? Number(tile.dataset.n) : drag.to
+  if (to === drag.to) return
+  drag.to = to
+  state.picked = new Set(drag.before)
+  pick(anchor, to, true)
+}
+
+function scrollAtEdge () {
+  const { isOn, y } = state.drag
+  if (!isOn) return
+  const over = Math.max(0, y - (innerHeight - EDGE)) - Math.max(0, EDGE - y)
+  if (over !== 0) {
+    scrollBy(0, over / EDGE * MOST_SPEED)
+    dragOn()
+  }
+  requestAnimationFrame(scrollAtEdge)
+}
+
+/** @param {PointerEvent} event */
+function onMove ({ clientX, clientY }) {
+  if (!state.drag.isOn) return
+  state.drag.x = clientX
+  state.drag.y = clientY
+  dragOn()
+}
+
+/** @param {KeyboardEvent} event */
+function onKey (event) {
+  if (strip.hidden) return
   const tile = closest(event, 'a.tile')
-  if (event.key === 'Escape' && !strip.hidden) stop()
-  if (event.key !== ' ' || !tile || strip.hidden) return
+  if (event.key === 'Escape') stop()
+  if (event.key !== ' ' || !tile) return
   event.preventDefault()
   tile.click()
+}
+
+actions.before(strip)
+listeners.tile.push((tile, n) => {
+  if (strip.hidden) return
+  dress(tile, n)
+  const day = tile.parentElement?.querySelector('.day')
+  if (day instanceof HTMLElement) dressDay(day)
 })
+// before the page's own, which opens the lightbox
+grid.addEventListener('click', onClick, { capture: true })
+addEventListener('keydown', onKey)
+addEventListener('popstate', () => { if (!strip.hidden) stop() })
+addEventListener('pointermove', onMove)
+const endDrag = () => { state.drag.isOn = false }
+for (const name of ['pointerup', 'pointercancel']) addEventListener(name, endDrag)
+// a drag that picks does not scroll
+grid.addEventListener('touchmove', event => {
+  if (state.drag.isOn) event.preventDefault()
+}, { passive: false })

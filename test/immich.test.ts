@@ -21,10 +21,10 @@ test('Immich refuses, and comes back', async () => {
   await run.immich.close()
   const answers = await Promise.all([`/share/${shared.key}`, '/share/nothing', `/share/photo/${shared.key}/${shared.first}`].map(path => run.get(path)))
   for (const answer of answers) assert.deepEqual([answer.status, answer.text, answer.headers['retry-after']], [503, '', '10'])
-  assert.equal(run.lines.filter(line => line.includes('cannot be reached')).length, 1)
+  assert.equal(run.lines.filter(line => line.includes('is unavailable')).length, 1)
   await run.immich.listen()
   assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
-  assert.ok(run.lines.some(line => line.includes('answers again')))
+  assert.ok(run.lines.some(line => line.includes('is available again')))
 })
 
 describe('what is no answer of HTTP', { concurrency: true }, () => {
@@ -44,7 +44,7 @@ describe('what is no answer of HTTP', { concurrency: true }, () => {
       await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
       const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } } })
       for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)
-      assert.deepEqual(run.lines.filter(line => line.includes('cannot be reached')).map(line => line.includes(advice)), [true], 'said once, with what to try')
+      assert.deepEqual(run.lines.filter(line => line.includes('is unavailable')).map(line => line.includes(advice)), [true], 'said once, with what to try')
       stranger.close()
     })
   }
@@ -55,10 +55,10 @@ test('what is not Immich is said once, not with every request', async () => {
   const run = await start({ library: shared.library })
   run.immich.fault = () => ({ body: '<h1>router</h1>', headers: { 'content-type': 'text/html' } })
   for (let n = 0; n < 3; n++) assert.equal((await run.get(`/share/${shared.key}`)).status, 503)
-  assert.equal(run.lines.filter(line => line.includes('cannot be reached')).length, 1)
+  assert.equal(run.lines.filter(line => line.includes('is unavailable')).length, 1)
   run.immich.fault = () => undefined
   assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
-  assert.equal(run.lines.filter(line => line.includes('answers again')).length, 1)
+  assert.equal(run.lines.filter(line => line.includes('is available again')).length, 1)
 })
 
 test('a silent Immich has a limit, before and in the middle of an answer', async () => {

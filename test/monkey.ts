@@ -12,7 +12,7 @@ const SECONDS = Number(process.env.SECONDS ?? 60)
 const ROUNDS = 12
 const KEYS = ['ArrowRight', 'ArrowLeft', 'Escape', 'Enter', ' ', 'i', 'Tab']
 const TILES = 'a.tile'
-const BUTTONS = '.lg-toolbar .lg-icon:not(.lg-download, .ipp-share), .lg-prev, .lg-next, .ipp-panel button'
+const BUTTONS = '.lg-toolbar .icon-button:not(.lg-download, .ipp-share), .lg-prev, .lg-next, .ipp-panel button'
 // neither what leaves the page nor what needs the system
 const BAR = '#actions button:not([title=Share]), .pick-bar button:not([title*=Download]):not([title*=Save]), .day'
 /** What the browser says of a network that was broken on purpose, and lightGallery of a finger while it scrolls or closes. */
@@ -81,6 +81,7 @@ async function play (seed: number): Promise<string> {
     'swipe on': () => swipe(-200, 5),
     'swipe back': () => swipe(200, 5),
     'swipe down': () => swipe(5, 250),
+    wheel: () => page.mouse.wheel(0, random(2) ? -300 : 300),
     ...Object.fromEntries(KEYS.map(key => [key, () => page.keyboard.press(key)]))
   }
 
@@ -89,12 +90,13 @@ async function play (seed: number): Promise<string> {
     const { path, state, ...seen } = await page.evaluate(() => {
       const current = document.querySelector('.lg-current')
       const box = current?.getBoundingClientRect()
+      const room = document.querySelector('.lg-content')?.getBoundingClientRect()
       return {
         path: location.pathname, state: history.state, isOpen: !!document.querySelector('.lg-show'), inert: document.querySelectorAll('body > [inert]').length,
         isHalf: !!document.querySelector('.lg-show:not(.lg-show-in)'), isCovered: !!document.querySelector('.cover'),
         currents: [...document.querySelectorAll('.lg-current')].map(slide => Number(slide.id.split('-').at(-1))),
-        counter: Number(document.querySelector('.lg-counter-current')?.textContent), isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
-        isInPlace: box?.x === 0 && box.width === innerWidth, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
+        counter: parseInt(document.querySelector('.lg-counter')?.textContent ?? ''), isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
+        isInPlace: box?.x === 0 && box.width === room?.width, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
         // of which the lightbox did not come
         isOwnPage: !!document.getElementById('photo'),
         isSelecting: document.body.classList.contains('selecting'),

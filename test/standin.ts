@@ -130,6 +130,8 @@ export async function startImmich (library: Library, options: { version?: Versio
     careless: false,
     /** hours by which the zone of the database session differs from UTC, in which a bare date is read */
     zone: 0,
+    /** sends files without their length, as a proxy in between that compresses does */
+    chunked: false,
     /** bodies being sent now */
     open: 0
   }
@@ -329,7 +331,7 @@ export async function startImmich (library: Library, options: { version?: Versio
         headers['content-range'] = `bytes ${first}-${last}/${size}`
       }
     }
-    headers['content-length'] = last - first + 1 + (fault.lie ?? 0)
+    if (!state.chunked) headers['content-length'] = last - first + 1 + (fault.lie ?? 0)
     response.writeHead(status, { ...headers, ...fault.headers })
     if (request.method === 'HEAD') { response.end(); return }
     state.open++

@@ -1,12 +1,12 @@
 /**
- * Links: who may open one, and what it lists. Immich checks a link's password in one endpoint only and serves
+ * Opens links and reads their lists. Immich checks a link's password in one endpoint only and serves
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
-import { createCache, type Cache } from '../cache.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
-import { parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
+import { bareDate, parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
 import { makeList, type List, type OpenLink, type Policy } from './share.ts'
 import type { LinkAddress, Month, Token } from '../validate.ts'
 
@@ -54,13 +54,14 @@ export class Links {
   }
 
   /**
-   * What the link lists, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
+   * The link's list, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
    * unreachable, busy.
    */
   async list (link: OpenLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
     // a list that holds what an owner no longer shows is never used for a link that shows less
-    if (album) return this.#albums(`${key} ${showMetadata}`, old => this.#loadAlbum(link, album, { lane }, old))
+    const name = `${key} ${showMetadata}`
+    if (album) return this.#albums(name, old => this.#loadAlbum(link, album, { lane }, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
     return list
@@ -76,16 +77,26 @@ export class Links {
   ): Promise<AlbumList> {
     const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
     if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')
-    const readAs = (month: Month, old?: MonthAssets): Promise<MonthAssets> =>
-      this.#immich.read(CALLS.month(link, id, order, month), (value, headers) => {
+    const ask = async (month: Month, old?: MonthAssets) => {
+      const call = CALLS.month(link, id, order, month)
+      return { call, answer: await this.#immich.askJson(call, old, caller) }
+    }
+    const readMonth = async (month: Month, old?: MonthAssets): Promise<MonthAssets> => {
+      let { call, answer } = await ask(month, old)
+      // a fork of Immich takes the bare date alone
+      if (answer.status === 400) ({ call, answer } = await ask(bareDate(month), old))
+      if (answer.status === 304 && old) return old
+      if (answer.status === 400) throw new Refusal('failed', 'a month that Immich does not know')
+      return this.#immich.accept(call.path, answer, (value, headers) => {
         const assets = parseMonth(value)
         return assets && { assets, etag: headers.get('etag') ?? '' }
-      }, caller, old)
+      })
+    }
     const months = new Map<Month, MonthAssets>()
     const failures: unknown[] = []
     await Promise.all(announced.months.map(async month => {
       try {
-        months.set(month, await readAs(month, old?.months.get(month)))
+        months.set(month, await readMonth(month, old?.months.get(month)))
       } catch (error) {
         // one failing month must not hide the others; anything else, such as a revoked link, must
         if (!isRefusal(error, 'failed')) throw error

@@ -1,4 +1,4 @@
-/** What a zip says of its files before they are fetched: names, times and sizes, if they may be told. */
+/** Names, times and sizes of a zip's files before they are fetched, as far as they may be told. */
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { isRefusal } from '../refusal.ts'
 import type { AlbumId, AssetId } from '../validate.ts'
@@ -8,12 +8,12 @@ import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Sh
 
 /**
  * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and
- * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size` is
- * exactly what the gate's `file` gives for it, in bytes, absent if unknown.
+ * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size`
+ * is exactly what the gate's `file` gives for it, in bytes, absent if unknown.
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 
-/** What a zip is made from: an opened link, and how to ask for the headers of a file. */
+/** An opened link, and how to ask for the headers of one of its files. */
 export type ZipSource = {
   immich: Immich, policy: Policy, link: OpenLink, list: List, share: Share
   head: (item: Item) => Promise<Media>
@@ -25,7 +25,7 @@ const MAX_PAGES = 1000
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000
 
-/** What Immich does not tell (2.x answers 403, a lost file 404) is unknown, and no reason to fail. */
+/** Undefined if Immich does not tell: 2.x answers 403, a lost file 404. That is no reason to fail. */
 async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
   return asked.catch((error: unknown) => {
     if (isRefusal(error, 'missing') || isRefusal(error, 'failed')) return undefined

@@ -8,21 +8,21 @@ import { encode, type Text } from './text.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 export type Headers = Record<string, string | number | string[] | undefined>
-/** What decides who may cache the content of a link; `expiresAt` in ms since 1970. */
+/** The facts of a link that decide who may cache its content; `expiresAt` in ms since 1970. */
 type Cacheable = { isProtected: boolean, expiresAt?: number }
 /** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
 type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
 /**
- * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address changes
- * with the content, so it may be cached for long.
+ * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address
+ * changes with the content, so it may be cached for long.
  */
 export type Reply = {
   status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
   content?: Text | File
 }
-/** What the writer reads of a request. */
+/** The headers of a request that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
 /** Headers that every answer of a kind carries. */
@@ -68,11 +68,19 @@ function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined)
   return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
 }
 
-/** Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws if it breaks off. */
+/** A body broke off in the middle, and the transfer with it; the message says why. */
+export class BrokenTransfer extends Error {}
+
+/**
+ * Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws a BrokenTransfer if
+ * the body breaks off.
+ */
 async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
   response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
   if (response.destroyed) return body.cancel()
+  // the first byte of a resumed zip may take long, and a proxy in front waits a minute for the headers
+  response.flushHeaders()
   try {
     for await (const part of body.parts) {
       const isTaken = response.write(part) || response.destroyed
@@ -83,7 +91,8 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
     if (response.destroyed) return
     // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone
     response.socket?.resetAndDestroy()
-    throw error
+    const { message, cause } = error as Error
+    throw new BrokenTransfer(cause instanceof Error ? cause.message : message, { cause: error })
   }
 }
 
@@ -91,9 +100,9 @@ const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
 /**
- * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go out
- * with the content of open links only. It resolves when all is sent or the visitor has left, and throws if a
- * body breaks off.
+ * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go
+ * out with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
+ * BrokenTransfer if a body breaks off.
  */
 export function createReplyWriter (responseHeaders: Record<string, string>) {
   const cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')

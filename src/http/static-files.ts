@@ -5,49 +5,43 @@ import { ratioRules } from '../page/layout-data.ts'
 import { createText, type Text } from './text.ts'
 
 const TYPES: Record<string, string> =
-  { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png', woff2: 'font/woff2' }
-/** The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once. */
+  { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png' }
+/**
+ * The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once.
+ */
 const OWN = [
-  'style.css', 'card.css', 'tools.css', 'favicon.svg', 'icon.png', 'gallery.js', 'link.js', 'dom.js',
-  'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js',
-  'offer.js', 'select.js', 'save.js', 'share.js', 'lightbox.js', 'film.js', 'again.js', 'details.js',
-  'play.js'
+  'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
+  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js',
+  'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
+  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js',
+  'glide.js',
+  'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js',
+  'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
-const LIGHTGALLERY = 'node_modules/lightgallery'
-const PLUGINS = ['zoom', 'fullscreen']
-/** Files joined from several, and files of lightgallery. */
-const MADE: Record<string, string[]> = {
-  'lightbox.css': [
-    `${LIGHTGALLERY}/css/lightgallery.css`, ...PLUGINS.map(name => `${LIGHTGALLERY}/css/lg-${name}.css`),
-    'static/lightbox.css'
-  ],
-  'lightgallery.js': [
-    `${LIGHTGALLERY}/lightgallery.min.js`,
-    ...PLUGINS.map(name => `${LIGHTGALLERY}/plugins/${name}/lg-${name}.min.js`)
-  ],
-  'lg.woff2': [`${LIGHTGALLERY}/fonts/lg.woff2`]
+/** A package's file by the name it is served under. */
+const PACKAGED: Record<string, string> = {
+  'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js'
 }
 
-/** The file as it is served. */
-function adapt (name: string, body: Buffer): Buffer {
-  if (name === 'style.css') return Buffer.concat([body, Buffer.from(ratioRules())])
-  if (name !== 'lightbox.css') return body
-  // of all that lightgallery's stylesheet points to, only this font is served
-  const css = String(body).replace(/src: url[^;]*;/, 'src: url("lg.woff2");')
-  return Buffer.from(css.replace(/url\("?\.\.[^)]*\)/g, 'none'))
-}
+/** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
+const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
 
-function load (root: URL, name: string, paths: string[]): [string, Text] {
-  const parts = paths.map(path => readFileSync(new URL(path, root)))
-  const joined = Buffer.concat(parts.flatMap(part => [part, Buffer.from('\n')]).slice(0, -1))
-  const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
-  return [name, createText(type, adapt(name, joined))]
-}
+/**
+ * A script or style without its comment lines, which are a third of it; the other lines keep their numbers.
+ */
+export const withoutComments = (text: string): string =>
+  text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^\n]/g, ''))
 
 /** The files by name, and the version in their addresses. No path from a request is ever opened. */
 export function loadStaticFiles (root: URL): { version: string, files: Map<string, Text> } {
-  const own = Object.fromEntries(OWN.map(name => [name, [`static/${name}`]]))
-  const files = Object.entries({ ...own, ...MADE }).map(([name, paths]) => load(root, name, paths))
+  const own = Object.fromEntries(OWN.map(name => [name, `static/${name}`]))
+  const files = Object.entries({ ...own, ...PACKAGED }).map(([name, path]): [string, Text] => {
+    const file = readFileSync(new URL(path, root))
+    const isText = /^static\/.*\.(?:js|css)$/.test(path)
+    const body = isText ? Buffer.from(withoutComments(file.toString())) : file
+    const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
+    return [name, createText(type, name === 'style.css' ? withRatios(body) : body)]
+  })
   const hash = createHash('sha256').update(files.map(([, { etag }]) => etag).join())
   return { version: hash.digest('hex').slice(0, 12), files: new Map(files) }
 }

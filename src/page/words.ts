@@ -10,8 +10,14 @@ export type Strings = Record<string, Words>
 export const loadStrings = (root: URL): Strings =>
   JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Strings
 
-/** The words of a language as `pickLanguage` gives it. */
-export const wordsOf = (strings: Strings, language: string): Words => strings[language.split('-')[0] ?? ''] ?? {}
+/**
+ * The words of a language. `zh` has simplified and `zh-Hant` traditional Chinese, which Taiwan and Hong Kong
+ * read (`zh-TW`, `zh-HK`).
+ */
+export function wordsOf (strings: Strings, tag: string): Words {
+  const { language, script } = new Intl.Locale(tag).maximize()
+  return strings[`${language}-${script}`] ?? strings[language] ?? {}
+}
 
 /** Codes of languages that share the words of another code. */
 const SAME: Record<string, string> = { nb: 'no', nn: 'no', iw: 'he' }
@@ -23,21 +29,38 @@ export const directionOf = (lang: string): 'ltr' | 'rtl' =>
 
 /** The first of the visitor's languages that has words, with its region, which decides how dates look. */
 export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
-  const plain = languages.map(language => /^[a-z]{2,3}(-[a-z]{2}(?![a-z\d]))?/.exec(language)?.[0] ?? '')
+  const tag = /^(zh-han[st]|[a-z]{2,3})(-[a-z]{2}(?![a-z\d]))?/
+  const plain = languages.map(language => tag.exec(language)?.[0] ?? '')
     .map(language => language.replace(/^[a-z]+/, code => SAME[code] ?? code))
   const spoken = plain.find(language => Object.hasOwn(strings, language.split('-')[0] ?? ''))
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
 }
 
-/** The text `name` with the number `n`, in the plural form of the language. */
-export function counted (words: Words, lang: string, name: string, n: number): string {
-  const form = words[`${name}_${new Intl.PluralRules(lang).select(n)}`] ?? words[`${name}_other`] ?? ''
-  return form.replace('{n}', n.toLocaleString(lang))
+/** formats that are kept: a visitor can name some thousand languages with their regions */
+const MAX_FORMATS = 200
+
+/** Keeps what `make` makes, because making one of Intl's formats takes longer than using it. */
+function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T): typeof make {
+  const made = new Map<string, T>()
+  return (lang, options) => {
+    const name = lang + JSON.stringify(options)
+    const value = made.get(name) ?? make(lang, options)
+    if (made.size >= MAX_FORMATS) made.clear()
+    made.set(name, value)
+    return value
+  }
 }
 
+const pluralRules = keep(lang => new Intl.PluralRules(lang))
 /** Formats times as the cameras' clocks showed them, which are kept as if they were UTC. */
-export const dateFormat = (lang: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
+export const dateFormat = keep((lang, options) =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options }))
+
+/** The text `name` with the number `n`, in the plural form of the language. */
+export function counted (words: Words, lang: string, name: string, n: number): string {
+  const form = words[`${name}_${pluralRules(lang, {}).select(n)}`] ?? words[`${name}_other`] ?? ''
+  return form.replace('{n}', n.toLocaleString(lang))
+}
 
 /** 83,000 ms as 1:23, and an hour as 1:00:00. */
 export function clock (ms: number): string {

@@ -1,33 +1,53 @@
 /** The password form: where it is sent, and where it leads. */
-import { linkPath } from '../page/addresses.ts'
+import { parseReturnPath } from '../form.ts'
+import { linkPath } from '../page/urls.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
-import { parseLinkAddress, parsePassword, parseReturnPath } from '../validate.ts'
+import { parseLinkAddress, parsePassword, type LinkAddress } from '../validate.ts'
 import type { Reply } from '../http/reply.ts'
 import { readForm, redirect, type Context } from './context.ts'
-import { passwordForm, type Form } from './refusals.ts'
+import { keepsCookies, passwordForm, type Form } from './error-pages.ts'
 
 /** bytes of a form with a link and a password */
 const MAX_FORM_BYTES = 4096
 
 export async function unlock (context: Context): Promise<Reply> {
-  const { app: { gate, settings }, visitor } = context
+  const { app: { settings }, visitor } = context
   if (visitor.isCrossSite) throw new Refusal('missing')
   const form = await readForm(context, MAX_FORM_BYTES)
   const link = parseLinkAddress(form.get('key'), form.get('slug'))
   if (!link || ('slug' in link && !settings.allowSlugLinks)) throw new Refusal('missing')
   const next = parseReturnPath(form.get('next'), link) ?? linkPath(link)
   const again = { link, next }
-  const password = parsePassword(form.get('password'))
-  if (!password) return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
   try {
-    const cookies = await gate.unlock(link, password, visitor)
-    return { status: 303, kind: 'page', headers: { location: next, 'set-cookie': cookies } }
+    const cookies = await tryPasswords(context, link, form.get('password') ?? '')
+    const isForgetful = visitor.wantsHtml && !keepsCookies(context)
+    const location = isForgetful ? `${next}?problem=cookiesOff` : next
+    return { status: 303, kind: 'page', headers: { location, 'set-cookie': cookies } }
   } catch (error) {
-    if (isRefusal(error, 'locked')) return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+    if (isRefusal(error, 'locked')) {
+      return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+    }
     const seconds = error instanceof Refusal ? error.retryAfter : undefined
     if (seconds === undefined) throw error
     return tryAgain(context, { ...again, status: 429, problem: 'tooMany', seconds })
   }
+}
+
+/**
+ * Tries what was typed, then without the blanks around it that pasting adds. Throws as the gate's `unlock`.
+ */
+async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
+  const passwords = [...new Set([typed, typed.trim()])].flatMap(text => parsePassword(text) ?? [])
+  let refusal = new Refusal('locked')
+  for (const password of passwords) {
+    try {
+      return await app.gate.unlock(link, password, visitor)
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.reason !== 'locked') throw error
+      refusal = error
+    }
+  }
+  throw refusal
 }
 
 /** Browsers go back to where the form was, so that Back and reload work there; programs get the status. */

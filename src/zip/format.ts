@@ -10,7 +10,7 @@ const LOCAL_HEADER_BYTES = 30
 const DESCRIPTOR_BYTES = 16
 const DIRECTORY_RECORD_BYTES = 46
 const END_BYTES = 22
-/** What ZIP64 adds to a data descriptor, a directory record and the end. */
+/** Bytes that ZIP64 adds to a data descriptor, a directory record and the end. */
 const DESCRIPTOR64_BYTES = 8
 const RECORD64_BYTES = 28
 const END64_BYTES = 76
@@ -85,15 +85,17 @@ export function bytesBetween (from: number, to: number): Buffer {
 }
 
 const ZEROS = Buffer.alloc(1024 * 1024)
+/** Room for the word that makes a checksum right. */
+export const MIN_STAND_IN_BYTES = 4
 
 /**
  * Stands in for the first `size` bytes of a file, whose CRC-32 is `crc`: zeros, and a word that makes the
- * checksum right. Throws where `size` is less than that word.
+ * checksum right. Throws where `size` is less than `MIN_STAND_IN_BYTES`.
  */
 export function * standIn (size: number, crc: number): Generator<Buffer> {
-  if (size < 4) throw new RangeError('no room for a checksum')
+  if (size < MIN_STAND_IN_BYTES) throw new RangeError('no room for a checksum')
   let own = 0
-  for (let left = size - 4; left > 0; left -= ZEROS.length) {
+  for (let left = size - MIN_STAND_IN_BYTES; left > 0; left -= ZEROS.length) {
     const zeros = ZEROS.subarray(0, left)
     own = crc32(zeros, own)
     yield zeros

@@ -3,6 +3,7 @@
  * was sent. Nothing but bytes of Immich's gets in: no note, and no file that ended early.
  */
 import type { ZipFile } from '../gate/gate.ts'
+import { MIN_STAND_IN_BYTES } from './format.ts'
 
 /** The CRC-32 of the first `bytes` bytes of a file; `etag` is the file's. */
 export type Mark = Readonly<{ bytes: number, crc: number, etag: string }>
@@ -24,8 +25,12 @@ export function createSent () {
       return files.get(versionOf(file))?.findLast(({ bytes }) => bytes <= byte)
     },
 
-    /** Takes note of a mark. Marks of a file that has changed since are forgotten. */
+    /**
+     * Takes note of a mark, unless it is too short to be stood in for. Marks of a file that has changed since
+     * are forgotten.
+     */
     add (file: ZipFile, mark: Mark): void {
+      if (mark.bytes < MIN_STAND_IN_BYTES) return
       const version = versionOf(file)
       const others = (files.get(version) ?? [])
         .filter(({ bytes, etag }) => bytes !== mark.bytes && etag === mark.etag)

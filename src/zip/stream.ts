@@ -24,18 +24,27 @@ import { MARK_BYTES } from './sent.ts'
 // yazl's own checksum is plain JavaScript, and half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
-type Written = { utf8FileName: Buffer, crc32: number | null }
+type Entry = { crc32?: number | null, getCentralDirectoryRecord: () => Buffer }
 declare module 'yazl' {
   /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
-  interface ZipFile { entries: Written[] }
+  interface ZipFile { entries: Entry[] }
+}
+
+/** A written entry, reduced to its record. A string, because a small Buffer keeps a whole pool in memory. */
+class Written {
+  #record: string
+  constructor (entry: Entry) { this.#record = entry.getCentralDirectoryRecord().toString('latin1') }
+  getCentralDirectoryRecord (): Buffer { return Buffer.from(this.#record, 'latin1') }
 }
 
 /** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
 const MAX_UNPROVEN_IN_A_ROW = 3
+/** Even where Immich still has other files: a part of its storage may be gone for a while. */
+const MAX_MISSING_IN_A_ROW = 20
 /** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
 const MIN_NOTE_BYTES = 1024
 
-/** What all zips share. */
+/** State that all zips share. */
 export type Room = FilesRoom & Readonly<{
   gate: ZipGate, log: Log, naming: Naming
   /** called before a note goes into a zip, whose ETag must then not be used again */
@@ -51,7 +60,6 @@ export type Part = Readonly<{ lane: string, first: number, last?: number }>
 export class Zip implements Body {
   parts: Parts
   #room: Room
-  #share: Share
   #plan: Plan
   #controller = new AbortController()
   #fetcher: Fetcher
@@ -60,16 +68,16 @@ export class Zip implements Body {
   #output: Readable
   #source = Readable.from([])
   #ruler = new Ruler()
-  #entries: Written[] = []
+  #written: Written[] = []
   #unique = createNames()
   #missing: Missing[] = []
   #unprovenInARow = 0
-  /** remembers the checksum of the entry that yazl has written */
-  #remember = () => {}
+  #missingInARow = 0
+  /** remembers the checksum of the file that yazl writes */
+  #remember = (_crc: number) => {}
 
   constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
     this.#room = room
-    this.#share = share
     this.#plan = plan
     this.#fetcher = new Fetcher(room.gate, share, { lane, controller: this.#controller })
     this.#files = new Files(room, share, plan, this.#fetcher, first)
@@ -77,8 +85,8 @@ export class Zip implements Body {
     if (!(outputStream instanceof Readable)) throw new TypeError('yazl writes into something else')
     this.#output = outputStream
     this.parts = between(this.#output, first, last)
-    this.#zip.on('error', this.cancel)
-    this.#run().catch(this.cancel)
+    this.#zip.on('error', this.#fail)
+    this.#run().catch(this.#fail)
   }
 
   /** Ends everything at once; with an error, `parts` throws it. */
@@ -89,36 +97,41 @@ export class Zip implements Body {
     this.#output.destroy(error)
   }
 
+  #fail = (error: Error): void => {
+    const hasLeft = this.#controller.signal.aborted
+    if (!hasLeft) this.#room.log.warn('a zip broke off', { error: error.message })
+    this.cancel(error)
+  }
+
   async #run (): Promise<void> {
     for await (const opened of this.#files.open()) {
       if (opened.lack) await this.#addNote(opened, opened.lack)
       else await this.#addFile(opened)
     }
     if (this.#missing.length > 0) await this.#addSummary()
-    this.#zip.entries = this.#entries
+    const last = this.#zip.entries.at(-1)
+    this.#zip.entries = [...this.#written, ...this.#zip.entries]
     this.#zip.end()
     await finished(this.#output)
-    this.#remember()
+    this.#remember(last?.crc32 ?? 0)
   }
 
   async #addFile (opened: Opened): Promise<void> {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
+    this.#missingInARow = 0
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
-    const written = this.#entries.at(-1)
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
-    this.#remember = () => {
-      if (written?.crc32) this.#room.sent.add(file, { bytes: size, crc: written.crc32, etag: media.etag })
-    }
+    const { etag } = media
+    this.#remember = crc => { this.#room.sent.add(file, { bytes: size, crc, etag }) }
   }
 
   /** The name of a file, which is only known with the file where the plan has none. */
   #nameOf ({ entry: { file, number, name }, media }: Opened): string {
     if (name) return name
-    const isPreview = !this.#share.can.originals && !file.item.isVideo
     const named = { ...file, name: file.name || media?.name || '' }
-    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', isPreview))
+    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', media?.isReduced))
   }
 
   async * #partsOf ({ entry: { file }, mark, media, size = 0 }: Opened): Parts {
@@ -145,7 +158,10 @@ export class Zip implements Body {
     const { entry: { file }, isSent } = opened
     if (isSent) throw new Error('a file that was sent before is missing now')
     this.#unprovenInARow = isProven ? 0 : this.#unprovenInARow + 1
-    if (this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW) throw new Error('Immich gives one 404 after another')
+    if (absence === 'missing') this.#missingInARow++
+    const isStorageGone =
+      this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW || this.#missingInARow === MAX_MISSING_IN_A_ROW
+    if (isStorageGone) throw new Error('Immich gives one 404 after another')
     this.#room.spoil(this.#plan)
     const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
     this.#missing.push(missing)
@@ -176,27 +192,18 @@ export class Zip implements Body {
     const known = size === undefined ? {} : { size }
     const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
     this.#zip.addReadStreamLazy(name, options, this.#give)
-    // yazl looks for its next entry among all of them: it gets the last two, and the others at the end
-    this.#zip.entries = this.#zip.entries.slice(-2)
-    const entry = this.#zip.entries.at(-1)
-    if (!entry) throw new TypeError('yazl keeps its entries elsewhere')
-    // yazl's own is a view into a pool of Node's, and would keep the whole pool
-    entry.utf8FileName = ownBytes(name)
-    this.#entries.push(entry)
     await finished(this.#source)
   }
 
-  /** Called by yazl when the entry before is written: one function for all entries, which holds no stream. */
+  /** Called by yazl when the entry before is written, of which only the record is kept until the end. */
   #give = (take: (error: unknown, source: Readable) => void): void => {
-    this.#remember()
-    this.#remember = () => {}
+    const [before, next] = this.#zip.entries
+    if (before && next) {
+      this.#remember(before.crc32 ?? 0)
+      this.#remember = () => {}
+      this.#written.push(new Written(before))
+      this.#zip.entries.shift()
+    }
     take(null, this.#source)
   }
-}
-
-/** A text in memory of its own. */
-function ownBytes (text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
-  bytes.write(text)
-  return bytes
 }

@@ -1,77 +1,148 @@
 /**
- * CPU time of a zip per gigabyte, of the proxy's process alone, from /proc: as it is, and with the CRC-32 that yazl
- * brings. Both in one run, interleaved; medians and their ratio. Then the memory of one large zip and a slow visitor.
+ * What zips cost: CPU time against a bare fetch-and-pipe server that sends a video of the same size, and the
+ * memory of zips of very many files, of many zips at once, of a large one and of a slow visitor. CPU time and
+ * memory are those of the process under test alone, from /proc. `ONLY` (a pattern) chooses rows, `ROUNDS` how
+ * often CPU time is measured. Memory is measured in a control group of 512 MiB where this process may make one
+ * (cgroup v1 or v2, as root), which is what docker-compose.yml gives the proxy.
  */
-import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { addLink, emptyLibrary, photo } from '../library.ts'
+import { fileURLToPath } from 'node:url'
+import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { startImmich } from '../standin.ts'
 
-const ROOT = new URL('../../', import.meta.url)
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const MIB = 1024 * 1024
+const ROUNDS = Number(process.env.ROUNDS ?? 3)
+const LIMIT_MIB = 512
+const only = new RegExp(process.env.ONLY ?? '')
+
 const library = emptyLibrary()
-const many = Array.from({ length: 200 }, (_, n) => photo(n, { name: `many ${n}.jpg`, original: { size: 5_000_000, type: 'image/jpeg' } }))
-const { key } = addLink(library, 'bench', {}, many)
-const huge = addLink(library, 'huge', {}, Array.from({ length: 50 }, (_, n) => photo(n, { name: `huge ${n}.jpg`, original: { size: 1_000_000_000, type: 'image/jpeg' } })))
+/** An album of `count` files of `size` bytes; returns the key of its link. */
+function albumOf (count: number, size: number): string {
+  const assets = Array.from({ length: count }, (_, n) => photo(n, {
+    name: `bench ${count} ${n}.jpg`, original: { size, type: 'image/jpeg' }, taken: Date.UTC(2025, 9, 18) - n * 600_000
+  }))
+  return addLink(library, `bench ${count}`, { album: addAlbum(library, `Bench ${count}`, assets) }).key
+}
+const [photos, eight, many, most] = [albumOf(300, 4e6), albumOf(3000, 3000), albumOf(20_000, 3000), albumOf(65_000, 3000)]
+const huge = albumOf(50, 1e9)
+const film = video(0, { name: 'bench.mp4', original: { size: 1.2e9, type: 'video/mp4' } })
+const films = addLink(library, 'bench, film', {}, [film]).key
 const immich = await startImmich(library)
 
-/** Starts the proxy, with yazl's own CRC-32 where `plain`. */
-async function start (plain: boolean) {
-  const put = `import { createRequire } from 'node:module'; const crc = createRequire('${new URL('src/zip.ts', ROOT)}')('buffer-crc32'); const own = crc.unsigned
-    const { createProxy } = await import('${ROOT.href}src/server.ts'); const { loadSettings } = await import('${ROOT.href}src/config/settings.ts')
-    if (${plain}) crc.unsigned = own
-    const proxy = createProxy(loadSettings(process.env, new URL('${ROOT.href}')))
-    proxy.server.listen(0, '127.0.0.1', () => process.stdout.write('port=' + proxy.server.address().port + '\\n'))`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', put], { env: { ...process.env, IMMICH_URL: immich.url, LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] })
-  const port = await new Promise<number>(resolve => child.stdout!.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(Number(found[1])) }))
-  const cpu = () => { const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13); return (Number(user) + Number(system)) / 100 }
-  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024
-  const files = () => readdirSync(`/proc/${child.pid}/fd`).length
-  return { port, cpu, rss, files, stop: () => child.kill('SIGKILL') }
-}
-type Proxy = Awaited<ReturnType<typeof start>>
+// ----------------------------------------------------------------------------------------- processes under test
 
-const fetchZip = (port: number, key: string, limit = Infinity, slow = 0) => new Promise<number>((resolve, reject) => {
-  const out = request({ port, path: `/share/${key}/download`, agent: false }, answer => {
-    let size = 0
-    answer.on('data', chunk => {
-      size += chunk.length
-      if (size >= limit) { answer.destroy(); resolve(size) }
-      if (slow) { answer.pause(); setTimeout(() => answer.resume(), slow) }
+const children: ChildProcess[] = []
+process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
+
+/** The file to which a process writes its number to be in a control group; '' where none can be made. */
+function memoryGroup (): string {
+  const isFirst = existsSync('/sys/fs/cgroup/memory')
+  const folder = `/sys/fs/cgroup/${isFirst ? 'memory/' : ''}ipp-bench-zip`
+  try {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(`${folder}/${isFirst ? 'memory.limit_in_bytes' : 'memory.max'}`, String(LIMIT_MIB * MIB))
+    return `${folder}/cgroup.procs`
+  } catch { return '' }
+}
+
+type Target = Awaited<ReturnType<typeof run>>
+async function run (args: string[], group = '') {
+  const enter = ['-c', 'echo $$ > "$0" && exec "$@"', group || '/dev/null', process.execPath, ...args]
+  const env = { ...process.env, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0' }
+  const child = spawn('/bin/sh', enter, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
+  const port = await new Promise<number>((resolve, reject) => {
+    child.on('exit', code => reject(new Error(`ended with ${code}`)))
+    child.stdout.on('data', text => {
+      const [, port] = /port=(\d+)/.exec(String(text)) ?? []
+      if (port) resolve(Number(port))
     })
-    answer.on('end', () => resolve(size))
-    answer.on('error', error => size >= limit ? resolve(size) : reject(error))
   })
-  out.on('error', reject)
-  out.end()
-})
-const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-
-const rounds = Number(process.env.ROUNDS ?? 5)
-const proxies: [string, Proxy, number[]][] = [['zlib.crc32', await start(false), []], ['yazl as it is', await start(true), []]]
-for (const [, proxy] of proxies) await fetchZip(proxy.port, key)
-for (let round = 0; round < rounds; round++) {
-  for (const [, proxy, figures] of proxies) {
-    const before = proxy.cpu()
-    const bytes = await fetchZip(proxy.port, key)
-    figures.push((proxy.cpu() - before) / bytes * 1e9)
+  const status = () => readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  const cpuSeconds = () => {
+    const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13)
+    return (Number(user) + Number(system)) / 100
   }
+  const rssMib = () => Number(/VmRSS:\s+(\d+)/.exec(status())![1]) / 1024
+  return { port, cpuSeconds, rssMib, stop: () => child.kill('SIGKILL') }
 }
-for (const [name, , figures] of proxies) console.log(`zip, ${name}: ${median(figures).toFixed(2)} s of CPU per GB (${figures.map(figure => figure.toFixed(2)).join(', ')})`)
-console.log(`ratio: ${(median(proxies[0]![2]) / median(proxies[1]![2])).toFixed(2)}`)
+const PROXY = ['--permission', '--allow-fs-read=.', 'src/server.ts']
 
-const proxy = proxies[0]![1]
-const open = proxy.files()
-const before = proxy.rss()
-let most = 0
-const watch = setInterval(() => { most = Math.max(most, proxy.rss()) }, 20)
-await fetchZip(proxy.port, huge.key, 10e9)
-console.log(`10 GB of a 50 GB link: ${before.toFixed(0)} MB before, ${most.toFixed(0)} MB at most`)
-most = 0
-await fetchZip(proxy.port, huge.key, 3e6, 100)
-console.log(`a slow visitor: ${most.toFixed(0)} MB at most`)
-clearInterval(watch)
-await new Promise(resolve => setTimeout(resolve, 500))
-console.log(`files open: ${open} before, ${proxy.files()} after`)
-for (const [, proxy] of proxies) proxy.stop()
+/** Reads a path to its end, or to `limit` bytes; waits `slowMs` after each part. Resolves with the bytes read. */
+const fetchAll = (port: number, path: string, { visitor = 1, limit = Infinity, slowMs = 0 } = {}) =>
+  new Promise<number>((resolve, reject) => {
+    const headers = { 'x-forwarded-for': `203.0.113.${visitor}` }
+    const out = request({ port, host: '127.0.0.1', path, headers, agent: false }, answer => {
+      let size = 0
+      if (answer.statusCode !== 200) reject(new Error(`answered ${answer.statusCode}`))
+      answer.on('data', part => {
+        size += part.length
+        if (size >= limit) { answer.destroy(); resolve(size) }
+        if (slowMs) { answer.pause(); setTimeout(() => answer.resume(), slowMs) }
+      })
+      answer.on('end', () => resolve(size))
+      answer.on('error', error => size >= limit ? resolve(size) : reject(error))
+    })
+    out.on('error', reject)
+    out.end()
+  })
+const zipPath = (key: string) => `/share/${key}/download`
+
+// ------------------------------------------------------------------------------------------------------ the rows
+
+async function measureCpu (): Promise<void> {
+  if (!only.test('cpu')) return
+  const [proxy, bare] = [await run(PROXY), await run(['test/bench/bare.ts'])]
+  const perGb = async ({ port, cpuSeconds }: Target, path: string) => {
+    const before = cpuSeconds()
+    return await fetchAll(port, path).then(bytes => (cpuSeconds() - before) / bytes * 1e9)
+  }
+  const video = `/api/assets/${film.id}/video/playback?key=${films}`
+  const ratios: number[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const [zip, plain] = [await perGb(proxy, zipPath(photos)), await perGb(bare, video)]
+    // the first round warms both up
+    if (round === 0) continue
+    ratios.push(zip / plain)
+    console.log(`zip of 300 × 4 MB: ${zip.toFixed(2)} s of CPU a GB, bare video ${plain.toFixed(2)}`)
+  }
+  console.log(`  ratio ${ratios.map(ratio => ratio.toFixed(2)).join(', ')}; worst ${Math.max(...ratios).toFixed(2)}`)
+  proxy.stop()
+  bare.stop()
+}
+
+const group = memoryGroup()
+console.log(group ? `memory in a control group of ${LIMIT_MIB} MiB` : 'no control group here: memory without a limit')
+
+/** Prints the resident memory before and at most, while `load` runs; `warm` is a path that loads the list. */
+async function measureMemory (name: string, files: number, warm: string, load: (port: number) => Promise<unknown>) {
+  if (!only.test(name)) return
+  const proxy = await run(PROXY, group)
+  await fetchAll(proxy.port, warm)
+  const before = proxy.rssMib()
+  let most = before
+  const watch = setInterval(() => { most = Math.max(most, proxy.rssMib()) }, 20)
+  const start = performance.now()
+  await load(proxy.port)
+  const seconds = (performance.now() - start) / 1000
+  clearInterval(watch)
+  const each = files > 0 ? `, ${((most - before) * 1024 / files).toFixed(2)} kB a file` : ''
+  const change = `${before.toFixed(0)} MB before, ${most.toFixed(0)} MB at most (${(most - before).toFixed(0)} more${each})`
+  console.log(`${name}: ${change}, ${seconds.toFixed(0)} s`)
+  proxy.stop()
+}
+
+await measureCpu()
+for (const [key, count] of [[many, 20_000], [most, 65_000]] as const) {
+  await measureMemory(`zip of ${count} × 3 kB`, count, `/share/items/${key}/0`, port => fetchAll(port, zipPath(key)))
+}
+await measureMemory('eight zips of 3000 × 3 kB at once', 24_000, `/share/items/${eight}/0`, port =>
+  Promise.all(Array.from({ length: 8 }, (_, visitor) => fetchAll(port, zipPath(eight), { visitor }))))
+await measureMemory('10 GB of a zip', 0, `/share/items/${huge}/0`, port =>
+  fetchAll(port, zipPath(huge), { limit: 10e9 }))
+await measureMemory('a slow visitor', 0, `/share/items/${huge}/0`, port =>
+  fetchAll(port, zipPath(huge), { limit: 3e6, slowMs: 100 }))
 await immich.close()

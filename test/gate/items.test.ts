@@ -129,7 +129,7 @@ test('a month at which Immich fails: the others are shown, with a notice, and no
   const { key } = album
   const page = await run.get(`/share/${key}`, { headers: HTML })
   assert.equal(page.status, 200)
-  assert.match(page.text, /role="status">Some photos cannot be shown just now/)
+  assert.match(page.text, /role="status">Some photos can’t be shown just now/)
   const { id } = (await run.get(`/share/items/${key}/0`)).json()
   assert.equal(id.length, 9)
   assert.equal((await run.get(`/share/${key}/download`)).status, 503)

@@ -174,11 +174,17 @@ test('what is asked for in a browser after the hour shows the form, and comes af
     assert.equal(form.status, 200, path)
     assert.equal(form.headers['cache-control'], 'no-store')
     const fields = Object.fromEntries([...form.text.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]))
-    const wrong = await run.unlock({ ...fields, password: 'x' }, HTML)
+    // the form brings a cookie by which a browser shows that it keeps them
+    const browser = { ...HTML, cookie: String(form.headers['set-cookie']).split(';')[0]! }
+    const wrong = await run.unlock({ ...fields, password: 'x' }, browser)
     assert.equal(wrong.answer.headers.location, `${path}?problem=wrongPassword`)
     assert.match((await run.get(`${path}?problem=wrongPassword`, { headers: HTML })).text, /That is not the right password/)
-    const { answer, cookie } = await run.unlock({ ...fields, password: path.startsWith('/s/') ? 'hunter2' : PASSWORD }, HTML)
-    assert.equal(answer.headers.location, path)
+    const password = path.startsWith('/s/') ? 'hunter2' : PASSWORD
+    const { answer, cookie } = await run.unlock({ ...fields, password: ` ${password}\n` }, browser)
+    assert.equal(answer.headers.location, path, 'with the blanks that pasting adds')
+    const forgetful = await run.unlock({ ...fields, password }, HTML)
+    assert.equal(forgetful.answer.headers.location, `${path}?problem=cookiesOff`)
+    assert.match((await run.get(`${path}?problem=cookiesOff`, { headers: HTML })).text, /The password is right, but/)
     assert.match((await run.get(path, { headers: { ...HTML, cookie } })).headers['content-type']!, /^(image|application\/zip)/)
     // to programs, and to pictures in a page, it is not there
     assert.equal((await run.get(path, { headers: { accept: 'image/avif,*/*' } })).status, 404)

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
-import { parseAssetIds, parseForm } from '../../src/form.ts'
+import { parseAssetIds, parseForm, parseReturnPath } from '../../src/form.ts'
 import {
   parseAssetId, parseBase, parseKey, parseLinkAddress, parseOrigin, parsePassword,
-  parsePeer, parseRange, parseReturnPath, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
-  wideNetwork, type ByteRange, type LinkAddress
+  parseRange, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
+  type ByteRange, type LinkAddress
 } from '../../src/validate.ts'
+import { parsePeer, wideNetwork } from '../../src/visitor-address.ts'
 import { newId, newKey } from '../standin.ts'
 
 const KEY = newKey('key')

@@ -21,10 +21,12 @@ test('every language has all the words, with what is filled into them, and is fo
     }
   }
   const run = await start()
-  const asked = { ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])), 'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en' }
+  const asked = { ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])), 'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en',
+    'zh-CN': 'zh', 'zh-SG': 'zh', 'zh-Hans-HK': 'zh', 'zh-TW': 'zh-Hant', 'zh-HK,en;q=0.5': 'zh-Hant', 'zh-MO': 'zh-Hant', 'zh-Hant-HK': 'zh-Hant'
+  }
   for (const [language, lang] of Object.entries(asked)) {
     const { text } = await run.get('/', { headers: { ...HTML, 'accept-language': language } })
-    assert.match(text, new RegExp(`<html lang="${lang}(-[A-Z]+)?" dir="${['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'}">`), language)
+    assert.match(text, new RegExp(`<html lang="${lang.split('-')[0]}(-Han[st])?(-[A-Z]+)?" dir="${['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'}">`), language)
     assert.ok(text.includes(strings[lang]!.homeTitle!), language)
   }
 })

@@ -24,7 +24,7 @@ test('pages: what is on them, in the visitor\'s language', async () => {
     assert.ok(!text.includes('photos and videos') && !text.includes('undefined'), language)
   }
   assert.match(english, /<meta property="og:title" content="Summer at the lake">/)
-  assert.match(english, /<meta property="og:image" content="http:\/\/p\.example\/share\/photo\/[\w-]{67}\/[\da-f-]{36}\/preview\?v=[\da-z]{1,8}">/)
+  assert.match(english, /<meta property="og:image" content="http:\/\/p\.example\/share\/photo\/[\w-]{67}\/[\da-f-]{36}\/preview\?v=[\w-]{12}">/)
   const tiles = [...english.matchAll(/<a class="tile r\d+" href="(\/share\/[\w-]{67}\/[\da-f-]{36})"/g)].map(match => match[1]!)
   assert.equal(tiles.length, 60)
   const second = await page(run.links.album.key, 'en', '?page=2')
@@ -101,8 +101,8 @@ test('a photo without a preview yet gets its page, and may be taken home', async
   const run = await start({ library })
   assert.equal((await run.get(`/share/${key}`, { headers: HTML })).headers['content-type'], 'text/html; charset=utf-8')
   const page = (await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text
-  assert.match(page, /There is no picture of this one yet\.[^]*\/original\?/)
-  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /There is no picture of this one yet/)
+  assert.match(page, /The preview isn’t ready yet\.[^]*\/original\?/)
+  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /The preview isn’t ready yet/)
   // an address without a version is not one of this version, though the photo has none either
   assert.equal((await run.get(`/share/photo/${key}/${fresh.id}/original`)).headers['cache-control'], 'public, max-age=300')
   library.links[0]!.allowDownload = false

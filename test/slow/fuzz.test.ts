@@ -8,10 +8,10 @@ import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as immichJson from '../../src/gate/immich-json.ts'
 import { ConfigError, loadSettings } from '../../src/config/settings.ts'
-import { preferred } from '../../src/accept.ts'
+import { preferred } from '../../src/accept-headers.ts'
 import { mendPath, parsePastedLink } from '../../src/pasted-address.ts'
 import { fill } from '../../src/page/template.ts'
-import { parseForm } from '../../src/form.ts'
+import { parseForm, parseReturnPath } from '../../src/form.ts'
 import * as validate from '../../src/validate.ts'
 import { ask, HTML, ROOT, start } from '../helpers.ts'
 import { PASSWORD } from '../library.ts'
@@ -145,7 +145,7 @@ describe('fuzzing', () => {
     assert.ok(parsers.length > 12)
     hold(fc.property(fc.oneof(fc.anything(), fc.string(), fc.json()), fc.string(), (value, text) => {
       for (const [, parse] of parsers) (parse as (value: unknown) => unknown)(value)
-      assert.equal(validate.parseReturnPath(value, { key: validate.parseKey('A'.repeat(67))! }), undefined)
+      assert.equal(parseReturnPath(value, { key: validate.parseKey('A'.repeat(67))! }), undefined)
       validate.parseTarget(text)
       mendPath(text)
       parsePastedLink(text)

@@ -1,4 +1,4 @@
-/** What a visitor sees when a request is refused: the password form, or a page that says what is wrong. */
+/** Answers to refused requests: the password form, or a page that says what is wrong. */
 import { createText, PLAIN } from '../http/text.ts'
 import type { Headers, Reply } from '../http/reply.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
@@ -9,12 +9,18 @@ import { mendPath } from '../pasted-address.ts'
 /** `next` is where the unlock leads, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
+/**
+ * Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing.
+ */
+const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
+export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
+
 /** The form for a link's password. */
 export function passwordForm (context: Context, form: Form): Reply {
   const { link, next, status, problem = '', seconds = 0 } = form
   const { renderer } = context.app
   const minutes = String(Math.max(1, Math.ceil(seconds / 60)))
-  const headers = seconds > 0 ? { 'retry-after': seconds } : {}
+  const headers = { 'set-cookie': COOKIE_TEST, ...seconds > 0 && { 'retry-after': seconds } }
   return cardReply(context, status, ['password', link, next, problem, minutes], language => {
     const words = renderer.words(language)
     const text = words[problem]?.replace('{n}', minutes)
@@ -23,7 +29,7 @@ export function passwordForm (context: Context, form: Form): Reply {
   }, headers)
 }
 
-/** What programs read; browsers get the same in words. */
+/** One line for programs; browsers get a page. */
 const NOTICES = { notFound: 'not found', unavailable: 'unavailable', busy: 'busy' }
 type Notice = keyof typeof NOTICES
 
@@ -36,7 +42,8 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   return cardReply(context, status, ['notice', notice], language => {
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
-    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, canRetry: status === 503 })
+    const title = words[`${notice}Title`] ?? ''
+    return renderer.card('notice', language, title, { text, isPassing: notice !== 'notFound' })
   }, headers)
 }
 
@@ -59,7 +66,7 @@ function missingReply (context: Context): Reply | undefined {
 export function refusalReply (context: Context, refusal: Refusal, link?: LinkAddress): Reply | undefined {
   const { log } = context.app
   const { reason, message, retryAfter } = refusal
-  if (message) log[reason === 'withheld' ? 'warn' : 'debug']('refused', { reason: message })
+  if (reason === 'withheld') log.warn('refused', { reason: message })
   if (reason === 'locked' && link) {
     const { path, problem } = context.target
     return passwordForm(context, { link, next: path, status: 200, ...problem && { problem } })

@@ -1,0 +1,50 @@
+// @ts-check
+/** What stands below a photo: the owner's description, two lines of it at first, and when it was taken. */
+import { make } from './dom.js'
+import { describe, moment } from './details.js'
+import { item } from './items.js'
+import { isVideo, options, t } from './link.js'
+import { lg, outer } from './slides.js'
+
+const text = make('p', { className: 'ipp-caption', dir: 'auto' })
+const date = make('p', { className: 'ipp-date' })
+const more = make('button', { type: 'button', className: 'ipp-more-text', onclick: () => setOpen(!isOpen()) })
+const line = make('div', { className: 'ipp-line' }, date, more)
+const block = make('div', { className: 'ipp-block' }, text, line)
+
+const isOpen = () => block.classList.contains('ipp-open')
+/** @param {boolean} isOpen */
+function setOpen (isOpen) {
+  block.classList.toggle('ipp-open', isOpen)
+  more.textContent = isOpen ? t.less : t.more
+  more.setAttribute('aria-expanded', String(isOpen))
+  // a long text scrolls, by keyboard too
+  if (isOpen) text.tabIndex = 0
+  else text.removeAttribute('tabindex')
+  text.scrollTop = 0
+}
+
+/** "More" stands there only where there is more. */
+function measure () {
+  if (!isOpen()) more.hidden = text.scrollHeight <= text.clientHeight
+}
+
+/** Puts the block into the lightbox. */
+export function startCaption () {
+  outer.querySelector('.lg-components')?.replaceChildren(block)
+  addEventListener('resize', measure)
+}
+
+/** Shows what may be told of item `n`. @param {number} n */
+export async function showCaption (n) {
+  const known = item(n)
+  const time = known?.time === undefined ? '' : moment.format(known.time * 1000)
+  date.textContent = [time, isVideo(n) && known?.duration].filter(Boolean).join(' · ')
+  text.textContent = ''
+  more.hidden = true
+  setOpen(false)
+  const facts = options.caption ? await describe(n).catch(() => undefined) : undefined
+  if (n !== lg.index) return
+  text.textContent = facts?.description ?? ''
+  measure()
+}

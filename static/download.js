@@ -1,0 +1,49 @@
+// @ts-check
+/** Ordinary downloads by the browser: one file, a zip of some, and a zip of all after a question. */
+import { make } from './dom.js'
+import { imagePath, item, load } from './items.js'
+import { home, isVideo, options, t, total } from './link.js'
+import { sizeAt } from './originals.js'
+import { openSheet } from './sheet.js'
+import { counted, listed, sizeText } from './words.js'
+
+/** Downloads these items: one as its file, several as a zip. @param {number[]} numbers */
+export async function download (numbers) {
+  for (const n of numbers) await load(n)
+  const only = numbers.length === 1 ? item(numbers[0]) : undefined
+  if (only && options.download) return make('a', { href: imagePath(only, 'original'), download: '' }).click()
+  const form = make('form', { method: 'post', action: `${home}/download`, hidden: true },
+    make('input', { name: 'assets', value: JSON.stringify(numbers.map(n => item(n)?.id)) }))
+  document.body.append(form)
+  HTMLFormElement.prototype.submit.call(form)
+  form.remove()
+}
+
+/** "500 photos and videos" @param {number[]} numbers */
+export function countOf (numbers) {
+  const videos = numbers.filter(isVideo).length
+  const mixed = videos === numbers.length ? 'videos' : 'items'
+  return counted(videos === 0 ? 'photos' : mixed, numbers.length)
+}
+
+/**
+ * Says how many files the zip of everything has and how large it is, and offers to download it.
+ * @param {string} address of the zip @param {(event: Event) => void} choose begins a selection instead
+ */
+export async function askDownloadAll (address, choose) {
+  const count = countOf([...Array(total).keys()])
+  const what = make('p', { className: 'sheet-what', role: 'status' }, count)
+  const begin = (/** @type {Event} */ event) => {
+    sheet.close()
+    choose(event)
+  }
+  const start = make('button',
+    { type: 'button', className: 'button plain', hidden: total < 2, onclick: begin }, t.choose)
+  const onclick = () => sheet.close()
+  const link = make('a', { className: 'button primary', href: address, onclick }, t.download)
+  const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)
+  const closing = new AbortController()
+  sheet.addEventListener('close', () => closing.abort())
+  const bytes = await sizeAt(address, closing.signal)
+  if (bytes) what.textContent = listed([count, sizeText(bytes)])
+}

@@ -1,0 +1,94 @@
+// @ts-check
+/**
+ * The way from the grid into the lightbox: the photo stands there at once, its address too, and the
+ * lightbox takes over when its scripts have come.
+ */
+import { make, say } from './dom.js'
+import { glide } from './glide.js'
+import { relayout } from './grid.js'
+import { addressOf, load } from './items.js'
+import { grid, home, ratio, t } from './link.js'
+import { lazily } from './retry.js'
+
+/** Loads the lightbox, once. */
+export const prepareLightbox = lazily(() => import('./lightbox.js'))
+
+/** The photo that is being opened, until Back or another one ends it. */
+let opening = new AbortController()
+
+/**
+ * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where
+ * the thumbnail is there.
+ * @param {number} n @param {AbortSignal} signal
+ */
+function coverWith (n, signal) {
+  const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
+  if (!tile || document.documentElement.classList.contains('lg-on')) return undefined
+  const picture = make('img', { src: tile.src, alt: '' })
+  picture.style.setProperty('--ratio', String(tile.naturalWidth / tile.naturalHeight || ratio[n]))
+  const cover = make('div', { className: 'cover' }, picture)
+  const { changed, finished } = glide(tile, () => {
+    if (signal.aborted) return undefined
+    document.body.append(cover)
+    return picture
+  })
+  const remove = () => cover.remove()
+  signal.addEventListener('abort', remove)
+  return { changed, removeInTime: () => finished.then(remove) }
+}
+
+/** Opens item `n`, as a slideshow where `isSlideshow`. @param {number} n */
+export async function openLightbox (n, isSlideshow = false) {
+  opening.abort()
+  opening = new AbortController()
+  const { signal } = opening
+  const cover = coverWith(n, signal)
+  prepareLightbox().catch(() => {})
+  await load(n)
+  if (signal.aborted) return
+  enter(n)
+  try {
+    const { open } = await prepareLightbox()
+    await cover?.changed
+    await open(n, isSlideshow, signal)
+    removePhotoPage()
+  } catch {
+    if (signal.aborted) return
+    say(t.failed)
+    // the photo's own page needs no script
+    if (!history.state.isCold) location.replace(addressOf(n))
+  }
+  cover?.removeInTime()
+}
+
+/**
+ * Gives the page the address of item `n` before the lightbox opens, so that Back leads to the grid.
+ * @param {number} n
+ */
+function enter (n) {
+  if (history.state?.n !== undefined) return
+  const address = addressOf(n)
+  // a visitor who came straight to a photo has no grid to go back to
+  const isCold = location.pathname + location.search === address || document.getElementById('photo') !== null
+  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
+}
+
+/** Takes away what a photo's own page shows without script. */
+function removePhotoPage () {
+  const photo = document.getElementById('photo')
+  if (!photo) return
+  photo.remove()
+  relayout()
+}
+
+/**
+ * Opens or closes the lightbox as the visitor goes back and forward.
+ * @param {{ n?: number } | null} state of the history's entry
+ */
+export function onHistory (state) {
+  if (typeof state?.n === 'number') return openLightbox(state.n)
+  opening.abort()
+  // the link to the photos, pressed while a photo opens, would keep that photo's address
+  if (location.hash && location.pathname !== home) history.replaceState(state, '', home)
+  prepareLightbox().then(({ close }) => close(true), () => {})
+}

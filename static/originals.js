@@ -1,0 +1,71 @@
+// @ts-check
+/** The name and size of originals, before any of them is fetched. */
+import { imagePath, item, load } from './items.js'
+import { key, nameOf, options } from './link.js'
+
+const AT_ONCE = 4
+/** Items of a selection that are looked up one by one; the server is asked about no more of them. */
+const MOST_LOOKUPS = 100
+
+/**
+ * Calls `look` for each, a few at a time. Results are in order.
+ * @template T @param {number[]} numbers @param {(n: number) => Promise<T>} look
+ */
+async function lookUp (numbers, look) {
+  /** @type {T[]} */
+  const results = []
+  for (let from = 0; from < numbers.length; from += AT_ONCE) {
+    results.push(...await Promise.all(numbers.slice(from, from + AT_ONCE).map(look)))
+  }
+  return results
+}
+
+/** Bytes at an address, by its Content-Length; undefined where it has none or cannot be reached.
+ * @param {string} address @param {AbortSignal} [signal] */
+export async function sizeAt (address, signal) {
+  const answer = await fetch(address, { method: 'HEAD', signal }).catch(() => undefined)
+  return answer?.ok && Number(answer.headers.get('content-length')) || undefined
+}
+
+/** @type {Map<number, number>} */
+const sizes = new Map()
+/** @param {number} n @param {AbortSignal} [signal] */
+async function sizeOf (n, signal) {
+  const known = sizes.get(n)
+  if (known) return known
+  await load(n)
+  const listed = item(n)
+  const size = listed && await sizeAt(imagePath(listed, 'original'), signal)
+  if (size) sizes.set(n, size)
+  return size
+}
+
+/**
+ * Bytes of all these originals; undefined where one is unknown or there are more than 100.
+ * @param {number[]} numbers @param {AbortSignal} [signal] @returns {Promise<number | undefined>}
+ */
+export async function measure (numbers, signal) {
+  if (numbers.length > MOST_LOOKUPS) return undefined
+  let total = 0
+  for (const size of await lookUp(numbers, n => sizeOf(n, signal))) {
+    if (size === undefined) return undefined
+    total += size
+  }
+  return total
+}
+
+/** @param {number} n @returns {Promise<string | undefined>} */
+async function fileNameOf (n) {
+  await load(n)
+  const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  return answer.ok ? (await answer.json()).originalFileName : undefined
+}
+
+/**
+ * File names where they may be told, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
+ */
+export async function namesOf (numbers) {
+  const isTold = options.info && numbers.length <= MOST_LOOKUPS
+  const names = isTold ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
+  return numbers.map((n, at) => names[at] || nameOf(n))
+}

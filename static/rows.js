@@ -1,0 +1,72 @@
+// @ts-check
+/**
+ * Where each photo stands on the page: the layout of the link at the size that the window has now.
+ * `measure` makes it; everything else reads it.
+ */
+import { lastAtMost, layOut } from './layout.js'
+import { grid, isGrouped, options, ratio, total } from './link.js'
+
+/** px of a heading, and below a section. */
+const HEADING = 44
+const SPACE = 12
+/** Photos up to which their rows are taller. */
+const FEW = 8
+/** Screens of dated photos from which on there is a scrubber. */
+const LONG = 2.5
+
+/** All in px. `width` and `target` are what the layout was made for. */
+export const view = {
+  /** @type {import('./layout.js').Layout} */
+  layout: layOut(ratio, [], { width: 1, target: 1, gap: 0, heading: 0, space: 0, isShared: false }),
+  /** The first item of each section. @type {number[]} */
+  sectionFirsts: [],
+  /** The page above the grid. */
+  top: 0,
+  width: 0,
+  target: 0,
+  /** What the viewport shows of the grid. */
+  seenFrom: 0,
+  seenTo: 0
+}
+
+/** Lays out all photos for the window as it is. Returns false where nothing that matters has changed. */
+export function measure () {
+  const { paddingLeft, paddingRight, minHeight } = getComputedStyle(grid)
+  const width = grid.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
+  const target = parseFloat(minHeight)
+  view.top = grid.getBoundingClientRect().top + scrollY
+  if (width === view.width && target === view.target) return false
+  const gap = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--gap'))
+  const heading = isGrouped ? HEADING : 0
+  const space = isGrouped ? SPACE : 0
+  const isShared = isGrouped && options.group === 'day'
+  const layout = layOut(ratio, options.runs, { width, gap, target, heading, space, isShared })
+  const sectionFirsts = layout.sections.map(({ first }) => first)
+  Object.assign(view, { layout, sectionFirsts, width, target })
+  grid.style.height = `${layout.height}px`
+  return true
+}
+
+export const isFew = total <= FEW
+/** Whether there are so many dated photos that there is a scrubber. */
+export const isLong = () => isGrouped && view.layout.height > innerHeight * LONG
+
+/** @param {number} n */
+export const rowOf = n => lastAtMost(view.layout.rowFirst, n, view.layout.rowFirst.length - 1)
+/** The row at `y` px of the page. @param {number} y */
+export const rowAt = y => lastAtMost(view.layout.rowTop, y - view.top)
+/** px of the page above item `n`. @param {number} n */
+export const topOf = n => view.top + view.layout.rowTop[rowOf(n)]
+
+/** @param {number} row */
+export function isSeen (row) {
+  const top = view.layout.rowTop[row]
+  return top + view.layout.rowHeight[row] > view.seenFrom && top < view.seenTo
+}
+
+/** The first item that is wholly in view. */
+export function firstInView () {
+  const { rowFirst } = view.layout
+  const row = scrollY < view.top ? 0 : rowAt(scrollY + 60) + 1
+  return rowFirst[Math.min(rowFirst.length - 2, row)]
+}

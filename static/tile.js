@@ -1,0 +1,114 @@
+// @ts-check
+/**
+ * One tile of the grid: its link and picture, its badges, what stands for the picture until it is there, and
+ * what is done where it does not come.
+ */
+import { icon, make } from './dom.js'
+import { imagePath, item } from './items.js'
+import { dates, grid, home, isVideo, nameOf, t } from './link.js'
+import { isMissing, retry } from './retry.js'
+import { isSeen, rowOf } from './rows.js'
+
+/**
+ * Tiles that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}
+ */
+const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
+const blank = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
+const date = dates({ dateStyle: 'long' })
+
+/** @param {HTMLAnchorElement} tile */
+export const imageOf = tile => /** @type {HTMLImageElement} */ (tile.firstChild)
+
+/** The tile of item `n` without its picture. @param {number} n @param {string} place its style */
+export function makeTile (n, place) {
+  const tile = served.get(n) ?? /** @type {HTMLAnchorElement} */ (blank.cloneNode(true))
+  served.delete(n)
+  tile.className = 'tile'
+  tile.dataset.n = String(n)
+  tile.style.cssText = place
+  const img = imageOf(tile)
+  img.alt ||= nameOf(n)
+  if (img.loading === 'lazy') img.loading = 'eager'
+  if (img.complete && img.naturalWidth) img.classList.add('in')
+  // one that failed before this script ran
+  else if (img.complete && img.getAttribute('src')) onError(img)
+  return tile
+}
+
+/**
+ * Gives a tile what is known of its item, but not yet its picture: returns the picture's address where it is
+ * wanted. `isWhole` paints the whole placeholder, else its colour alone.
+ * @param {number} n @param {HTMLAnchorElement} tile @param {boolean} isWhole
+ */
+export function fillTile (n, tile, isWhole) {
+  const img = imageOf(tile)
+  // each frame comes by here with all that are seen, and most have their picture
+  const known = img.classList.contains('in') ? undefined : item(n)
+  if (!known) return undefined
+  if (!tile.getAttribute('href')) {
+    tile.href = `${home}/${known.id}`
+    if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
+    tile.append(...badgesOf(n, known))
+  }
+  const isPainted = isWhole ? tile.style.backgroundImage : tile.style.backgroundColor
+  if (known.thumbhash && !isPainted) paint(tile, known.thumbhash, isWhole)
+  if (img.getAttribute('src') || tile.classList.contains('failed')) return undefined
+  const src = imagePath(known, 'thumbnail')
+  if (!isMissing(src)) return src
+  mark(tile, 'clock')
+  return undefined
+}
+
+/** @param {number} n @param {import('./items.js').Item} known */
+function badgesOf (n, { motion, sphere, duration }) {
+  if (isVideo(n)) return [make('span', { className: 'badge film' }, icon('play'), duration)]
+  if (motion) return [make('span', { className: 'badge round', title: t.motion }, icon('motion'))]
+  return sphere ? [make('span', { className: 'badge', title: t.sphere }, '360°')] : []
+}
+
+/** @param {HTMLElement} tile @param {string} thumbhash @param {boolean} isWhole */
+async function paint (tile, thumbhash, isWhole) {
+  const made = await import('./thumbhash.js').catch(() => undefined)
+  if (!made) return
+  tile.style.backgroundColor ||= made.meanColour(thumbhash)
+  if (isWhole) tile.style.backgroundImage ||= `url(${made.placeholder(thumbhash)})`
+}
+
+/** @param {HTMLImageElement} img */
+function onLoad (img) {
+  const tile = /** @type {HTMLElement} */ (img.parentElement)
+  // a fade that nobody sees would cost frames
+  img.classList.toggle('fade', isSeen(rowOf(Number(tile.dataset.n))))
+  img.classList.add('in')
+  if (tile.classList.contains('failed')) mark(tile, '')
+}
+
+/** @param {HTMLImageElement} img */
+async function onError (img) {
+  const tile = img.parentElement
+  if (!tile || !img.getAttribute('src')) return
+  if (!isMissing(img.src)) mark(tile, 'retry')
+  await retry(img)
+  if (isMissing(img.src)) mark(tile, 'clock')
+}
+
+/**
+ * Shows that a picture has failed: 'retry' while it is tried again, 'clock' where there is none yet.
+ * @param {HTMLElement} tile @param {'retry' | 'clock' | ''} sign
+ */
+function mark (tile, sign) {
+  tile.querySelector('.sign')?.remove()
+  tile.classList.toggle('failed', sign !== '')
+  tile.title = { retry: t.failed, clock: t.noPicture, '': '' }[sign]
+  if (sign) tile.append(make('span', { className: 'sign' }, icon(sign)))
+}
+
+/** Hears of all pictures of the grid: their events do not bubble. */
+export function watchPictures () {
+  const hear = (/** @type {string} */ name, /** @type {(image: HTMLImageElement) => void} */ handle) =>
+    grid.addEventListener(name, ({ target }) => {
+      if (target instanceof HTMLImageElement) handle(target)
+    }, true)
+  hear('load', onLoad)
+  hear('error', onError)
+}

@@ -1,0 +1,157 @@
+// @ts-check
+/** Zoom of the photo that is shown: how large it is, where it stands, and its full resolution. */
+import { imagePath, item } from './items.js'
+import { isVideo, options, ratio } from './link.js'
+import { BLANK, imageOf, lg, outer, own, slideOf } from './slides.js'
+
+/** Width to height from which a photo opens at the height of the screen, to be walked along. */
+const PANORAMA = 3
+/** The least that a double tap enlarges, and how far beyond full resolution fingers and wheel may go. */
+const LEAST = 2
+const BEYOND = 3
+/** Pixels of the screen to one of the preview from which the preview looks soft. */
+const SOFT = 1.4
+
+const AT_REST = { scale: 1, x: 0, y: 0 }
+/** The scale (1 fits the photo into its slide), and px by which its middle is off the slide's. */
+let view = AT_REST
+/** Where a double tap wants full resolution, in px from the slide's middle, until something else is done. */
+let wanted = /** @type {{ x: number, y: number } | undefined} */ (undefined)
+
+export const isZoomed = () => view.scale > 1
+
+/** Width and height of the slide in px, and of the photo in it at scale 1. */
+function measure () {
+  const width = slideOf(lg.index)?.clientWidth ?? innerWidth
+  const height = slideOf(lg.index)?.clientHeight ?? innerHeight
+  const image = imageOf(lg.index)
+  const shape = image && image.naturalWidth > 1 ? image.naturalWidth / image.naturalHeight : ratio[lg.index]
+  const shownWidth = Math.min(width, height * shape)
+  return { width, height, shownWidth, shownHeight: shownWidth / shape }
+}
+
+/** The scale at which one pixel of the photo, as far as it has come, is one of the screen. */
+function fullScale () {
+  const { shownWidth } = measure()
+  return Math.max(LEAST, (imageOf(lg.index)?.naturalWidth ?? 0) / devicePixelRatio / shownWidth)
+}
+
+/** @param {number} value @param {number} limit */
+const within = (value, limit) => Math.min(limit, Math.max(-limit, value))
+
+/** How far the photo may be off the middle, in px. @param {number} scale */
+function limits (scale) {
+  const { width, height, shownWidth, shownHeight } = measure()
+  const half = (/** @type {number} */ shown, /** @type {number} */ room) =>
+    Math.max(0, (shown * scale - room) / 2)
+  return { x: half(shownWidth, width), y: half(shownHeight, height) }
+}
+
+/** @param {{ scale: number, x: number, y: number }} next @param {boolean} isSmooth */
+function apply (next, isSmooth) {
+  const most = limits(next.scale)
+  view = { scale: next.scale, x: within(next.x, most.x), y: within(next.y, most.y) }
+  const wrap = /** @type {HTMLElement | null | undefined} */ (
+    slideOf(lg.index)?.querySelector('.lg-img-wrap'))
+  if (!wrap) return
+  wrap.style.transition = isSmooth ? '' : 'none'
+  wrap.style.transform = isZoomed() ? `translate(${view.x}px, ${view.y}px) scale(${view.scale})` : ''
+  outer.classList.toggle('lg-zoomed', isZoomed())
+}
+
+/**
+ * Zooms so that what is at `x` and `y` (px from the slide's middle) stays there.
+ * @param {number} scale @param {{ x: number, y: number }} at
+ */
+export function zoomTo (scale, at, isSmooth = false) {
+  wanted = undefined
+  if (isVideo(lg.index) || own.zoom === false) return
+  const next = Math.min(Math.max(1, scale), fullScale() * BEYOND)
+  const grown = next / view.scale
+  apply({ scale: next, x: at.x - (at.x - view.x) * grown, y: at.y - (at.y - view.y) * grown }, isSmooth)
+  if (next > 1) sharpen()
+}
+
+/** Zooms by a factor; see zoomTo. @param {number} factor @param {{ x: number, y: number }} at */
+export const zoomBy = (factor, at) => zoomTo(view.scale * factor, at)
+
+/** To full resolution, and to the whole photo again. @param {{ x: number, y: number }} at */
+export async function toggleZoom (at) {
+  if (isZoomed()) return zoomTo(1, at, true)
+  zoomTo(fullScale(), at, true)
+  wanted = at
+  await sharpen()
+  if (wanted === at) zoomTo(fullScale(), at, true)
+}
+
+/** Moves the photo by px. @param {number} dx @param {number} dy */
+export const panBy = (dx, dy) => apply({ scale: view.scale, x: view.x + dx, y: view.y + dy }, false)
+
+/** Whether the photo goes on in the direction of a movement. @param {number} dx @param {number} dy */
+export function canPan (dx, dy) {
+  const most = limits(view.scale)
+  return Math.abs(dx) > Math.abs(dy) ? Math.abs(within(view.x + dx, most.x) - view.x) > 0.5
+    : Math.abs(within(view.y + dy, most.y) - view.y) > 0.5
+}
+
+/** The next photo begins whole; the one that leaves stays as it is until it is out of sight. */
+export function leaveZoom () {
+  wanted = undefined
+  view = AT_REST
+  outer.classList.remove('lg-zoomed')
+}
+
+/** The whole photos again, on the slides that are out of sight. */
+export function clearZoom () {
+  const wraps = outer.querySelectorAll('.lg-item:not(.lg-current) .lg-img-wrap')
+  for (const wrap of wraps) wrap.removeAttribute('style')
+}
+
+/** The whole photo again, at once, where its slide gets another size. */
+export const resetZoom = () => apply(AT_REST, false)
+
+/** Opens a panorama at the height of the screen, at its preview's resolution. */
+export function fitPanorama () {
+  const { height, shownHeight } = measure()
+  const scale = height / shownHeight
+  if (isVideo(lg.index) || isZoomed() || ratio[lg.index] < PANORAMA || scale < 1.5) return
+  apply({ scale, x: 0, y: 0 }, true)
+}
+
+/** Fetches full resolution where the preview would be soft on this screen. */
+export function sharpenLarge () {
+  const image = imageOf(lg.index)
+  if (!image || image.naturalWidth <= 1) return
+  if (measure().shownWidth * devicePixelRatio > image.naturalWidth * SOFT) sharpen()
+}
+
+/**
+ * The full resolution of pictures that have it, or are getting it.
+ * @type {WeakMap<HTMLImageElement, Promise<void>>}
+ */
+const sharpened = new WeakMap()
+
+/**
+ * Fetches full resolution for the photo that is shown, once. Resolves when it is there, or could not be
+ * had.
+ */
+async function sharpen () {
+  const image = imageOf(lg.index)
+  const known = item(lg.index)
+  if (!options.zoom || isVideo(lg.index) || !image || !known || image.src === BLANK) return
+  const coming = sharpened.get(image) ?? replace(image, imagePath(known, 'fullsize'))
+  sharpened.set(image, coming)
+  await coming.catch(() => sharpened.delete(image))
+}
+
+/**
+ * Decodes a picture before it takes the place of another.
+ * @param {HTMLImageElement} image @param {string} src
+ */
+async function replace (image, src) {
+  const next = new Image()
+  next.src = src
+  await next.decode()
+  image.src = src
+  await image.decode()
+}

@@ -1,0 +1,162 @@
+/** The grid in a real Chromium: its headings, selection, scrubber, and what it does where something fails. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
+import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
+import { start } from '../helpers.ts'
+import { without } from '../tools.ts'
+
+const DAY = 86_400_000
+const library = emptyLibrary()
+/** An album of days with so many photos each, the newest first. */
+function albumOf (name: string, counts: number[], step = DAY) {
+  const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => photo(n % 20, {
+    name: `${name} ${day} ${n}`, width: n % 3 ? 4000 : 3000, height: n % 3 ? 3000 : 4000,
+    taken: Date.UTC(2026, 0, 3, 12) - day * step - n * 60_000
+  })))
+  const expiresAt = new Date(Date.UTC(2100, 11, 31, 22)).toISOString()
+  return `/share/${addLink(library, name, { album: addAlbum(library, name, days), expiresAt }).key}`
+}
+const long = albumOf('long', Array.from({ length: 60 }, () => 7), 6 * DAY)
+const oneDay = albumOf('one day', [5])
+const some = albumOf('some', [3, 1, 14])
+
+describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () => {
+  const run = await start({ library, ipp: { groupByDate: 'day', showExpiryDate: true } })
+  let browser: Browser
+  before(async () => { browser = await launch() })
+  after(() => browser.close())
+  const nothing = (): Promise<unknown> => Promise.resolve()
+  const open = async (path: string, how: View = {}, prepare: (page: Page) => Promise<unknown> = nothing) => {
+    const opened = await openView(browser, run.base, { calm: true, ...how })
+    await prepare(opened.page)
+    await opened.page.goto(path, { waitUntil: 'domcontentloaded' })
+    return opened
+  }
+  const filled = (page: Page) => page.waitForSelector('.laid-out a.tile[data-n="0"] img.in')
+  const headings = (page: Page) => page.evaluate(() =>
+    Array.from(document.querySelectorAll('.grid h2'), ({ textContent }) => textContent!.trim()))
+
+  test('server and script word the same headings', async () => {
+    for (const language of ['en-GB', 'de', 'ja', 'ar']) {
+      const plain = await open(long, { language, script: false })
+      const served = await headings(plain.page)
+      const scripted = await open(long, { language })
+      await filled(scripted.page)
+      const made = await headings(scripted.page)
+      assert.ok(made.length >= 3)
+      assert.deepEqual(made, served.slice(0, made.length), language)
+      await plain.context.close()
+      await scripted.context.close()
+    }
+  })
+
+  test('a link of one day has its day in the summary and no heading; few have taller rows', async () => {
+    for (const script of [true, false]) {
+      const { page, context } = await open(oneDay, { script })
+      assert.match((await page.textContent('.summary'))!, /5 photos · 3 Jan 2026/)
+      assert.deepEqual(await headings(page), [])
+      const target = await page.evaluate(() => getComputedStyle(document.querySelector('.grid')!).minHeight)
+      assert.equal(target, script ? '400px' : '240px')
+      await context.close()
+    }
+  })
+
+  test('the expiry is told by the visitor\'s clock', async () => {
+    const context = await browser.newContext({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
+    const page = await context.newPage()
+    await page.goto(run.base + oneDay)
+    // 22:00 UTC on 31 December
+    assert.match((await page.textContent('#expiry'))!, /1 January 2101.*0?7:00.*(GMT\+9|JST)/)
+    await context.close()
+  })
+
+  test('a long press that is dragged on picks all it passes, and gives back what it leaves', async () => {
+    const { page, context } = await open(some, { size: 'phone' })
+    await filled(page)
+    await page.waitForSelector('.pick-bar', { state: 'attached' })
+    const middle = async (n: number): Promise<[number, number]> => {
+      const { x, y, width, height } = (await page.locator(`a.tile[data-n="${n}"]`).boundingBox())!
+      return [x + width / 2, y + height / 2]
+    }
+    const picked = (numbers: number[]) => page.waitForFunction(wanted => {
+      const tiles = document.querySelectorAll<HTMLElement>('a.tile.picked')
+      return Array.from(tiles, tile => tile.dataset.n).join() === wanted
+    }, numbers.join())
+    const fingers = await fingersOf(page)
+    const top = await page.evaluate(() => scrollY)
+    await fingers('touchStart', await middle(0))
+    await picked([0])
+    await fingers('touchMove', await middle(2))
+    await fingers('touchMove', await middle(4))
+    await picked([0, 1, 2, 3, 4])
+    await fingers('touchMove', await middle(2))
+    await picked([0, 1, 2])
+    await fingers('touchEnd')
+    assert.equal(await page.evaluate(() => scrollY), top, 'a drag that picks does not scroll')
+    await picked([0, 1, 2])
+    await context.close()
+  })
+
+  test('a day says whether none, some or all of it are picked; all can be picked at once', async () => {
+    const { page, context } = await open(some)
+    await filled(page)
+    const days = () => page.evaluate(() =>
+      Array.from(document.querySelectorAll('.day'), day => day.getAttribute('aria-pressed')).slice(0, 3))
+    await page.click('#select')
+    await page.click('a.tile[data-n="0"]')
+    assert.deepEqual(await days(), ['mixed', 'false', 'false'])
+    await page.click('.day >> nth=0')
+    assert.deepEqual(await days(), ['true', 'false', 'false'])
+    await page.click('.pick-all')
+    assert.deepEqual(await days(), ['true', 'true', 'true'])
+    assert.match((await page.textContent('.pick-count'))!, /18/)
+    await context.close()
+  })
+
+  test('a picture that hangs, or a script that is blocked, keeps nothing else away', async () => {
+    const { page, context } = await open(long, {}, async page => {
+      await page.route('**/thumbnail?*', () => {})
+      await page.route(/(news|share|thumbhash)\.js$/, route => route.abort())
+    })
+    await page.waitForSelector('.scrubber', { timeout: 20_000 })
+    await page.focus('a.tile[data-n="0"]')
+    await page.keyboard.press('ArrowRight')
+    await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '1')
+    await page.click('#select')
+    await page.waitForSelector('body.selecting')
+    await context.close()
+  })
+
+  test('a picture that is not there is not asked for again and again, and says so', async () => {
+    let asked = 0
+    const { page, context } = await open(some, {}, page => page.route('**/thumbnail?*', route => {
+      asked++
+      return route.fulfill({ status: 404 })
+    }))
+    const sign = '.tile.failed use[href="#i-clock"]'
+    await page.waitForFunction(sign => document.querySelectorAll(sign).length >= 10, sign)
+    const before = asked
+    await page.waitForTimeout(3000)
+    assert.equal(asked, before)
+    // the picture and one HEAD each
+    assert.ok(asked <= 36, `${asked} requests for 18 photos`)
+    assert.match((await page.getAttribute('.tile.failed', 'title'))!, /ready yet/)
+    await context.close()
+  })
+
+  test('the place is kept over a reload where nothing may be stored', async () => {
+    const { page, context } = await open(long, {}, page => page.addInitScript(() => {
+      for (const name of ['localStorage', 'sessionStorage']) {
+        Object.defineProperty(window, name, { get () { throw new DOMException('refused', 'SecurityError') } })
+      }
+    }))
+    await filled(page)
+    await page.evaluate(() => scrollTo(0, 2000))
+    await page.waitForFunction(() => history.state?.y === 2000)
+    await page.reload()
+    await page.waitForFunction(() => Math.abs(scrollY - 2000) < 5)
+    await context.close()
+  })
+})

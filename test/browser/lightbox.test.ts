@@ -1,0 +1,290 @@
+/** The lightbox in a real Chromium: panoramas, films, zoom, details, words, and how it opens and closes. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
+import { start, until } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
+import { without } from '../tools.ts'
+
+const skip = CHROMIUM ? false : without('chromium')
+const WORDS = 'Grandpa counted to three and went at two, as he does every year. '.repeat(12)
+const TELLING = {
+  groupByDate: 'day', maxZoomQuality: 'fullsize',
+  showMetadata: { description: true, exif: true, location: true }
+}
+
+describe('the lightbox', { skip }, async () => {
+  const run = await start({ ipp: TELLING })
+  const { links, library } = run
+  const album = `/share/${links.album.key}`
+  const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
+  const numberOf = (name: string) => ids.findIndex(id => library.assets.get(id)!.name === name)
+  const film = ids.findIndex(id => library.assets.get(id)!.type === 'VIDEO')
+  const described = library.assets.get(ids[1]!)!
+  described.exif = { ...described.exif, description: WORDS }
+  let browser: Browser
+  before(async () => { browser = await launch() })
+  after(() => browser.close())
+  const view = (how: View = {}, base = run.base) => openView(browser, base, how)
+  const isShown = (page: Page) => page.waitForSelector('.lg-show .lg-current.lg-complete')
+  const isClosed = (page: Page) =>
+    page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
+  const tapTile = async (page: Page, n: number) => {
+    await page.waitForSelector(`a.tile[data-n="${n}"] img.in`)
+    await page.click(`a.tile[data-n="${n}"]`)
+    await isShown(page)
+  }
+  const boxOf = (page: Page, selector: string) => page.evaluate(selector => {
+    const { x, y, width, height } = document.querySelector(selector)!.getBoundingClientRect()
+    return { x, y, width, height }
+  }, selector)
+  /** A finger from one place to another, in steps as a hand makes them. */
+  async function swipe (page: Page, from: [number, number], to: [number, number]) {
+    const touch = await fingersOf(page)
+    await touch('touchStart', from)
+    for (const part of [0.1, 0.3, 0.6, 1]) {
+      await touch('touchMove', [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part])
+    }
+    await touch('touchEnd')
+  }
+
+  describe('a panorama on a phone', async () => {
+    const library = emptyLibrary()
+    const wide = photo(1, { name: 'wide', width: 10_000, height: 1000 })
+    const { key } = addLink(library, 'wide', { album: addAlbum(library, 'Wide', [photo(3), wide, photo(2)]) })
+    const own = await start({ library, ipp: { maxZoomQuality: 'fullsize' } })
+    const open = async () => {
+      const { page, complaints, asked } = await view({ size: 'phone' }, own.base)
+      const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="10000" height="1000">' +
+        '<rect width="9000" height="900"/></svg>'
+      const isWide = (url: URL) => url.pathname.includes(`${wide.id}/preview`)
+      await page.route(isWide, route => route.fulfill({ contentType: 'image/svg+xml', body: svg }))
+      await page.goto(`/share/${key}`)
+      const order = (await own.get(`/share/items/${key}/0`)).json().id as string[]
+      await tapTile(page, order.indexOf(wide.id))
+      await page.waitForSelector('.lg-zoomed')
+      await page.waitForFunction(() => {
+        const { height } = document.querySelector('.lg-current img.lg-object')!.getBoundingClientRect()
+        return height > innerHeight * 0.9
+      })
+      return { page, complaints, asked, order }
+    }
+
+    test('is walked along by swipes, and at its edge a swipe goes on', async () => {
+      const { page, complaints, asked, order } = await open()
+      const at = order.indexOf(wide.id)
+      let swipes = 0
+      while (page.url().includes(wide.id) && swipes < 30) {
+        await swipe(page, [380, 400], [10, 400])
+        await page.waitForTimeout(500)
+        swipes++
+      }
+      assert.ok(page.url().endsWith(order[(at + 1) % 3]!), `${swipes} swipes`)
+      // half of 8,440 px of panorama by 370 px a swipe
+      assert.ok(swipes > 10 && swipes < 15, `${swipes} swipes`)
+      assert.ok(!asked.some(line => line.includes('/fullsize')), 'full size was fetched')
+      assert.deepEqual(complaints, [])
+    })
+
+    test('is closed by a swipe down', async () => {
+      const { page } = await open()
+      await swipe(page, [195, 300], [195, 600])
+      await isClosed(page)
+      assert.equal(new URL(page.url()).pathname, `/share/${key}`)
+    })
+  })
+
+  test('a press anywhere on a film plays it, Space pauses it; still and film have one size', async () => {
+    for (const size of ['desk', 'phone'] as const) {
+      const { page, complaints, asked } = await view({ size })
+      await page.goto(`${album}/${ids[film]}`)
+      await page.waitForSelector('.lg-current .ipp-start')
+      await isShown(page)
+      const start = await boxOf(page, '.lg-current .ipp-start span')
+      assert.equal(start.width, size === 'phone' ? 72 : 80)
+      assert.deepEqual(await boxOf(page, '.lg-current video'), await boxOf(page, '.lg-current .ipp-under'))
+      assert.ok(!asked.some(line => line.includes('/share/video/')), 'bytes before a press')
+      const video = page.locator('.lg-current video')
+      const isPaused = () => video.evaluate((film: HTMLVideoElement) => film.paused)
+      const hasMoved = () => video.evaluate((film: HTMLVideoElement) => film.currentTime > 0)
+      await video.evaluate((film: HTMLVideoElement) => { film.muted = true })
+      if (size === 'phone') await page.touchscreen.tap(60, 420)
+      else await page.mouse.click(200, 200)
+      await until(hasMoved, 'the film')
+      assert.equal(await isPaused(), false)
+      assert.equal(await page.locator('.lg-current .ipp-start').isVisible(), false)
+      await page.keyboard.press(' ')
+      await until(isPaused, 'the pause')
+      await page.keyboard.press(' ')
+      await until(async () => !await isPaused(), 'the film')
+      assert.deepEqual(complaints, [])
+    }
+  })
+
+  test('every button has an icon of the set and a tooltip, and no font is fetched', async () => {
+    const { page, asked } = await view()
+    await page.goto(album)
+    await tapTile(page, 1)
+    const buttons = await page.evaluate(() => Array.from(
+      document.querySelectorAll('.lg-outer .icon-button, .lg-prev'), one =>
+        [one.getAttribute('title'), one.querySelector('use')?.getAttribute('href')]))
+    assert.ok(buttons.length >= 8)
+    for (const [title, icon] of buttons) assert.ok(title && /^#i-\w+$/.test(icon ?? ''), `${title} ${icon}`)
+    assert.deepEqual(asked.filter(line => /woff/.test(line)), [])
+  })
+
+  test('a double click reaches full resolution, the wheel zooms, the next is a preview', async () => {
+    const { page, complaints, asked } = await view()
+    const n = numberOf('original0.jpg')
+    await page.goto(`${album}/${ids[n]}`)
+    await isShown(page)
+    const width = () => boxOf(page, '.lg-current img.lg-object').then(({ width }) => Math.round(width))
+    const scale = () => page.evaluate(() => {
+      const image = document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!
+      const shown = Math.min(image.clientWidth, image.clientHeight * image.naturalWidth / image.naturalHeight)
+      const drawn = image.getBoundingClientRect().width / image.clientWidth
+      return Math.round(100 * drawn * shown / image.naturalWidth)
+    })
+    const whole = await width()
+    await page.dblclick('.lg-current img.lg-object')
+    await until(async () => await scale() === 100, 'full resolution')
+    await page.keyboard.press('ArrowRight')
+    await page.waitForURL(url => url.pathname.endsWith(ids[n + 1]!))
+    await page.waitForFunction(() => !document.querySelector('.lg-zoomed, .lg-slide-progress'))
+    assert.ok(!asked.some(line => line.includes(`${ids[n + 1]}/fullsize`)), 'the next one at full size')
+    assert.equal(await width(), whole)
+    await page.mouse.move(700, 450)
+    await page.mouse.wheel(0, -300)
+    await until(async () => await width() === 2 * whole, 'twice the size')
+    await page.mouse.wheel(0, 900)
+    await until(async () => await width() === whole, 'the whole photo')
+    assert.equal(await page.locator('.lg-zoomed').count(), 0)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('a screen that is larger than the preview gets full size, and is filled', async () => {
+    const { page, asked } = await view()
+    await page.setViewportSize({ width: 3840, height: 2160 })
+    const n = numberOf('original0.jpg')
+    await page.goto(`${album}/${ids[n]}`)
+    await isShown(page)
+    await until(() => asked.some(line => line.includes(`${ids[n]}/fullsize`)), 'full size')
+    assert.equal((await boxOf(page, '.lg-current img.lg-object')).height, 2160)
+  })
+
+  test('a photo grows out of its tile and returns to it, unless motion is reduced', async () => {
+    for (const calm of [false, true]) {
+      const { page, complaints } = await view({ calm })
+      await page.addInitScript(() => {
+        const glides: string[] = []
+        Object.assign(window, { glides })
+        const start = document.startViewTransition.bind(document)
+        const named = () => Array.from(document.querySelectorAll('img'))
+          .filter(image => getComputedStyle(image).viewTransitionName === 'photo')
+          .map(image => image.parentElement!.className.split(' ')[0]).join()
+        document.startViewTransition = update => {
+          const before = named()
+          return start(async () => {
+            await (update as () => unknown)()
+            glides.push(`${before} > ${named()}`)
+          })
+        }
+      })
+      await page.goto(album)
+      await tapTile(page, 2)
+      await page.waitForSelector('.cover', { state: 'detached' })
+      await page.keyboard.press('ArrowRight')
+      await page.waitForFunction(() => !document.querySelector('.lg-slide-progress'))
+      await page.keyboard.press('Escape')
+      await isClosed(page)
+      await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '3')
+      const glides = await page.evaluate(() => (window as unknown as { glides: string[] }).glides)
+      assert.deepEqual(glides, calm ? [] : ['tile > cover', 'lg-img-wrap > tile'])
+      await page.waitForFunction(() => Array.from(document.querySelectorAll('img'))
+        .every(image => getComputedStyle(image).viewTransitionName === 'none'))
+      assert.deepEqual(complaints, [])
+    }
+  })
+
+  test('on a desk the photo, the bar and the arrow move aside for the details', async () => {
+    const { page } = await view({ calm: true })
+    await page.goto(album)
+    await tapTile(page, numberOf('original1.jpg'))
+    await page.click('.ipp-info')
+    await page.waitForSelector('.ipp-panel dt')
+    const panel = await boxOf(page, '.ipp-panel')
+    for (const selector of ['.lg-current img.lg-object', '.lg-toolbar', '.lg-next', '.lg-download']) {
+      const { x, width } = await boxOf(page, selector)
+      assert.ok(x + width <= panel.x, selector)
+    }
+    assert.equal(await page.getAttribute('.ipp-info', 'aria-pressed'), 'true')
+    const text = await page.textContent('.ipp-panel')
+    assert.match(text!, /Canon EOS R5/)
+    assert.doesNotMatch(text!, /UTC|GMT/)
+  })
+
+  test('on a phone a drag down closes the details, and a short one does not', async () => {
+    const { page, complaints } = await view({ size: 'phone', calm: true })
+    await page.goto(album)
+    await tapTile(page, 1)
+    await page.click('.ipp-info')
+    await page.waitForSelector('.ipp-panel dt')
+    const { y } = await boxOf(page, '.ipp-panel')
+    await swipe(page, [195, y + 20], [195, y + 60])
+    assert.equal(await page.locator('.ipp-panel').count(), 1)
+    const { y: photoY, height } = await boxOf(page, '.lg-current img.lg-object')
+    assert.ok(photoY >= 52 && photoY + height <= y + 1, 'the photo stands between the bar and the sheet')
+    await swipe(page, [195, y + 20], [195, y + 220])
+    assert.equal(await page.locator('.ipp-panel').count(), 0)
+    assert.equal(await page.locator('.lg-show').count(), 1)
+    assert.deepEqual(complaints, [])
+  })
+
+  test('details that did not come are fetched when the network is back', async () => {
+    const { page } = await view()
+    await page.goto(album)
+    await page.waitForSelector('.lg-container', { state: 'attached' })
+    await page.route('**/share/meta/**', route => route.abort())
+    await tapTile(page, 2)
+    await page.keyboard.press('i')
+    await page.waitForSelector('.ipp-note:has-text("Trying again")')
+    await page.unroute('**/share/meta/**')
+    await page.waitForSelector('.ipp-panel dt')
+  })
+
+  test('details pressed while the lightbox closes do not open, nor with the next photo', async () => {
+    const { page } = await view()
+    await page.goto(album)
+    await tapTile(page, 2)
+    await page.evaluate(() => {
+      document.querySelector<HTMLElement>('.lg-close')!.click()
+      document.querySelector<HTMLElement>('.ipp-info')!.click()
+    })
+    await isClosed(page)
+    await tapTile(page, 3)
+    assert.equal(await page.locator('.ipp-panel, .ipp-aside').count(), 0)
+  })
+
+  test('a long description is two lines with More, and scrolls by keyboard when it is open', async () => {
+    for (const size of ['desk', 'phone'] as const) {
+      const { page } = await view({ size })
+      await page.goto(album)
+      await tapTile(page, 1)
+      await page.waitForSelector('.ipp-more-text:text-is("More")')
+      const lines = () => page.evaluate(() => {
+        const caption = document.querySelector('.ipp-caption')!
+        return Math.round(caption.clientHeight / parseFloat(getComputedStyle(caption).lineHeight))
+      })
+      assert.equal(await lines(), 2)
+      await page.click('.ipp-more-text')
+      assert.ok(await lines() > 2)
+      assert.equal(await page.getAttribute('.ipp-caption', 'tabindex'), '0')
+      await page.click('.ipp-more-text:text-is("Less")')
+      assert.equal(await lines(), 2)
+      await page.keyboard.press('ArrowRight')
+      await page.waitForFunction(() => document.querySelector('.ipp-caption')!.textContent === '')
+      assert.equal(await page.locator('.ipp-more-text').isVisible(), false)
+    }
+  })
+})

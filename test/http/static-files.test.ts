@@ -1,0 +1,35 @@
+/** The page's own scripts and styles, as they are served: without their comments, and with nothing else changed. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { parseSync } from '@babel/core'
+import { loadStaticFiles, withoutComments } from '../../src/http/static-files.ts'
+import { ROOT } from '../helpers.ts'
+
+type Token = { type: unknown, value?: string, loc: { start: { line: number } } }
+const names = readdirSync(new URL('static', ROOT))
+const read = (name: string) => readFileSync(new URL(`static/${name}`, ROOT), 'utf8')
+
+/** The tokens of a script with the number of their lines, comments left out. */
+function tokensOf (script: string): string[] {
+  const options = { sourceType: 'module', configFile: false, babelrc: false, parserOpts: { tokens: true } } as const
+  const { tokens } = parseSync(script, options) as unknown as { tokens: Token[] }
+  return tokens.filter(({ type }) => !String(type).startsWith('Comment'))
+    .map(({ value, loc }) => `${loc.start.line} ${value ?? ''}`)
+}
+
+test('a script without its comments is the same script, line by line', () => {
+  for (const name of names.filter(name => name.endsWith('.js'))) {
+    assert.deepEqual(tokensOf(withoutComments(read(name))), tokensOf(read(name)), name)
+  }
+})
+
+test('only lines that are comments alone are left out', () => {
+  assert.equal(withoutComments('/* a\n * b */\nx /* c */\n/* d */ y\n  // e\nz // f\n'), '\n\nx /* c */\n/* d */ y\n\nz // f\n')
+})
+
+test('every file of static/ is served that the page may ask for', () => {
+  const { files } = loadStaticFiles(ROOT)
+  const missing = names.filter(name => /\.(?:js|css|svg|png)$/.test(name) && !files.has(name))
+  assert.deepEqual(missing, [])
+})

@@ -1,0 +1,78 @@
+/** The log: one line an event, what it says of requests, and what it never says. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createKeys } from '../src/keys.ts'
+import { createLog, type LogLevel } from '../src/log.ts'
+import { HTML, start, until, type Running } from './helpers.ts'
+
+function written (level: LogLevel, act: (log: ReturnType<typeof createLog>) => void): string[] {
+  const { write } = process.stdout
+  let text = ''
+  process.stdout.write = (chunk => { text += chunk; return true }) as typeof write
+  try { act(createLog(level, createKeys(''))) } finally { process.stdout.write = write }
+  return text.split('\n').slice(0, -1)
+}
+
+test('a level has its own events and the more severe ones', () => {
+  for (const [level, count] of [['error', 1], ['warn', 2], ['info', 3], ['debug', 4]] as const) {
+    const lines = written(level, log => { log.error('a'); log.warn('b'); log.info('c'); log.debug('d') })
+    assert.equal(lines.length, count, level)
+  }
+})
+
+test('no value can break out of its line', () => {
+  const [line, ...more] = written('info', log => log.info('event', { plain: 'a/b', text: 'a "b"\nerror forged\u2028\x9b', none: undefined }))
+  assert.deepEqual(more, [])
+  assert.match(line!, /^\S+ info event plain=a\/b text="a \\"b\\"\\nerror forged\?\?"$/)
+})
+
+const requests = ({ lines }: Running) => lines.filter(line => line.startsWith('debug request ')).map(line => JSON.parse(line.slice(14)))
+
+test('LOG_LEVEL=debug: a line for each request, with the reason of a refusal and no key', async () => {
+  const run = await start({ env: { LOG_LEVEL: 'debug' } })
+  const { links, proxy } = run
+  await run.get(`/share/${links.album.key}`, { headers: HTML })
+  await run.get(`/share/${links.deleted.key}`)
+  await run.get(`/s/${encodeURIComponent(links.slug.slug!)}`, { method: 'HEAD' })
+  await run.get('/nowhere?key=secret')
+  await run.get(`/share/photo/${links.password.key}/${links.photo.assets![0]}/thumbnail`)
+  await until(() => requests(run).length === 5, 'the lines')
+  const nameOf = (key: string) => proxy.app.log.nameOf({ key } as Parameters<typeof proxy.app.log.nameOf>[0])
+  const [page, deleted, slug, nowhere, locked] = requests(run)
+  assert.partialDeepStrictEqual(page, { link: nameOf(links.album.key), method: 'GET', route: '/share/:key', status: 200 })
+  assert.ok(page.bytes > 10_000 && Number.isInteger(page.ms))
+  assert.equal(page.isCut, undefined)
+  assert.partialDeepStrictEqual(deleted, { link: nameOf(links.deleted.key), status: 404, refusal: 'missing: shared-links/me answered 401' })
+  assert.partialDeepStrictEqual(slug, { method: 'HEAD', route: '/s/:slug', status: 200 })
+  assert.ok(slug.bytes > 100 && slug.bytes < 2000)
+  assert.partialDeepStrictEqual(nowhere, { route: 'none', status: 404, refusal: 'missing' })
+  assert.partialDeepStrictEqual(locked, { route: '/share/photo/:key/:id/:size', status: 404, refusal: 'locked' })
+  const log = run.lines.join('\n')
+  for (const secret of [links.album.key, links.deleted.key, links.slug.slug!, 'secret']) assert.ok(!log.includes(secret))
+})
+
+test('without it, no line for what goes well, and a warning for a transfer that breaks off', async () => {
+  const run = await start()
+  const { key, assets } = run.links.photo
+  const path = `/share/photo/${key}/${assets![0]}/original`
+  assert.equal((await run.get(path)).status, 200)
+  assert.deepEqual(run.lines, [])
+  run.immich.fault = ({ path }) => path.endsWith('original') ? { dieAfter: 1000 } : undefined
+  // a reset may arrive before the headers do
+  await run.get(path).catch(() => {})
+  await until(() => run.lines.length > 0, 'the line')
+  const [line, ...more] = run.lines
+  assert.match(line!, /^warn transfer broke off \{"link":"[\da-f]{10}","method":"GET","route":"\/share\/photo\/:key\/:id\/:size","status":200,"bytes":\d+,"ms":\d+,"reason":"other side closed"\}$/)
+  assert.deepEqual(more, [])
+})
+
+test('a visitor who leaves is no warning', async () => {
+  const run = await start({ env: { LOG_LEVEL: 'debug' } })
+  const { key, assets } = run.links.photo
+  run.immich.fault = ({ path }) => path.endsWith('original') ? { drip: [1000, 20] } : undefined
+  const socket = run.socket().on('error', () => {})
+  socket.write(`GET /share/photo/${key}/${assets![0]}/original HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.once('data', () => socket.destroy())
+  await until(() => requests(run).length === 1, 'the line')
+  assert.deepEqual([requests(run)[0].isCut, run.lines.filter(line => line.startsWith('warn'))], [true, []])
+})

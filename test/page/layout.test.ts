@@ -1,0 +1,74 @@
+/** The layout of the grid, and that server and script read the same shape from the same skeleton. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { layoutData, ratioRules, stepOf } from '../../src/page/layout-data.ts'
+import type { Share } from '../../src/gate/gate.ts'
+import { ROOT } from '../helpers.ts'
+
+// a script of the page, which its own tsconfig checks
+const { layOut, readSkeleton } = await import(new URL('static/layout.js', ROOT).href)
+
+type Section = { first: number, count: number }
+const RATIOS = [1.5, 1.33, 0.75, 0.66, 1.78, 0.5625, 1, 2.2]
+/** The same numbers between 0 and 1 every time. */
+function createDice (): () => number {
+  let seed = 7
+  return () => {
+    seed = seed * 16_807 % 2_147_483_647
+    return seed / 2_147_483_647
+  }
+}
+
+/** 200 days of one to 24 photos each. */
+function sampleDays (): { ratio: Float32Array, runs: [number, number][] } {
+  const dice = createDice()
+  const runs = Array.from({ length: 200 }, (_, n): [number, number] =>
+    [20_000 - n, 1 + Math.floor(dice() * dice() * 24)])
+  const total = runs.reduce((sum, [, count]) => sum + count, 0)
+  const ratio = Float32Array.from({ length: total }, () => RATIOS[Math.floor(dice() * RATIOS.length)] ?? 1)
+  return { ratio, runs }
+}
+
+test('a photo has the same shape on the server and in the script', () => {
+  const ratios = Array.from({ length: 400 }, (_, n) => 0.2 * 25 ** (n / 399))
+  const items = ratios.map(ratio => ({ ratio, isVideo: ratio > 1 }))
+  const rules = ratioRules().matchAll(/\.r(\d+)\{--r:([\d.]+)\}/g)
+  const classes = new Map(Array.from(rules, ([, step, ratio]) => [step, ratio]))
+  const read = readSkeleton(layoutData({ items } as unknown as Share).skeleton)
+  for (const [n, { ratio, isVideo }] of items.entries()) {
+    assert.equal(read.ratio[n].toFixed(3), Number(classes.get(String(stepOf(ratio)))).toFixed(3))
+    assert.equal(read.video[n], Number(isVideo))
+    assert.ok(Math.abs(read.ratio[n] / ratio - 1) < 0.02)
+  }
+})
+
+test('no photo is left alone in a row of its day', () => {
+  const { ratio, runs } = sampleDays()
+  for (const [width, target, gap] of [[390, 132, 2], [772, 240, 4], [1360, 240, 4]] as const) {
+    const layout = layOut(ratio, runs, { width, gap, target, heading: 44, space: 12, isShared: true })
+    const alone = layout.rowTop.filter((_: number, row: number) => {
+      const first = layout.rowFirst[row]
+      const isAlone = layout.rowFirst[row + 1] - first === 1
+      const isWide = layout.ratio[first] * layout.rowHeight[row] > width - 2
+      const isOnly = layout.sections.some((day: Section) => day.first === first && day.count === 1)
+      return isAlone && !isWide && !isOnly
+    })
+    assert.equal(alone.length, 0, `${width} px`)
+  }
+})
+
+test('every photo can be tapped, and stands within the width and beside its neighbours', () => {
+  const { ratio, runs } = sampleDays()
+  ratio.fill(0.2, 0, 40)
+  const measures = { width: 390, gap: 2, target: 132, heading: 44, space: 12, isShared: true }
+  const layout = layOut(ratio, runs, measures)
+  for (const [row, height] of layout.rowHeight.entries()) {
+    let end = -2
+    for (let n = layout.rowFirst[row]; n < layout.rowFirst[row + 1]; n++) {
+      assert.ok(layout.left[n] >= end + 1.9, `${n} begins after the one before`)
+      end = layout.left[n] + layout.ratio[n] * height
+      assert.ok(layout.ratio[n] * height >= 40, `${n} is ${layout.ratio[n] * height} px wide`)
+    }
+    assert.ok(end <= 391, `row ${row} ends at ${end}`)
+  }
+})
