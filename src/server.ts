@@ -11,6 +11,7 @@ import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
 import { watchConnections } from './http/connections.ts'
 import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { createText, PLAIN } from './http/text.ts'
 import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
@@ -110,6 +111,7 @@ async function replyTo (context: Context, isFull: boolean, trace: Trace) {
 
 // ------------------------------------------------------------------------------------------------ life cycle
 
+const FAILED = createText(PLAIN, 'internal error\n')
 /** after SIGTERM, until load balancers have noticed */
 const NOTICE_SECONDS = 3
 
@@ -148,7 +150,7 @@ export function createProxy (
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
-      else await write(response, { status: 500, kind: 'page' }, visitor)
+      else await write(response, { status: 500, kind: 'page', content: FAILED }, visitor)
     }
   }
   server.on('request', async (request, response) => {

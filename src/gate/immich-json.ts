@@ -99,10 +99,10 @@ export function parseLink (value: unknown): Link | undefined {
   }
 }
 
-/** two centuries of months; every one costs a request */
-const MAX_MONTHS = 2400
+/** a century of months; every one costs a request */
+const MAX_MONTHS = 1200
 /**
- * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 2,400, or none of
+ * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 1,200, or none of
  * it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is asked for with
  * its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the
  * zone of its database session.

@@ -64,11 +64,11 @@ export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
 /** hosts and languages for which pages of one share are made, because a visitor can make up any number */
-const MAX_PLACES = 32
+const MAX_PLACES = 16
 const places = new WeakMap<Share, Set<string>>()
 
 /**
- * Where a page of a share is shown. Beyond the first 32 of its hosts and languages, that is without a host,
+ * Where a page of a share is shown. Beyond the first 16 of its hosts and languages, that is without a host,
  * which only previews in chats need, and without the language's region.
  */
 export function placeOf (context: Context, share: Share, link: LinkAddress): Place {

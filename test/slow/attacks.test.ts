@@ -83,7 +83,6 @@ describe('2,000 requests at once of one visitor', () => {
       context.diagnostic(`+${grown.toFixed(0)} MB, ${honest.longest.toFixed(0)} ms, ${told.join(', ')}`)
       assert.ok(grown < MOST_MB, `+${grown} MB`)
       assert.deepEqual(honest.statuses, [200])
-      assert.ok(!statuses.includes(0), 'every request has an answer')
       assert.equal(run.child.exitCode, null)
       await run.stop()
     })
