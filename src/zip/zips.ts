@@ -88,6 +88,8 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     /**
      * What to answer. A range that Immich would have to send too much for is answered with the whole, as is
      * one without If-Range once a zip of this plan had a note, for its bytes may not be what the visitor has.
+     * Another replica, or this one after a restart, knows of no note: it breaks the transfer as long as the
+     * file stays missing, but cannot tell if Immich has the file again by then.
      */
     answer (plan: Plan, { range, ifRange }: Conditions): Answer {
       const { length } = plan
