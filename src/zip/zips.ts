@@ -89,6 +89,8 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
      * The status and headers for a request. The answer to a range is the whole zip if Immich would have to
      * send too much first. It is also the whole if If-Range is absent and a zip of this plan had a note,
      * because the visitor may hold other bytes.
+     * Another replica, or this one after a restart, knows of no note: it breaks the transfer as long as the
+     * file stays missing, but cannot tell if Immich has the file again by then.
      */
     answer (plan: Plan, { range, ifRange }: Conditions): Answer {
       const { length } = plan
