@@ -1,7 +1,7 @@
 /** Names of downloaded files: safe on every system, in a header that every browser reads. */
 import type { AssetId } from './validate.ts'
 
-/** What downloaded files are named after. */
+/** The scheme by which downloaded files are named. */
 export type Naming = 'time' | 'original' | 'id' | 'short-id'
 
 const EXTENSIONS: Record<string, string> = {
@@ -45,7 +45,7 @@ export function downloadName (
   const plain = given.toLowerCase()
   const isRight = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
   const stems: Record<Naming, string> = {
-    time, id, original: original.replace(/(_preview)?(\.[^.]{1,10})?$/, '') || id,
+    time, id, original: original.replace(/(_preview|_fullsize)?(\.[^.]{1,10})?$/, '') || id,
     'short-id': `img_${id.slice(0, SHORT_ID_LENGTH)}`
   }
   const extension = isRight && given ? given : byType ?? 'bin'

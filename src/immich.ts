@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
-import { createCache } from './cache.ts'
+import { createCache } from './memory-cache.ts'
 import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
 import { parseJson } from './json.ts'
 import { createQueue, type Queue } from './queue.ts'
@@ -18,7 +18,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 
 // ---------------------------------------------------------------------------------------- the table of calls
 
-/** What opens a link: its key, and Immich's token if it has a password. */
+/** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
 /** The files whose sizes are asked for. */
 export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }

@@ -2,7 +2,7 @@
 import { decode } from './json.ts'
 import { parseAssetId, parseKey, parseLinkAddress, parseSlug, type LinkAddress } from './validate.ts'
 
-/** What chats and mails put after an address: punctuation, blanks and invisible characters. */
+/** Punctuation, blanks and invisible characters that chats and mails put after an address. */
 // eslint-disable-next-line regexp/no-super-linear-move -- a segment of a path of at most 2,048 characters
 const TRAILING_JUNK = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]+$/u
 const trim = (segment: string | undefined): string => (decode(segment) ?? '').replace(TRAILING_JUNK, '')

@@ -4,7 +4,7 @@ import type { Log } from './log.ts'
 /** A failure of fetch: the real reason is its `cause`; a host with several addresses has one error each. */
 type Failure = Error & { code?: string, errors?: Error[] }
 
-/** What to try after a failure with this code, name or message; the first match counts. */
+/** Advice for a failure with this code, name or message; the first match counts. */
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,

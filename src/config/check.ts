@@ -21,7 +21,7 @@ const reach = (gate: Gate): Promise<string | undefined> =>
 const COPY_IT = 'copy it from Immich as it is'
 const CANNOT_TRY = 'the link cannot be tried, because Immich is unavailable'
 
-/** What limits an open link, by whom, and how to change it. `share` has the owner's yeses alone. */
+/** Tells who limits an open link, how, and how to change it. `share` has the owner's yeses alone. */
 function tellLimits (share: Share, settings: Settings, say: Say): void {
   const owner = share.can.download
   const { maxDownloadQuality: quality, allowDownloadAll, maxZoomQuality } = settings

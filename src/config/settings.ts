@@ -7,7 +7,8 @@ import { BlockList, isIP } from 'node:net'
 import { show, understand, type Report, type Schema } from './schema.ts'
 import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
-import { parseBase, parseOrigin, type Trust } from '../validate.ts'
+import { parseBase, parseOrigin } from '../validate.ts'
+import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
 /** The types that config.json itself is too narrow for. */

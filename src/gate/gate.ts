@@ -3,7 +3,7 @@
  * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
  * can be ugly but cannot leak.
  *
- * What leaves is bounded by two yeses, the owner's on the link and the operator's (`Policy`). At run time the
+ * Two yeses bound everything that leaves: the owner's on the link, and the operator's (`Policy`). At run time the
  * gate takes back only shares and items that it made itself.
  */
 import { Immich, type Caller, type DoorLimits } from '../immich.ts'
@@ -28,7 +28,7 @@ export type GateLimits = DoorLimits & {
   links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
 }
 export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
-/** Who asks, as far as the gate wants to know. */
+/** A visitor, as far as the gate wants to know one. */
 export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
 type Opened = { link: OpenLink, list: List }
 
@@ -58,7 +58,7 @@ export class Gate {
   }
 
   /**
-   * What this visitor may see and take of a link. Throws a Refusal: missing, locked, limited, failed,
+   * Opens a link: returns its share for this visitor. Throws a Refusal: missing, locked, limited, failed,
    * unreachable, busy.
    */
   async open (address: LinkAddress, asker: Asker): Promise<Share> {
@@ -189,5 +189,5 @@ export class Gate {
   }
 }
 
-/** What zips need of the gate. */
+/** The part of the gate that zips need. */
 export type ZipGate = Pick<Gate, 'file' | 'zipFiles'>

@@ -1,5 +1,5 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
-import { wideNetwork } from '../validate.ts'
+import { wideNetwork } from '../visitor-address.ts'
 
 /** in whole ms: with fractions, a sum and its difference need not be equal */
 const wholeNow = (): number => Math.floor(performance.now())
@@ -39,7 +39,7 @@ const MINUTE_MS = 60_000
 const LINK_INTERVAL_MS = 6_000
 /** the /64s of one /48 together get this multiple of one visitor's guesses */
 const NETWORK_FACTOR = 4
-/** first guesses of new addresses at one link, as a multiple of `perLink`: what a botnet gets at most */
+/** first guesses of new addresses at one link, as a multiple of `perLink`: a botnet's bound */
 const NEWCOMER_FACTOR = 10
 /** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
 const UNKNOWN_FACTOR = 20

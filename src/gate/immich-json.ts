@@ -1,5 +1,5 @@
 /**
- * What is believed of Immich's JSON: named fields, each as a typed value. No answer is passed on whole.
+ * Reads Immich's JSON: named fields, each as a typed value. No answer is passed on whole.
  *
  * Each `parse…` returns undefined for what it does not accept; none throws. The shapes are those of the
  * recordings in `test/recordings`.
@@ -139,7 +139,7 @@ export function parseMonth (value: unknown): Asset[] | undefined {
   })
 }
 
-/** What `assets/:id` says, as far as any of it may ever be shown; recordings …-asset. `time` as an asset's. */
+/** The fields of `assets/:id` that may ever be shown; recordings …-asset. `time` as an asset's. */
 export type Details = { type: string, name: string, time: number, description: string, exif: Json }
 export function parseDetails (value: unknown): Details | undefined {
   const asset = object(value) ?? {}

@@ -8,7 +8,7 @@ import { encode, type Text } from './text.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 export type Headers = Record<string, string | number | string[] | undefined>
-/** What decides who may cache the content of a link; `expiresAt` in ms since 1970. */
+/** The facts of a link that decide who may cache its content; `expiresAt` in ms since 1970. */
 type Cacheable = { isProtected: boolean, expiresAt?: number }
 /** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
 type File = {
@@ -22,7 +22,7 @@ export type Reply = {
   status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
   content?: Text | File
 }
-/** What the writer reads of a request. */
+/** The headers of a request that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
 /** Headers that every answer of a kind carries. */

@@ -1,6 +1,6 @@
 /** One request on its way through a handler, and how handlers reach what a link shares. */
 import type { IncomingMessage } from 'node:http'
-import { preferred } from '../accept.ts'
+import { preferred } from '../accept-headers.ts'
 import type { App } from '../app.ts'
 import type { Caller, Item, Share } from '../gate/gate.ts'
 import { createText, HTML, JSON_TYPE, type Text } from '../http/text.ts'
@@ -62,8 +62,23 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
 export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
-export const placeOf = (context: Context, link: LinkAddress): Place =>
-  ({ link, language: languageOf(context), base: context.visitor.base })
+/** hosts and languages for which pages of one share are made, because a visitor can make up any number */
+const MAX_PLACES = 32
+const places = new WeakMap<Share, Set<string>>()
+
+/**
+ * Where a page of a share is shown. Beyond the first 32 of its hosts and languages, that is without a host,
+ * which only previews in chats need, and without the language's region.
+ */
+export function placeOf (context: Context, share: Share, link: LinkAddress): Place {
+  const { base } = context.visitor
+  const language = languageOf(context)
+  const known = places.get(share) ?? new Set()
+  places.set(share, known)
+  const name = `${base} ${language}`
+  if (known.size < MAX_PLACES) known.add(name)
+  return known.has(name) ? { link, language, base } : { link, language: language.replace(/-.*/, ''), base: '' }
+}
 
 const shareIds = new WeakMap<Share, number>()
 let lastShareId = 0

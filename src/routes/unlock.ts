@@ -1,10 +1,10 @@
 /** The password form: where it is sent, and where it leads. */
-import { linkPath } from '../page/addresses.ts'
+import { linkPath } from '../page/urls.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import { parseLinkAddress, parsePassword, parseReturnPath, type LinkAddress } from '../validate.ts'
 import type { Reply } from '../http/reply.ts'
 import { readForm, redirect, type Context } from './context.ts'
-import { keepsCookies, passwordForm, type Form } from './refusals.ts'
+import { keepsCookies, passwordForm, type Form } from './error-pages.ts'
 
 /** bytes of a form with a link and a password */
 const MAX_FORM_BYTES = 4096

@@ -1,4 +1,4 @@
-/** What a visitor sees when a request is refused: the password form, or a page that says what is wrong. */
+/** Answers to refused requests: the password form, or a page that says what is wrong. */
 import { createText, PLAIN } from '../http/text.ts'
 import type { Headers, Reply } from '../http/reply.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
@@ -27,7 +27,7 @@ export function passwordForm (context: Context, form: Form): Reply {
   }, headers)
 }
 
-/** What programs read; browsers get the same in words. */
+/** One line for programs; browsers get a page. */
 const NOTICES = { notFound: 'not found', unavailable: 'unavailable', busy: 'busy' }
 type Notice = keyof typeof NOTICES
 
