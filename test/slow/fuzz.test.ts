@@ -23,9 +23,14 @@ const run = await start({ ipp: { showMetadata: { description: true, exif: true, 
 const { links, assets } = run
 /** Promise 1 and 4: all that may ever be asked, and with which query. */
 const ALLOWED: [method: RegExp, path: RegExp, query: string[]][] = [
-  [/^GET$/, /^\/api\/server\/(ping|version)$/, []], [/^GET$/, /^\/api\/shared-links\/me$/, ['key', 'slug', 'password']], [/^POST$/, /^\/api\/shared-links\/login$/, ['key', 'slug']],
-  [/^GET$/, /^\/api\/timeline\/buckets$/, ['albumId', 'order', 'key']], [/^GET$/, /^\/api\/timeline\/bucket$/, ['albumId', 'order', 'timeBucket', 'key']],
-  [/^GET$/, /^\/api\/assets\/[\da-f-]{36}$/, ['key']], [/^GET$|^HEAD$/, /^\/api\/assets\/[\da-f-]{36}\/(thumbnail|original|video\/playback)$/, ['size', 'key']], [/^POST$/, /^\/api\/download\/info$/, ['key']]
+  [/^GET$/, /^\/api\/server\/(ping|version)$/, []],
+  [/^GET$/, /^\/api\/shared-links\/me$/, ['key', 'slug', 'password']],
+  [/^POST$/, /^\/api\/shared-links\/login$/, ['key', 'slug']],
+  [/^GET$/, /^\/api\/timeline\/buckets$/, ['albumId', 'order', 'key']],
+  [/^GET$/, /^\/api\/timeline\/bucket$/, ['albumId', 'order', 'timeBucket', 'key']],
+  [/^GET$/, /^\/api\/assets\/[\da-f-]{36}$/, ['key']],
+  [/^GET$|^HEAD$/, /^\/api\/assets\/[\da-f-]{36}\/(thumbnail|original|video\/playback)$/, ['size', 'key']],
+  [/^POST$/, /^\/api\/(download\/info|search\/metadata)$/, ['key']]
 ]
 const HEADERS = new Set(['host', 'connection', 'accept', 'accept-encoding', 'accept-language', 'cache-control', 'sec-fetch-mode', 'user-agent', 'content-type', 'content-length', 'cookie', 'range', 'if-none-match', 'pragma'])
 function checkAsked () {
