@@ -1,8 +1,8 @@
 /**
  * Mixed traffic for SECONDS (60): pages, lists, thumbnails, videos with seeks, zips, wrong passwords, and
  * visitors who leave, against the stand-in with some faults. Prints what failed without an injected fault,
- * memory over time, and thumbnail latency while ten zips run. The proxy is its own process. Exits with 1 on any
- * failure.
+ * memory over time, and thumbnail latency while ten zips run. The proxy is its own process. Exits with 1 on
+ * any failure.
  *
  * MEMORY=512 gives it so many MiB, as `mem_limit` of docker-compose.yml does: V8 makes its young generation
  * small then.

@@ -223,7 +223,7 @@ describe('the image, by podman', { skip }, async () => {
     podman('network', 'rm', 'immich_default')
   })
 
-  test('the recipe of the README, beside Immich\'s own compose file in a folder immich', withCompose, async () => {
+  test('the README\'s recipe, beside Immich\'s compose file in a folder immich', withCompose, async () => {
     const [port] = await freePorts(1) as [number]
     const [immichFolder, proxyFolder] = [join(folder, 'immich'), join(folder, 'share')]
     for (const path of [immichFolder, proxyFolder]) mkdirSync(path)
