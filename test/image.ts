@@ -1,5 +1,6 @@
 /**
- * `npm run image [-- options]`: builds the image by docker, podman or buildah, whichever is here, as `immich-public-proxy:local`.
+ * `npm run image [-- options]`: builds the image by docker, podman or buildah, whichever is here, as
+ * `immich-public-proxy:local`.
  * The times in it are that of the commit, so that two builds of one commit are the same.
  */
 import { spawnSync } from 'node:child_process'
@@ -7,19 +8,23 @@ import { fileURLToPath } from 'node:url'
 import { output, works } from './tools.ts'
 
 const folder = fileURLToPath(new URL('../', import.meta.url))
-const epoch = process.env.SOURCE_DATE_EPOCH ?? (output('git', ['-C', folder, 'log', '-1', '--format=%ct'])?.trim() || '0')
+const commitTime = () => output('git', ['-C', folder, 'log', '-1', '--format=%ct'])?.trim()
+const epoch = process.env.SOURCE_DATE_EPOCH ?? (commitTime() || '0')
 const tag = ['--tag', 'immich-public-proxy:local', folder]
 /** Podman and buildah leave the health check out of an image unless it has Docker's format. */
 const commands: [string, string[]][] = [
-  ['docker', ['buildx', 'build', '--output', 'type=docker,rewrite-timestamp=true', ...process.argv.slice(2), ...tag]],
+  ['docker', [
+    'buildx', 'build', '--output', 'type=docker,rewrite-timestamp=true', ...process.argv.slice(2), ...tag
+  ]],
   ['podman', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]],
   ['buildah', ['build', '--format', 'docker', '--timestamp', epoch, ...process.argv.slice(2), ...tag]]
 ]
 const found = commands.find(([engine]) => works(engine))
 if (!found) {
-  process.stderr.write('Neither docker, podman nor buildah is here: one of them is needed to build an image.\n')
+  process.stderr.write('Docker, podman or buildah is needed to build an image; none of them is here.\n')
   process.exit(1)
 }
 const [engine, words] = found
 process.stdout.write(`${engine} ${words.join(' ')}\n`)
-process.exitCode = spawnSync(engine, words, { stdio: 'inherit', env: { ...process.env, SOURCE_DATE_EPOCH: epoch } }).status ?? 1
+const env = { ...process.env, SOURCE_DATE_EPOCH: epoch }
+process.exitCode = spawnSync(engine, words, { stdio: 'inherit', env }).status ?? 1

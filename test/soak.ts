@@ -1,9 +1,11 @@
 /**
- * Mixed traffic for SECONDS (60): pages, lists, thumbnails, videos with seeks, zips, wrong passwords, leavers, against
- * the stand-in with some faults. Says what went wrong that was not injected, how memory went, and how long thumbnails took
- * while ten zips ran. The proxy is a process of its own; exit status 1 where anything was not as promised.
+ * Mixed traffic for SECONDS (60): pages, lists, thumbnails, videos with seeks, zips, wrong passwords, and
+ * visitors who leave, against the stand-in with some faults. Prints what failed without an injected fault,
+ * memory over time, and thumbnail latency while ten zips run. The proxy is its own process. Exits with 1 on
+ * any failure.
  *
- * MEMORY=512 gives it so many MiB, as `mem_limit` of docker-compose.yml does: V8 makes its young generation small then.
+ * MEMORY=512 gives it so many MiB, as `mem_limit` of docker-compose.yml does: V8 makes its young generation
+ * small then.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,8 +23,13 @@ const previews = { bytes: Buffer.alloc(250_000, 'preview'), type: 'image/jpeg' }
 const originals = { size: 4_000_000, type: 'image/jpeg' }
 const film = { size: 80_000_000, type: 'video/mp4' }
 const assets = Array.from({ length: 5000 }, (_, n) => n % 50 === 7
-  ? video(n, { name: `soak ${n}.mp4`, thumbnail: thumbnails, preview: previews, original: film, playback: film })
-  : photo(n, { name: `soak ${n}.jpg`, thumbnail: thumbnails, preview: previews, original: originals, taken: Date.UTC(2025, 9, 18) - n * 4_000_000 }))
+  ? video(n, {
+    name: `soak ${n}.mp4`, thumbnail: thumbnails, preview: previews, original: film, playback: film
+  })
+  : photo(n, {
+    name: `soak ${n}.jpg`, thumbnail: thumbnails, preview: previews, original: originals,
+    taken: Date.UTC(2025, 9, 18) - n * 4_000_000
+  }))
 const album = addAlbum(library, 'Soak', assets)
 const open = addLink(library, 'soak', { album }).key
 const locked = addLink(library, 'soak, locked', { album, password: PASSWORD }).key
@@ -30,7 +37,7 @@ const few = assets.filter(({ type }) => type === 'IMAGE').slice(0, 60)
 const zipped = addLink(library, 'soak, zip', {}, few).key
 const immich = await startImmich(library)
 const [port] = await freePorts(1) as [number]
-/** The file of a new control group of so many MiB, to which a process writes its number to be in it; needs root. */
+/** Makes a control group of so many MiB; a process joins it by writing its id to this file. Needs root. */
 function memoryGroup (mib: number): string {
   const isFirst = existsSync('/sys/fs/cgroup/memory')
   const folder = `/sys/fs/cgroup/${isFirst ? 'memory/' : ''}ipp-soak`
@@ -40,20 +47,33 @@ function memoryGroup (mib: number): string {
 }
 // as `npm start` and the image do
 const group = MEMORY ? memoryGroup(MEMORY) : '/dev/null'
-const child = spawn('/bin/sh', ['-c', 'echo $$ > "$0" && exec "$@"', group, process.execPath, '--permission', '--allow-fs-read=.', 'src/server.ts'], {
-  cwd: ROOT, env: { ...process.env, IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp: { limits: { zips: 48, imageCacheMiB: CACHE } } }), LOG_LEVEL: 'warn' }, stdio: ['ignore', 'pipe', 'inherit']
+const node = [process.execPath, '--permission', '--no-experimental-sqlite', '--allow-fs-read=.']
+const child = spawn('/bin/sh', ['-c', 'echo $$ > "$0" && exec "$@"', group, ...node, 'src/server.ts'], {
+  cwd: ROOT,
+  env: {
+    ...process.env, IMMICH_URL: immich.url, IPP_PORT: String(port), IPP_HOST: '127.0.0.1', LOG_LEVEL: 'warn',
+    CONFIG: JSON.stringify({ ipp: { limits: { zips: 48, imageCacheMiB: CACHE } } })
+  },
+  stdio: ['ignore', 'pipe', 'inherit']
 })
 let output = ''
 child.stdout.on('data', text => { output += text; if (output.length > 1e6) output = output.slice(-1e5) })
 let died: number | null | undefined
 child.on('exit', code => { died = code ?? -1 })
 const agent = new Agent({ keepAlive: true, maxSockets: 200 })
-type Got = { path: string, status: number, complete: boolean, ms: number, size: number, headers: Record<string, unknown> }
-type Way = { method?: string, headers?: Record<string, string>, body?: string, leaveAfter?: number, alone?: boolean }
-const get = (path: string, { method = 'GET', headers = {}, body, leaveAfter = Infinity, alone = false }: Way = {}) => new Promise<Got>(resolve => {
+type Got = {
+  path: string, status: number, complete: boolean, ms: number, size: number, headers: Record<string, unknown>
+}
+type Way = {
+  method?: string, headers?: Record<string, string>, body?: string, leaveAfter?: number, alone?: boolean
+}
+const get = (path: string, way: Way = {}) => new Promise<Got>(resolve => {
+  const { method = 'GET', headers = {}, body, leaveAfter = Infinity, alone = false } = way
   const began = performance.now()
-  const end = (status: number, complete: boolean, size = 0, got: Record<string, unknown> = {}) => resolve({ path, status, complete, size, ms: performance.now() - began, headers: got })
-  const out = request({ port, host: '127.0.0.1', path, method, headers, agent: alone ? false : agent }, answer => {
+  const end = (status: number, complete: boolean, size = 0, got: Record<string, unknown> = {}) =>
+    resolve({ path, status, complete, size, ms: performance.now() - began, headers: got })
+  const to = { port, host: '127.0.0.1', path, method, headers, agent: alone ? false : agent }
+  const out = request(to, answer => {
     let size = 0
     answer.on('data', chunk => { size += chunk.length; if (size >= leaveAfter) answer.destroy() })
     answer.on('error', () => {})
@@ -63,7 +83,8 @@ const get = (path: string, { method = 'GET', headers = {}, body, leaveAfter = In
   out.end(body)
 })
 
-for (let n = 0; n < 100 && !await get('/healthcheck').then(({ status }) => status === 200); n++) await new Promise(resolve => setTimeout(resolve, 100))
+const isUp = () => get('/healthcheck').then(({ status }) => status === 200)
+for (let n = 0; n < 100 && !await isUp(); n++) await new Promise(resolve => setTimeout(resolve, 100))
 
 const random = createRandom(11)
 // one answer of Immich in two hundred is a fault, and so are some in the middle of a body
@@ -85,17 +106,26 @@ const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
 const latency: { alone: number[], zips: number[] } = { alone: [], zips: [] }
 let zips = 0
 const any = () => assets[random(assets.length)]!
+const browser = { accept: 'text/html', 'accept-encoding': 'br' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
+const is = (...statuses: number[]) => ({ status }: Got) => statuses.includes(status)
 const ACTIONS: [weight: number, name: string, act: () => Promise<Got>, right: (got: Got) => boolean][] = [
-  [4, 'page', () => get(`/share/${open}`, { headers: { accept: 'text/html', 'accept-encoding': 'br' } }), ({ status }) => status === 200],
-  [6, 'list', () => get(`/share/items/${open}/${random(10)}`), ({ status }) => status === 200],
-  [60, 'thumbnail', () => get(`/share/photo/${open}/${any().id}/thumbnail`), ({ status }) => status === 200],
-  [8, 'preview', () => get(`/share/photo/${open}/${any().id}`), ({ status }) => status === 200],
-  [3, 'seek', () => get(`/share/video/${open}/${assets[7 + 50 * random(99)]!.id}`, { headers: { range: `bytes=${random(70_000_000)}-` }, leaveAfter: 500_000, alone: true }), ({ status }) => status === 206],
-  [2, 'leaver', () => get(`/share/photo/${open}/${any().id}/original`, { leaveAfter: 50_000, alone: true }), ({ status }) => status === 200],
-  [2, 'wrong password', () => get('/share/unlock', { method: 'POST', headers: { ...form, 'x-forwarded-for': `203.0.113.${random(250)}` }, body: new URLSearchParams({ key: locked, password: 'wrong' }).toString() }), ({ status }) => status === 401 || status === 429],
-  [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), ({ status }) => status === 404],
-  [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), ({ status }) => status === 404 || status === 429]
+  [4, 'page', () => get(`/share/${open}`, { headers: browser }), is(200)],
+  [6, 'list', () => get(`/share/items/${open}/${random(10)}`), is(200)],
+  [60, 'thumbnail', () => get(`/share/photo/${open}/${any().id}/thumbnail`), is(200)],
+  [8, 'preview', () => get(`/share/photo/${open}/${any().id}`), is(200)],
+  [3, 'seek', () => get(`/share/video/${open}/${assets[7 + 50 * random(99)]!.id}`, {
+    headers: { range: `bytes=${random(70_000_000)}-` }, leaveAfter: 500_000, alone: true
+  }), is(206)],
+  [2, 'leaver', () =>
+    get(`/share/photo/${open}/${any().id}/original`, { leaveAfter: 50_000, alone: true }), is(200)],
+  [2, 'wrong password', () => get('/share/unlock', {
+    method: 'POST',
+    headers: { ...form, 'x-forwarded-for': `203.0.113.${random(250)}` },
+    body: new URLSearchParams({ key: locked, password: 'wrong' }).toString()
+  }), is(401, 429)],
+  [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), is(404)],
+  [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), is(404, 429)]
 ]
 const total = ACTIONS.reduce((sum, [weight]) => sum + weight, 0)
 const until = performance.now() + SECONDS * 1000
@@ -114,17 +144,22 @@ async function visitor (): Promise<void> {
 /** Phases of half a minute with ten zips at once and without. */
 async function zipper (): Promise<void> {
   while (running()) {
-    if (Math.floor(performance.now() / 15_000) % 2) { await new Promise(resolve => setTimeout(resolve, 200)); continue }
+    if (Math.floor(performance.now() / 15_000) % 2) {
+      await new Promise(resolve => setTimeout(resolve, 200))
+      continue
+    }
     zips++
     const got = await get(`/share/${zipped}/download`, { alone: true })
     zips--
     count('zip')
-    if (!(got.status === 200 && got.complete) && !few.some(({ id }) => faulted.has(id))) wrong.push(`zip: ${got.status} ${got.complete}`)
+    const isRight = got.status === 200 && got.complete
+    if (!isRight && !few.some(({ id }) => faulted.has(id))) wrong.push(`zip: ${got.status} ${got.complete}`)
   }
 }
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024
 /** Seconds of CPU time: fields 14 and 15 of proc(5), in hundredths. */
-const cpu = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ').slice(11, 13).reduce((sum, part) => sum + Number(part) / 100, 0)
+const cpu = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
+  .slice(11, 13).reduce((sum, part) => sum + Number(part) / 100, 0)
 const files = () => readdirSync(`/proc/${child.pid}/fd`).length
 const memory: number[] = []
 const idle = rss()
@@ -141,14 +176,30 @@ for (let n = 0; n < 4; n++) {
   if (status !== 200) wrong.push(`health check: ${status}`)
 }
 const settled = died === undefined ? { rss: rss(), files: files(), open: immich.open } : undefined
-const quantile = (values: number[], part: number) => ([...values].sort((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN).toFixed(1)
-const third = (n: number) => { const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3)); return Math.round(part.reduce((a, b) => a + b, 0) / part.length) }
-console.log(`${SECONDS} s${MEMORY ? ` in ${MEMORY} MiB` : ''}: ${[...counts].map(([name, n]) => `${n} × ${name}`).join(', ')}; ${injected} faults put in`)
-console.log(`not as promised, without a fault: ${wrong.length}${wrong.length ? ` (${[...new Set(wrong)].slice(0, 8).join('; ')})` : ''}`)
-console.log(`CPU time: ${spent.toFixed(0)} s, ${(1000 * spent / [...counts.values()].reduce((a, b) => a + b, 0)).toFixed(2)} ms for each of these`)
-console.log(`memory: ${idle.toFixed(0)} MB idle, mean of each third ${third(0)}, ${third(1)}, ${third(2)} MB, at most ${Math.max(...memory).toFixed(0)} MB`)
-console.log(`thumbnails, median and 95 %: ${quantile(latency.alone, 0.5)} / ${quantile(latency.alone, 0.95)} ms; while ten zips run ${quantile(latency.zips, 0.5)} / ${quantile(latency.zips, 0.95)} ms`)
-console.log(settled ? `two minutes after it: ${settled.rss.toFixed(0)} MB, ${settled.files} files open, ${settled.open} bodies open at Immich` : `IT DIED with ${died}`)
+const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
+const quantile = (values: number[], part: number) => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return (sorted[Math.floor(values.length * part)] ?? NaN).toFixed(1)
+}
+const third = (n: number) => {
+  const part = memory.slice(Math.floor(memory.length * n / 3), Math.floor(memory.length * (n + 1) / 3))
+  return Math.round(sum(part) / part.length)
+}
+const done = [...counts].map(([name, n]) => `${n} × ${name}`).join(', ')
+console.log(`${SECONDS} s${MEMORY ? ` in ${MEMORY} MiB` : ''}: ${done}; ${injected} faults put in`)
+const examples = wrong.length ? ` (${[...new Set(wrong)].slice(0, 8).join('; ')})` : ''
+console.log(`not as promised, without a fault: ${wrong.length}${examples}`)
+const each = 1000 * spent / sum([...counts.values()])
+console.log(`CPU time: ${spent.toFixed(0)} s, ${each.toFixed(2)} ms for each of these`)
+const thirds = `${third(0)}, ${third(1)}, ${third(2)} MB`
+const most = Math.max(...memory).toFixed(0)
+console.log(`memory: ${idle.toFixed(0)} MB idle, mean of each third ${thirds}, at most ${most} MB`)
+const both = (values: number[]) => `${quantile(values, 0.5)} / ${quantile(values, 0.95)} ms`
+const whileZips = `while ten zips run ${both(latency.zips)}`
+console.log(`thumbnails, median and 95 %: ${both(latency.alone)}; ${whileZips}`)
+const after = settled &&
+  `${settled.rss.toFixed(0)} MB, ${settled.files} files open, ${settled.open} bodies open at Immich`
+console.log(after ? `two minutes after it: ${after}` : `IT DIED with ${died}`)
 const unexpected = output.split('\n').filter(line => line.includes(' error unexpected'))
 if (unexpected.length) console.log(unexpected.slice(0, 5).join('\n'))
 child.kill('SIGKILL')

@@ -231,7 +231,7 @@ describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lack
     const page = await get(`/share/${album.key}`, HTML)
     const script = /"(\/share\/static\/[^"]*\/gallery\.js)"/.exec(page.text)![1]!
     assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['content-encoding'], 'br')
-    assert.match((await get(script)).text, /^\/\/ @ts-check/)
+    assert.match((await get(script)).text, /^import /m)
     assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['x-cache'], 'HIT')
     const images = thumbnails(page.text)
     assert.ok(images.length > 5)

@@ -1,10 +1,13 @@
 /**
- * The image without a Docker engine: the Dockerfile read by a real parser, its files copied into an empty folder and
- * installed as it says, and the main job run from there, on a tree that cannot be written, as a user who may do nothing.
+ * The image without a Docker engine: the Dockerfile read by a real parser, its files copied into an empty
+ * folder and installed as it says, and the main job run from there, on a read-only tree, by a user without
+ * any rights.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync
+} from 'node:fs'
 import { connect } from 'node:net'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -32,14 +35,16 @@ test('what the final image is, and is not', () => {
   assert.match(last, /^gcr\.io\/distroless\/cc-debian\d+:nonroot(@sha256:[0-9a-f]+)?$/)
   assert.doesNotMatch(source, /alpine|musl\b(?! gives up)/)
   assert.equal(final.filter(instruction => instruction.getKeyword() === 'RUN').length, 0)
-  const argument = (keyword: string) => final.findLast(instruction => instruction.getKeyword() === keyword)?.getArgumentsContent()
+  const argument = (keyword: string) =>
+    final.findLast(instruction => instruction.getKeyword() === keyword)?.getArgumentsContent()
   assert.equal(argument('USER'), '65532:65532')
   assert.equal(JSON.parse(argument('ENTRYPOINT')!).at(-1), 'src/server.ts')
   assert.match(source, /npm ci --omit=dev --ignore-scripts/)
 })
 
 test('its Node.js is the one that the tests run on, and glibc', () => {
-  const versions = [...source.matchAll(/FROM (?:--\S+ )?node:([\d.]+)-bookworm-slim/g)].map(([, version]) => `v${version}`)
+  const versions = [...source.matchAll(/FROM (?:--\S+ )?node:([\d.]+)-bookworm-slim/g)]
+    .map(([, version]) => `v${version}`)
   assert.deepEqual(new Set(versions), new Set([process.version]))
   assert.ok((process.report.getReport() as any).header.glibcVersionRuntime)
 })
@@ -51,7 +56,8 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
   mkdirSync(context)
   // the build's context is what .dockerignore leaves
   for (const line of readFileSync(new URL('.dockerignore', ROOT), 'utf8').split('\n')) {
-    if (line.startsWith('!')) cpSync(new URL(line.slice(1), ROOT), join(context, line.slice(1)), { recursive: true })
+    if (!line.startsWith('!')) continue
+    cpSync(new URL(line.slice(1), ROOT), join(context, line.slice(1)), { recursive: true })
   }
   const folders = new Map<string, string>()
   for (const [name, stage] of stages) {
@@ -61,7 +67,10 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
     mkdirSync(folder, { recursive: true })
     for (const instruction of stage) {
       const args = words(instruction.getRawArgumentsContent())
-      if (instruction.getKeyword() === 'RUN') execFileSync('/bin/sh', ['-c', instruction.getRawArgumentsContent()!], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+      if (instruction.getKeyword() === 'RUN') {
+        const command = instruction.getRawArgumentsContent()!
+        execFileSync('/bin/sh', ['-c', command], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+      }
       if (instruction.getKeyword() !== 'COPY') continue
       const from = (instruction as Copy).getFromFlag()?.getValue() ?? undefined
       if (args[0]!.startsWith('--')) args.shift()
@@ -88,7 +97,10 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
   // a copy of the runtime where anybody may run it: npm's own lies in a folder of this user's
   const node = join(work, 'node-binary')
   cpSync(process.execPath, node)
-  const child = spawn(node, JSON.parse(final.findLast(instruction => instruction.getKeyword() === 'ENTRYPOINT')!.getArgumentsContent()!).slice(1), { cwd: app, env: environment, ...user, stdio: ['ignore', 'pipe', 'pipe'] })
+  const entrypoint = final.findLast(instruction => instruction.getKeyword() === 'ENTRYPOINT')!
+  const child = spawn(node, JSON.parse(entrypoint.getArgumentsContent()!).slice(1), {
+    cwd: app, env: environment, ...user, stdio: ['ignore', 'pipe', 'pipe']
+  })
   let output = ''
   child.stdout.on('data', text => { output += text })
   child.stderr.on('data', text => { output += text })
@@ -96,10 +108,12 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
   await until(() => output.includes('Immich found'), `a start: ${output}`)
   const base = `http://127.0.0.1:${port}`
   const run = (args: string[]) => new Promise<number>(resolve => {
-    spawn(node, args, { cwd: app, env: environment, ...user, stdio: 'ignore' }).on('exit', code => resolve(code!))
+    const options = { cwd: app, env: environment, ...user, stdio: 'ignore' } as const
+    spawn(node, args, options).on('exit', code => resolve(code!))
   })
   const health = () => {
-    const check = final.findLast(instruction => instruction.getKeyword() === 'HEALTHCHECK')!.getRawArgumentsContent()!
+    const instruction = final.findLast(instruction => instruction.getKeyword() === 'HEALTHCHECK')!
+    const check = instruction.getRawArgumentsContent()!
     const [command, ...args] = JSON.parse(check.slice(check.indexOf('CMD') + 3))
     assert.equal(command, 'node')
     return run(args)
@@ -107,9 +121,12 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
 
   test('only what runs: no tests, no development packages, nothing built', () => {
     const files = readdirSync(app, { recursive: true }).map(String)
-    assert.deepEqual(readdirSync(join(app, 'node_modules')).filter(name => !name.startsWith('.')).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
-    assert.deepEqual(files.filter(file => /\.map$|\.d\.ts$|\.tgz$|(^|\/)test(\/|$)|Dockerfile|\.git/.test(file)), [])
-    const size = files.map(file => statSync(join(app, file))).filter(stat => stat.isFile()).reduce((sum, { size }) => sum + size, 0)
+    const packages = readdirSync(join(app, 'node_modules')).filter(name => !name.startsWith('.'))
+    assert.deepEqual(packages.sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+    const unwanted = /\.map$|\.d\.ts$|\.tgz$|(^|\/)test(\/|$)|Dockerfile|\.git/
+    assert.deepEqual(files.filter(file => unwanted.test(file)), [])
+    const size = files.map(file => statSync(join(app, file))).filter(stat => stat.isFile())
+      .reduce((sum, { size }) => sum + size, 0)
     assert.ok(size < 2_000_000, `${size} bytes`)
   })
   test('pages, pictures, the lightbox and a zip', async () => {
@@ -119,10 +136,13 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
     for (const name of ['gallery.js', 'style.css']) {
       const path = new RegExp(`"(/share/static/[^"]*/${name})"`).exec(page.text)![1]!
       assert.equal((await ask(base, path)).status, 200)
-      for (const more of ['lightgallery.js', 'lightbox.css']) assert.equal((await ask(base, path.replace(name, more))).status, 200)
+      for (const more of ['lightgallery.js', 'lightbox.css']) {
+        assert.equal((await ask(base, path.replace(name, more))).status, 200)
+      }
     }
     const id = /\/share\/photo\/[^/]+\/([^/]+)\/thumbnail/.exec(page.text)![1]!
-    assert.equal((await ask(base, `/share/photo/${album.key}/${id}/thumbnail`)).headers['content-type'], 'image/webp')
+    const thumbnail = await ask(base, `/share/photo/${album.key}/${id}/thumbnail`)
+    assert.equal(thumbnail.headers['content-type'], 'image/webp')
     assert.equal((await ask(base, `/share/${sample.links.mixed.key}/download`)).complete, true)
   })
   test('check runs there too', async () => {
