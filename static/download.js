@@ -1,5 +1,5 @@
 // @ts-check
-/** Ordinary downloads by the browser: one file, a zip of some, and a zip of all after a question. */
+/** Downloads by the browser: one file, a zip of a selection, and a zip of everything after a question. */
 import { make } from './dom.js'
 import { imagePath, item, load } from './items.js'
 import { home, isVideo, options, t, total } from './link.js'
@@ -27,8 +27,8 @@ export function countOf (numbers) {
 }
 
 /**
- * Says how many files the zip of everything has and how large it is, and offers to download it.
- * @param {string} address of the zip @param {(event: Event) => void} choose begins a selection instead
+ * Shows the number of files and the size of the whole zip, and offers to download it.
+ * @param {string} address of the zip @param {(event: Event) => void} choose starts a selection instead
  */
 export async function askDownloadAll (address, choose) {
   const count = countOf([...Array(total).keys()])
@@ -39,7 +39,8 @@ export async function askDownloadAll (address, choose) {
   }
   const start = make('button',
     { type: 'button', className: 'button plain', hidden: total < 2, onclick: begin }, t.choose)
-  const link = make('a', { className: 'button primary', href: address, onclick: () => sheet.close() }, t.download)
+  const close = () => sheet.close()
+  const link = make('a', { className: 'button primary', href: address, onclick: close }, t.download)
   const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)
   const closing = new AbortController()
   sheet.addEventListener('close', () => closing.abort())
