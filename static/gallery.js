@@ -44,7 +44,8 @@ function startSelecting () {
   grid.addEventListener('pointerdown', event => {
     release()
     // two fingers are a pinch
-    if (event.isPrimary && event.pointerType !== 'mouse') timer = setTimeout(() => select(event), LONG_PRESS_MS)
+    if (!event.isPrimary || event.pointerType === 'mouse') return
+    timer = setTimeout(() => select(event), LONG_PRESS_MS)
   })
   const release = () => clearTimeout(timer)
   for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)

@@ -3,9 +3,10 @@
 import { imagePath, item, load } from './items.js'
 import { key, nameOf, options } from './link.js'
 
+/** Requests at a time. */
 const AT_ONCE = 4
-/** Items of a selection that are looked up one by one; the server is asked about no more of them. */
-const MOST_LOOKUPS = 100
+/** The largest selection whose items are looked up one by one. */
+const MAX_LOOKUPS = 100
 
 /**
  * Calls `look` for each, a few at a time. Results are in order.
@@ -41,11 +42,11 @@ async function sizeOf (n, signal) {
 }
 
 /**
- * Bytes of all these originals; undefined where one is unknown or there are more than 100.
+ * Bytes of all these originals; undefined if one is unknown or there are more than 100.
  * @param {number[]} numbers @param {AbortSignal} [signal] @returns {Promise<number | undefined>}
  */
 export async function measure (numbers, signal) {
-  if (numbers.length > MOST_LOOKUPS) return undefined
+  if (numbers.length > MAX_LOOKUPS) return undefined
   let total = 0
   for (const size of await lookUp(numbers, n => sizeOf(n, signal))) {
     if (size === undefined) return undefined
@@ -62,10 +63,10 @@ async function fileNameOf (n) {
 }
 
 /**
- * File names where they may be told, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
+ * File names where they are shared, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
  */
 export async function namesOf (numbers) {
-  const isTold = options.info && numbers.length <= MOST_LOOKUPS
+  const isTold = options.info && numbers.length <= MAX_LOOKUPS
   const names = isTold ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
   return numbers.map((n, at) => names[at] || nameOf(n))
 }
