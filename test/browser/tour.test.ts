@@ -179,8 +179,9 @@ for (const engine of ENGINES) {
           }
         })
       })
-      run.immich.fault = ({ path }) =>
-        path.includes(ids[2]!) && path.endsWith('/original') ? { status: 404, body: '{}' } : undefined
+      // its size is known, but the file does not come
+      run.immich.fault = ({ method, path }) => method === 'GET' && path.includes(ids[2]!) &&
+        path.endsWith('/original') ? { status: 404, body: '{}' } : undefined
       await hand.click('#select')
       await until('the selection', () => document.body.classList.contains('selecting'))
       for (const n of [0, 1, 2]) await hand.click(`a.tile[data-n="${n}"]`)
