@@ -1,6 +1,6 @@
 /**
- * Uses the page at random, faster than a person would, for SECONDS (60): photos, buttons, keys, fingers, Back and
- * Forward, other window sizes, a network that breaks. Whenever it rests, the page must be whole: either the
+ * Uses the page at random, faster than a person would, for SECONDS (60): photos, buttons, keys, fingers, Back
+ * and Forward, other window sizes, a network that breaks. Whenever it rests, the page must be whole: either the
  * grid, all within reach, or one photo under its own address. Each seed opens a new page; SEED=n starts with
  * that one. Exits with 1 if a page was not whole.
  */
@@ -17,7 +17,7 @@ const BUTTONS =
 // neither what leaves the page nor what needs the system
 const BAR =
   '#actions button:not([title=Share]), .pick-bar button:not([title*=Download]):not([title*=Save]), .day'
-/** Complaints of the browser about the broken network, and of lightGallery about a finger while it scrolls. */
+/** Complaints of the browser about the broken network, and of lightGallery about fingers while scrolling. */
 const EXPECTED = /ERR_FAILED|cancelable=false|offsetWidth/
 
 const run = await start({ ipp: { groupByDate: 'day', maxZoomQuality: 'fullsize',
