@@ -6,7 +6,8 @@
  */
 import { closest, icon, iconButton, make } from './dom.js'
 import { listeners, tiles } from './grid.js'
-import { grid, lang, t, total } from './link.js'
+import { grid, t, total } from './link.js'
+import { counted } from './words.js'
 
 /** Within this distance of the screen's edge a drag scrolls, at most by this much per frame. */
 const EDGE_PX = 90
@@ -117,10 +118,8 @@ function dressAll () {
   for (const [n, tile] of tiles) dress(tile, n)
   const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
   for (const day of days) dressDay(day)
-  const picked = state.picked.size
-  const words = t[`selected_${new Intl.PluralRules(lang).select(picked)}`] ?? t.selected_other
-  count.textContent = words.replace('{n}', picked.toLocaleString(lang))
-  for (const button of slot.children) button.toggleAttribute('disabled', picked === 0)
+  count.textContent = counted('selected', state.picked.size)
+  for (const button of slot.children) button.toggleAttribute('disabled', state.picked.size === 0)
   selection.onChange()
 }
 

@@ -9,6 +9,7 @@ import { home, isVideo, lang, options, t, total } from './link.js'
 import { canSave, save } from './save.js'
 import { share } from './share.js'
 import { lg, mobile, outer, own } from './slides.js'
+import { positionOf } from './words.js'
 
 /**
  * What the bar's buttons call.
@@ -118,8 +119,7 @@ export function createToolbar (actions) {
   /** @param {number} n */
   function showItem (n) {
     const known = item(n)
-    counter.textContent = t.position.replace('{n}', (n + 1).toLocaleString(lang))
-      .replace('{total}', total.toLocaleString(lang))
+    counter.textContent = positionOf((n + 1).toLocaleString(lang), total.toLocaleString(lang))
     motion.hidden = !known?.motion || isVideo(n)
     more.hidden = !menu.querySelector(':scope > :not([hidden])')
     if (download && known) download.href = imagePath(known, 'original')

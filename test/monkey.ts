@@ -1,8 +1,8 @@
 /**
  * Uses the page at random, faster than a person would, for SECONDS (60): photos, buttons, keys, fingers, Back
- * and Forward, other window sizes, a network that breaks. Whenever it rests, the page must be whole: either the
- * grid, all within reach, or one photo under its own address. Each seed opens a new page; SEED=n starts with
- * that one. Exits with 1 if a page was not whole.
+ * and Forward, other window sizes, a network that breaks. Whenever it rests, the page must be whole: either
+ * the grid, all within reach, or one photo under its own address. Each seed opens a new page; SEED=n starts
+ * with that one. Exits with 1 if a page was not whole.
  */
 import { fingersOf, launch, openView } from './browser.ts'
 import { createRandom, start } from './helpers.ts'
