@@ -1,5 +1,5 @@
 // @ts-check
-/** What stands below a photo: the owner's description, two lines of it at first, and when it was taken. */
+/** The caption below a photo: its description, cut to two lines at first, and the date it was taken. */
 import { make } from './dom.js'
 import { describe, moment } from './details.js'
 import { item } from './items.js'
@@ -24,7 +24,7 @@ function setOpen (isOpen) {
   text.scrollTop = 0
 }
 
-/** "More" stands there only where there is more. */
+/** Shows "More" only if the description is longer than its two lines. */
 function measure () {
   if (!isOpen()) more.hidden = text.scrollHeight <= text.clientHeight
 }
@@ -35,7 +35,7 @@ export function startCaption () {
   addEventListener('resize', measure)
 }
 
-/** Shows what may be told of item `n`. @param {number} n */
+/** Shows the date and description of item `n`, as far as they are shared. @param {number} n */
 export async function showCaption (n) {
   const known = item(n)
   const time = known?.time === undefined ? '' : moment.format(known.time * 1000)

@@ -1,17 +1,17 @@
 // @ts-check
-/** What can be done with a selection: sending it as text, saving or downloading it. Says how large it is. */
+/** The buttons of a selection (send as text, save, download) and its size. */
 import { say } from './dom.js'
 import { options, t } from './link.js'
 import { measure } from './originals.js'
 import { addAction, selection } from './select.js'
 import { sizeText } from './words.js'
 
-/** ms without a change after which a selection is measured. */
-const PAUSE = 300
+/** How long a selection rests before it is measured. */
+const PAUSE_MS = 300
 const state = { timer: 0, measuring: new AbortController() }
 
 /**
- * Does something by a script that comes on demand. @template T
+ * Loads a script on demand and uses it. @template T
  * @param {() => Promise<T>} load @param {(script: T) => unknown} use
  */
 const by = (load, use) => load().then(use).catch(() => say(t.failed))
@@ -23,7 +23,7 @@ const save = addAction('primary', 'download', t.save, items => by(loadSave, scri
 const download = addAction('primary', 'download', t.download,
   items => by(() => import('./download.js'), script => script.download(items)))
 
-/** @param {boolean} isSaving whether it is saved by the share sheet */
+/** @param {boolean} isSaving whether the share sheet saves it */
 function showButton (isSaving) {
   save.hidden = !options.zip || !isSaving
   download.hidden = !options.zip || isSaving
@@ -39,14 +39,14 @@ async function update () {
   const script = await loadSave().catch(() => undefined)
   if (signal.aborted) return
   const isFitting = items.length === 0 || script?.fitsSheet(bytes)
-  // asked each time, because a tablet may get a mouse
+  // checked each time, because a mouse may be connected to a tablet
   showButton(Boolean(isFitting && script?.canSave()))
 }
 
 selection.onChange = () => {
   state.measuring.abort()
   clearTimeout(state.timer)
-  state.timer = window.setTimeout(update, PAUSE)
+  state.timer = window.setTimeout(update, PAUSE_MS)
 }
 showButton(false)
 update()

@@ -1,5 +1,5 @@
 // @ts-check
-/** The details of a photo: what the owner and the operator both let visitors see of it. */
+/** The details panel of a photo, with the facts that both the owner and the operator share. */
 import { icon, iconButton, make } from './dom.js'
 import { item, load } from './items.js'
 import { dates, key, options, t } from './link.js'
@@ -9,11 +9,11 @@ import { sizeText } from './words.js'
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
 const day = dates({ dateStyle: 'long' })
 const clock = dates({ weekday: 'long', hour: 'numeric', minute: '2-digit' })
-/** px that a finger pulls the sheet down to close it. */
-const PULLED = 80
+/** How far a finger pulls the sheet down to close it. */
+const CLOSING_PX = 80
 
 const list = make('div', { className: 'ipp-facts' })
-/** Called when the panel is to be closed. @type {() => void} */
+/** Closes the panel. @type {() => void} */
 let onClose = () => {}
 export const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
   make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
@@ -27,11 +27,11 @@ export function showPanel (outer, close) {
   panel.focus({ preventScroll: true })
 }
 
-/** The last answer, which the caption and the panel share. @type {{ n: number, facts: Promise<any> }} */
+/** The latest request, shared by the caption and the panel. @type {{ n: number, facts: Promise<any> }} */
 let last = { n: -1, facts: Promise.resolve({}) }
 
 /**
- * The facts that may be told of item `n`, by the names of Immich's fields. Rejects where they do not come.
+ * The shared facts of item `n`, by Immich's field names. Rejects if they cannot be fetched.
  * @param {number} n @returns {Promise<Record<string, any>>}
  */
 export function describe (n) {
@@ -74,7 +74,7 @@ export async function fillPanel (n, isCurrent) {
 }
 
 /**
- * A link to a map elsewhere, of which nothing is loaded before it is followed.
+ * A link to a map on another site; nothing is loaded from there until it is followed.
  * @param {Record<string, any>} facts
  */
 function mapOf ({ latitude, longitude }) {
@@ -87,7 +87,7 @@ function mapOf ({ latitude, longitude }) {
 /** @param {unknown[]} parts */
 const joined = (...parts) => parts.filter(Boolean).join(' · ')
 
-/** The facts as rows: an icon, a name for ears, and lines. @param {Record<string, any>} facts */
+/** The facts as rows: an icon, a label for screen readers, and lines. @param {Record<string, any>} facts */
 function rowsOf (facts) {
   const { fNumber, exposureTime, focalLength, iso, make: brand, model, dateTimeOriginal: time } = facts
   const camera = model?.startsWith(brand) ? model : [brand, model].filter(Boolean).join(' ')
@@ -96,7 +96,7 @@ function rowsOf (facts) {
   const bytes = facts.fileSizeInByte
   /** @type {[string, string, unknown[]][]} */
   const rows = [
-    // the camera's own clock: no zone is known for it
+    // the camera's own clock, whose time zone is unknown
     ['calendar', t.taken, time ? [day.format(time), clock.format(time)] : []],
     ['camera', t.camera, [camera, facts.lensModel, exposure]],
     ['photo', t.file, [facts.originalFileName, joined(facts.dimensions, bytes && sizeText(bytes))]],
@@ -119,7 +119,7 @@ function draw (facts) {
   ]
 }
 
-/** On a phone the panel is a sheet, which follows a finger down and closes. */
+/** On a phone the panel is a sheet that can be pulled down to close it. */
 function startPulling () {
   let from = 0
   let pulled = 0
@@ -140,7 +140,7 @@ function startPulling () {
     panel.addEventListener(name, () => {
       panel.classList.remove('ipp-pulled')
       panel.style.translate = ''
-      if (name === 'touchend' && pulled > PULLED) onClose()
+      if (name === 'touchend' && pulled > CLOSING_PX) onClose()
       pulled = 0
     })
   }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Small helpers for elements, and what is said to the visitor. */
+/** Helpers for making elements, and `say`, which shows the visitor a message. */
 
 /**
  * @param {string} tag
@@ -20,7 +20,7 @@ export function make (tag, fields = {}, ...children) {
 export const closest = ({ target }, selector) =>
   target instanceof Element ? target.closest(selector) : null
 
-/** Adds a stylesheet that lies beside this file, and waits for it. @param {string} name */
+/** Adds a stylesheet from this file's folder and waits until it is loaded. @param {string} name */
 export const addStyle = name => new Promise((onload, onerror) => document.head.append(
   make('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, onload, onerror })))
 
@@ -36,18 +36,18 @@ export function icon (name) {
 }
 
 /**
- * A square button with an icon, its label for ears and as a tooltip.
+ * A square button with an icon; its label is read out and shown as a tooltip.
  * @param {string} label @param {string} name of the icon @param {(event: Event) => void} onclick
  */
 export const iconButton = (label, name, onclick) => make('button',
   { type: 'button', className: 'icon-button', title: label, ariaLabel: label, onclick }, icon(name))
 
-/** ms for which something that is said is seen, and as many for each character of it. */
-const SEEN = 4000
-const EACH = 100
+/** How long a message is visible, and how much longer for each character. */
+const VISIBLE_MS = 4000
+const CHARACTER_MS = 100
 const toast = document.body.appendChild(make('div', { className: 'toast', role: 'status' }))
 let hiding = 0
-/** Says something to everybody: seen for a moment, and read out. @param {string} text */
+/** Shows a message for a moment and has screen readers read it. @param {string} text */
 export function say (text, isSeen = true) {
   toast.classList.toggle('seen', isSeen)
   toast.textContent = text
@@ -55,5 +55,5 @@ export function say (text, isSeen = true) {
   hiding = window.setTimeout(() => {
     toast.classList.remove('seen')
     toast.textContent = ''
-  }, SEEN + text.length * EACH)
+  }, VISIBLE_MS + text.length * CHARACTER_MS)
 }

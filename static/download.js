@@ -1,5 +1,5 @@
 // @ts-check
-/** Ordinary downloads by the browser: one file, a zip of some, and a zip of all after a question. */
+/** Downloads by the browser: one file, a zip of a selection, and a zip of everything after a question. */
 import { make } from './dom.js'
 import { imagePath, item, load } from './items.js'
 import { home, isVideo, options, t, total } from './link.js'
@@ -27,8 +27,8 @@ export function countOf (numbers) {
 }
 
 /**
- * Says how many files the zip of everything has and how large it is, and offers to download it.
- * @param {string} address of the zip @param {(event: Event) => void} choose begins a selection instead
+ * Shows the number of files and the size of the whole zip, and offers to download it.
+ * @param {string} address of the zip @param {(event: Event) => void} choose starts a selection instead
  */
 export async function askDownloadAll (address, choose) {
   const count = countOf([...Array(total).keys()])

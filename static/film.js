@@ -1,5 +1,5 @@
 // @ts-check
-/** What moves in the lightbox: videos, and the moving part of a photo. */
+/** Videos in the lightbox, and the moving part of a motion photo. */
 import { tryAgain } from './again.js'
 import { icon, make, say } from './dom.js'
 import { imagePath, videoPath } from './items.js'
@@ -17,7 +17,7 @@ function put (slide, more) {
     const isTried = await tryAgain(film)
     if (!film.isConnected) return
     if (!isTried) return say(t.noVideo)
-    // goes on from where it broke off
+    // resume where it stopped
     film.currentTime = reached
     film.play().catch(() => {})
   })
@@ -25,8 +25,7 @@ function put (slide, more) {
 }
 
 /**
- * Puts a video on its slide. It fetches nothing before it is played; until then all of it is a button
- * that plays it.
+ * Puts a video on its slide, under a button that plays it. Nothing is fetched until then.
  * @param {Element} slide @param {number} n @param {import('./items.js').Item} item
  */
 export function showVideo (slide, n, item) {

@@ -1,28 +1,28 @@
 // @ts-check
-/** The page: the grid and its bar. The lightbox and the selection come when they are needed. */
+/** The page: starts the grid and its bar, and loads the lightbox and the selection when they are needed. */
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
 import { grid, home, isShelf, lang, options, t, total } from './link.js'
 import { keepTrying, lazily } from './retry.js'
 import { firstInView } from './rows.js'
 
-/** ms of a touch that begins a selection. */
-const LONG_PRESS = 500
-/** px of the page from which its title is in the bar. */
-const TITLE_GONE = 60
+/** How long a touch lasts to start a selection. */
+const LONG_PRESS_MS = 500
+/** Scrolled this far, the page shows its title in the bar. */
+const TITLE_GONE_PX = 60
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 
 // ---------------------------------------------------------------------------------------------- the lightbox
 
 const prepareOpening = lazily(() => import('./opening.js'))
 
-/** Opens item `n`. Rejects where that script does not come. @param {number} n */
+/** Opens item `n`. Rejects if the script cannot be loaded. @param {number} n */
 const openLightbox = (n, isSlideshow = false) =>
   prepareOpening().then(opening => opening.openLightbox(n, isSlideshow))
 
 // --------------------------------------------------------------------------------------------- the selection
 
-/** The style of what is offered, which comes after the photos. */
+/** The style of offers and sheets, loaded after the photos. */
 const styleTools = lazily(() => addStyle('tools.css'))
 const styleSelection = lazily(() => addStyle('select.css'))
 const prepareSelection = lazily(async () => {
@@ -38,13 +38,14 @@ async function select (event) {
   } catch { say(t.failed) }
 }
 
-/** A long press, or the button of a day. */
+/** Starts a selection at a long press or at the button of a day. */
 function startSelecting () {
   let timer = 0
   grid.addEventListener('pointerdown', event => {
     release()
-    // two fingers do not press
-    if (event.isPrimary && event.pointerType !== 'mouse') timer = setTimeout(() => select(event), LONG_PRESS)
+    // two fingers are a pinch
+    if (!event.isPrimary || event.pointerType === 'mouse') return
+    timer = setTimeout(() => select(event), LONG_PRESS_MS)
   })
   const release = () => clearTimeout(timer)
   for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)
@@ -56,7 +57,7 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
-/** The link to the zip asks first; where the question does not come, it stays a link. */
+/** Makes the zip link ask first. Without dialogs, or if the script cannot be loaded, it stays a link. */
 function askBeforeZip () {
   const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
   zip?.addEventListener('click', async event => {
@@ -82,7 +83,7 @@ function makeBar () {
     startSelecting()
   }
   actions.append(iconButton(t.share, 'share', onShare))
-  listeners.scroll.push(y => document.body.classList.toggle('titled', y > TITLE_GONE))
+  listeners.scroll.push(y => document.body.classList.toggle('titled', y > TITLE_GONE_PX))
 }
 
 /** @param {MouseEvent} event */
@@ -96,14 +97,14 @@ function onClick (event) {
   openLightbox(Number(tile.dataset.n)).catch(() => location.assign(tile.href))
 }
 
-/** The item that an earlier release's `#` names by number; by id, its own page is asked for. */
+/** The item number in the `#` of an earlier release's address; an id there leads to the photo's own page. */
 function numberOfHash () {
   const [, slide, id] = /^#(?:lg=\d+&slide=(\d+)|([\da-f-]{36}))$/.exec(location.hash) ?? []
   if (id) location.replace(`${home}/${id}`)
   return Number(slide) < total ? slide : undefined
 }
 
-/** A long description is cut to its first lines, with a button that shows all of it. */
+/** Cuts a long description to its first lines and adds a button that shows all of it. */
 function clampAbout () {
   const about = /** @type {HTMLElement | null} */ (document.querySelector('.about'))
   about?.classList.add('clamped')
@@ -116,12 +117,12 @@ function clampAbout () {
   about.after(more)
 }
 
-/** ms of rest after which the place is kept: Safari takes 100 changes of an entry in 30 s. */
+/** How long scrolling rests before the place is kept: Safari allows 100 history changes in 30 s. */
 const AT_REST_MS = 250
 
 /**
- * Keeps the place in the grid over a reload and a way back to this page, where browsers lose it: in the entry
- * of the history, which needs no storage. WebKit loses it for a page that it has kept whole, too.
+ * Keeps the place in the grid over a reload and a return to this page. It is kept in the history entry, which
+ * needs no storage. WebKit loses the place even of a page from its back-forward cache.
  */
 function keepPlace () {
   history.scrollRestoration = 'manual'
@@ -135,12 +136,12 @@ function keepPlace () {
   addEventListener('pageshow', ({ persisted }) => { if (persisted) restore() })
 }
 
-/** ms that the rest waits for the first pictures, and for an idle moment, at most. */
+/** How long the remaining scripts wait for the first pictures, and then for an idle moment, at most. */
 const LATEST_MS = 3000
 
 /**
- * Starts what nobody needs before there are photos to see, each part by itself: one that does not come is
- * tried again after a longer wait each time, and keeps none of the others away.
+ * Loads the parts that are not needed until photos are visible. Each is retried by itself, so that one that
+ * is blocked holds up none of the others.
  */
 function loadTheRest () {
   const parts = [
@@ -152,7 +153,7 @@ function loadTheRest () {
   for (const start of parts) keepTrying(start)
 }
 
-/** Says when the link ends by the visitor's own clock: the server only knows UTC. */
+/** Shows the link's expiry in the visitor's time zone; the server only knows UTC. */
 function localizeExpiry () {
   const line = document.getElementById('expiry')
   if (!line) return
@@ -174,7 +175,7 @@ function start () {
   grid.addEventListener('click', onClick)
   addEventListener('popstate', ({ state }) =>
     prepareOpening().then(({ onHistory }) => onHistory(state), () => {}))
-  // both are to be there at the first touch, on any network
+  // both must be ready at the first touch, however slow the network
   const prepareEarly = () => {
     prepareOpening().then(({ prepareLightbox }) => prepareLightbox()).catch(() => {})
     if (total > 1) prepareSelection().catch(() => {})
@@ -185,7 +186,7 @@ function start () {
     prepareEarly()
     loadTheRest()
   }, { timeout: LATEST_MS }))
-  // a picture that hangs keeps `load` away
+  // a picture that never finishes loading holds up `load`
   addEventListener('load', goOn)
   setTimeout(goOn, LATEST_MS)
   const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)

@@ -9,7 +9,7 @@ import { letGoOn } from './lightgallery-fixes.js'
 import { lg, outer, own } from './slides.js'
 import { canPan, isZoomed, panBy, toggleZoom, zoomBy } from './zoom.js'
 
-/** px from which a press is a movement, and ms within which it is a tap and two taps are one double tap. */
+/** px from which a press is a movement; ms within which it is a tap, and two taps are a double tap. */
 const MOVED = 8
 const TAP_MS = 300
 /** px at the bottom of a film that its own controls take. */
@@ -29,7 +29,7 @@ const hand = {
   /** @type {'' | 'swipe' | 'pan' | 'pinch'} */
   does: '',
   lastTap: { x: 0, y: 0, at: 0 },
-  /** Whether the press that has just ended moved, so that the click after it is none. */
+  /** Whether the last press moved; the click that follows it is then ignored. */
   hasMoved: false
 }
 
@@ -71,7 +71,7 @@ function onDown (event) {
   }
 }
 
-/** What a finger that begins to move does. @param {Point} at @param {string} pointerType */
+/** Decides what a finger that starts to move does. @param {Point} at @param {string} pointerType */
 function begin (at, pointerType) {
   hand.hasMoved = true
   const isPan = isZoomed() && canPan(at.x - hand.start.x, at.y - hand.start.y)
@@ -111,7 +111,7 @@ function onUp (event) {
   const at = { x: event.clientX, y: event.clientY }
   const isOver = event.type === 'pointercancel'
   if (hand.does === 'swipe') endSwipe(isOver ? hand.start : at, event)
-  // the finger that stays after a pinch does nothing
+  // a finger left down after a pinch does nothing
   hand.does = ''
   if (!hand.hasMoved && !isOver && event.timeStamp - hand.start.at < TAP_MS) tap(at, event)
 }
@@ -134,7 +134,7 @@ function onWheel (event) {
   zoomBy(2 ** (-pixels / WHEEL_DOUBLES), fromMiddle({ x: event.clientX, y: event.clientY }))
 }
 
-/** Follows fingers, mouse and wheel from now on. */
+/** Starts listening to fingers, mouse and wheel. */
 export function startGestures () {
   outer.addEventListener('pointerdown', onDown, { capture: true })
   addEventListener('pointermove', onMove)

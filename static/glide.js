@@ -1,5 +1,5 @@
 // @ts-check
-/** A photo that grows out of its tile and returns to it, by the browser's view transitions. */
+/** Lets a photo grow out of its tile and return to it, by view transitions. */
 
 const NAME = 'photo'
 const isCalm = matchMedia('(prefers-reduced-motion: reduce)')

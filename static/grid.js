@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The grid: the tiles near the viewport, of a link of any length. `startGrid` takes over what the server
- * made, `relayout` follows a change of the page, `focusTile` leads to a photo; `listeners` hear of both.
+ * The grid: the tiles near the viewport, for a link of any length. `startGrid` takes over the server's tiles,
+ * `relayout` follows a change of the page, `focusTile` scrolls to a photo, `listeners` are told of changes.
  */
 import { icon, make } from './dom.js'
 import { load, onStretch } from './items.js'
@@ -10,18 +10,18 @@ import { dates, grid, isByMonth, isGrouped, month, t, timeOf } from './link.js'
 import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './rows.js'
 import { fillTile, imageOf, makeTile, watchPictures } from './tile.js'
 
-/** What is drawn beyond the viewport, in heights of it. */
+/** How far beyond the viewport tiles are drawn, in viewport heights. */
 const BEYOND = 0.6
-/** px a ms: above, a tile is not seen well enough for a picture; above, not at all. */
+/** px per ms: faster than FAST, tiles get no pictures; faster than TOO_FAST, none are drawn. */
 const FAST = 2.5
 const TOO_FAST = 10
-/** ms after which a fast scroll that ended is drawn. */
-const SETTLE = 110
-/** Unseen tiles and pictures that may begin in a frame, at rest and while scrolling: each costs some ms. */
+/** How long after a fast scroll the tiles are drawn. */
+const SETTLE_MS = 110
+/** Tiles and pictures outside the viewport to start per frame, at rest and while scrolling; each costs ms. */
 const AT_REST = 6
 const SCROLLING = { tiles: 2, pictures: 1 }
 
-/** Hear of each tile that is placed, of each new layout, and of each frame scrolled. */
+/** Called for each tile placed, each new layout, and each frame scrolled. */
 export const listeners = {
   /** @type {((tile: HTMLAnchorElement, n: number) => void)[]} */
   tile: [],
@@ -48,7 +48,7 @@ const pace = {
   settling: 0
 }
 
-/** Lays out anew where the window or the page above has changed; what was in view stays there. */
+/** Lays the grid out again after the window or the page above it changed; what was in view stays in view. */
 export function relayout () {
   const isWithin = tiles.size > 0 && scrollY > view.top
   const anchor = isWithin ? view.layout.rowFirst[rowAt(scrollY)] : 0
@@ -70,7 +70,7 @@ export function startGrid () {
   grid.replaceChildren()
   relayout()
   if (isLong()) {
-    // on a desk the scrubber has room of its own, which the photos give
+    // on a desk the photos make room for the scrubber
     document.body.classList.add('dated')
     relayout()
   }
@@ -84,7 +84,7 @@ export function startGrid () {
   watchPictures()
 }
 
-/** Puts the keyboard on item `n`, wherever it is. @param {number} n */
+/** Focuses the tile of item `n`, scrolling there if need be. @param {number} n */
 export function focusTile (n) {
   const top = topOf(n)
   const height = view.layout.rowHeight[rowOf(n)]
@@ -125,7 +125,7 @@ function makeSection (index) {
     }, icon('tick'), icon('dash'))
     section.append(make('h2', { ariaLabel: named }, button, make('span', {}, named)))
   }
-  // placed among its neighbours, so that the order of the keyboard is the order of the eyes
+  // placed among its neighbours, so that Tab follows the order on the screen
   const next = Math.min(...[...sections.keys()].filter(other => other > index))
   grid.insertBefore(section, sections.get(next) ?? null)
   sections.set(index, section)
@@ -158,7 +158,7 @@ function fill (n, tile, isInView) {
   imageOf(tile).src = src
 }
 
-/** Draws what is near the viewport and takes away what is not, but never the tile that has the focus. */
+/** Draws the tiles near the viewport and removes the others, except one that has the focus. */
 function draw () {
   const { rowFirst, rowTop } = view.layout
   view.seenFrom = scrollY - view.top
@@ -202,7 +202,7 @@ function removeAllBut (wanted) {
   for (const [n, tile] of tiles) {
     if (wanted.has(n) || tile === document.activeElement) continue
     const img = imageOf(tile)
-    // what is still on its way is not wanted any more
+    // cancel a picture that is still loading
     if (!img.complete) img.removeAttribute('src')
     tile.remove()
     tiles.delete(n)
@@ -229,8 +229,8 @@ function frame (now) {
   pace.sparePictures = speed > 0 ? SCROLLING.pictures : AT_REST
   pace.lastY = scrollY
   pace.lastAt = now
-  // nobody can see a tile that is gone within a frame or two
+  // nobody sees a tile that is gone within a frame or two
   if (speed < TOO_FAST) draw()
-  if (pace.isFast) pace.settling = window.setTimeout(queueFrame, SETTLE)
+  if (pace.isFast) pace.settling = window.setTimeout(queueFrame, SETTLE_MS)
   if (speed > 0) for (const listener of listeners.scroll) listener(pace.lastY)
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The list of the link, a stretch at a time, and the addresses of what is in it. */
+/** The items of the link, loaded a stretch at a time, and the addresses of their pictures. */
 import { say } from './dom.js'
 import { home, isShelf, key, options, t } from './link.js'
 import { createPause } from './retry.js'
@@ -11,14 +11,14 @@ import { createPause } from './retry.js'
  *   time?: number }} Item
  */
 
-/** ms within which the page is not loaded anew a second time. */
-const RELOAD_PAUSE = 60_000
+/** How long the page is not reloaded a second time. */
+const RELOAD_PAUSE_MS = 60_000
 
 /** @type {Map<number, Stretch>} */
 const stretches = new Map()
 /** @type {Map<number, Promise<void>>} */
 const loading = new Map()
-/** Called when a stretch has come. @type {(() => void)[]} */
+/** Called when a stretch has been loaded. @type {(() => void)[]} */
 export const onStretch = []
 
 /** Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n */
@@ -48,7 +48,7 @@ async function attempt (number) {
 async function fetchStretch (number) {
   const answer = await fetch(`/share/items/${key}/${number}`)
   const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
-  // the unlock or the link itself has ended, or the list has changed: the page has to be asked for again
+  // the unlock or the link has expired, or the list has changed: the page must be reloaded
   const isOver = answer.status === 404 || (stretch && stretch.version !== options.version)
   if (isOver) await reload()
   if (isOver || !stretch) throw new Error(String(answer.status))
@@ -57,18 +57,17 @@ async function fetchStretch (number) {
   for (const listener of onStretch) listener()
 }
 
-/** Asks for the page again, but never soon after a reload, which must not go round in a loop. */
+/** Reloads the page, but not soon after another reload, so that it cannot loop. */
 async function reload () {
   const [arrival] = performance.getEntriesByType('navigation')
   const isReloaded = /** @type {PerformanceNavigationTiming | undefined} */ (arrival)?.type === 'reload'
-  if (isReloaded && performance.now() < RELOAD_PAUSE) return
+  if (isReloaded && performance.now() < RELOAD_PAUSE_MS) return
   location.reload()
   await new Promise(() => {})
 }
 
 /**
- * What is known of item `n`; undefined before its stretch is there. @param {number} n @returns {Item |
- * undefined}
+ * Item `n`, or undefined until its stretch is loaded. @param {number} n @returns {Item | undefined}
  */
 export function item (n) {
   const stretch = stretches.get(Math.floor(n / options.stretch))
@@ -81,12 +80,12 @@ export function item (n) {
 }
 
 /**
- * The address while item `n` is shown: its own, but a tablet on a shelf keeps its slideshow's.
+ * The page's address while item `n` is shown; a slideshow on a shelf keeps its own.
  * @param {number} n
  */
 export const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
 
-/** Changes with the picture, as `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
+/** Changes with the picture, like `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
 const versionOf = thumbhash =>
   thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 

@@ -1,12 +1,12 @@
 // @ts-check
-/** The arrows, Home and End in the grid. */
+/** Arrow keys, Home and End in the grid. */
 import { closest } from './dom.js'
 import { focusTile } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, total } from './link.js'
 import { rowOf, view } from './rows.js'
 
-/** Where the arrow to the right leads, in the direction of the writing. */
+/** The step of the right arrow: back where text runs from right to left. */
 const FORWARD = document.dir === 'rtl' ? -1 : 1
 
 /** The item of a row that is above or below item `n`. @param {number} row @param {number} n */

@@ -12,7 +12,7 @@
  * @typedef {{ group: number, first: number, count: number }} Group the items of a day or month
  */
 
-/** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (src/skeleton.ts). */
+/** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (layout-data.ts). */
 const STEPS = 100
 
 /**
@@ -66,7 +66,7 @@ function breakRows (ratio, first, end, { width, target, gap }) {
 
 /** px between groups that share a row. */
 const BETWEEN = 16
-/** px that the only photo of a day is wide at least, for its heading; and any photo, to be tapped. */
+/** The least width in px of a day's only photo, for its heading, and of any photo, to be tapped. */
 const NARROWEST_DAY = 124
 const NARROWEST_TILE = 44
 
@@ -196,7 +196,7 @@ export function layOut (ratio, runs, measures) {
 }
 
 /**
- * The last place in sorted `values` (its first `length`) that is not above `value`, or 0.
+ * The last index in sorted `values` (within its first `length`) whose value is at most `value`, or 0.
  * @param {ArrayLike<number>} values
  * @param {number} value
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The lightbox: `open` and `close` are all that the page calls. It keeps the address, the keyboard and
- * what is shown in step; the slides, the bar, fingers and details are in files of their own.
+ * The lightbox, which the page calls by `open` and `close`. It keeps the address, the keyboard and the shown
+ * photo in step; slides, toolbar, gestures and details are in files of their own.
  */
 import { tryAgain } from './again.js'
 import { showCaption, startCaption } from './caption.js'
@@ -19,15 +19,15 @@ import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides
 import { closeMenu, createToolbar } from './toolbar.js'
 import { clearZoom, fitPanorama, leaveZoom, resetZoom, sharpenLarge } from './zoom.js'
 
-/** Items on either side that are loaded ahead, and ms that this may delay the opening. */
+/** Items loaded ahead on either side, and how long that may delay the opening. */
 const AROUND = 100
-const MOST_DELAY = 300
-/** ms that the opening waits for a picture to be seen. */
-const PAINTED = 1000
+const MAX_DELAY_MS = 300
+/** How long the opening waits for a visible picture. */
+const PAINTED_MS = 1000
 
 const state = {
   isOpen: false,
-  /** Settles when nothing of what was open is in the page any more. @type {Promise<unknown>} */
+  /** Settles when lightGallery has finished closing. @type {Promise<unknown>} */
   closed: Promise.resolve()
 }
 const closeSlides = lg.closeGallery.bind(lg)
@@ -37,14 +37,14 @@ lg.closeGallery = () => close()
 // --------------------------------------------------------------------------------------- opening and closing
 
 /**
- * Opens at item `n`, whose stretch of the list is loaded, unless `signal` ends it before. Resolves when
- * the photo, or its thumbnail, can be seen.
+ * Opens at item `n`, whose stretch must be loaded, unless `signal` is aborted first. Resolves when the
+ * photo or its thumbnail is visible.
  * @param {number} n @param {boolean} isSlideshow @param {AbortSignal} signal
  */
 export async function open (n, isSlideshow, signal) {
   if (state.isOpen) return slideTo(n)
   const beside = [load(Math.max(0, n - AROUND)), load(Math.min(total - 1, n + AROUND))]
-  await Promise.race([Promise.all(beside), wait(MOST_DELAY)])
+  await Promise.race([Promise.all(beside), wait(MAX_DELAY_MS)])
   await state.closed
   if (signal.aborted) return
   state.isOpen = true
@@ -55,11 +55,11 @@ export async function open (n, isSlideshow, signal) {
   setAside(true)
   onShown(n)
   if (isSlideshow) play.start()
-  await Promise.race([isPainted(n), wait(PAINTED)])
+  await Promise.race([isPainted(n), wait(PAINTED_MS)])
 }
 
 /**
- * Closes what is open, and leads back to the grid's address, unless the history is there already.
+ * Closes the lightbox and returns to the grid's address, unless Back has done so already.
  * @param {boolean} [isBack]
  */
 export function close (isBack = false) {
@@ -86,7 +86,7 @@ export function close (isBack = false) {
 }
 
 /**
- * Gives a picture a box of its own shape, so that it glides without empty edges.
+ * Shrinks a picture's box to the picture, so that it glides without empty edges.
  * @param {HTMLImageElement} image
  */
 function fit (image) {
@@ -107,7 +107,7 @@ function setAside (isInert) {
 /** @param {number} ms */
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Resolves when something of slide `n` can be seen. @param {number} n */
+/** Resolves when a picture of slide `n` is visible. @param {number} n */
 const isPainted = n =>
   Promise.any(Array.from(slideOf(n)?.querySelectorAll('img') ?? [], image => image.decode())).catch(() => {})
 
@@ -131,7 +131,7 @@ function onShown (n) {
 }
 
 /**
- * Once the picture of slide `n` is there, it may be a panorama, or too small for this screen.
+ * Enlarges slide `n`, once its picture is loaded, if it is a panorama or too small for this screen.
  * @param {number} n
  */
 function onPicture (n) {
@@ -140,7 +140,7 @@ function onPicture (n) {
   sharpenLarge()
 }
 
-/** Puts the thumbnail where the picture will be, so that nothing is ever black. @param {number} n */
+/** Puts the thumbnail under the picture, so that the slide is never black. @param {number} n */
 function putUnder (n) {
   const slide = slideOf(n)
   const known = item(n)
@@ -148,7 +148,7 @@ function putUnder (n) {
   slide.prepend(make('img', { className: 'ipp-under', src: imagePath(known, 'thumbnail'), alt: '' }))
 }
 
-/** Gives the slides around `n` what could not be known when they were drawn. @param {number} n */
+/** Completes the slides around `n` that were drawn before their items were loaded. @param {number} n */
 function dress (n) {
   for (const at of [n - 2, n - 1, n, n + 1, n + 2]) {
     const image = imageOf(at)
@@ -160,7 +160,7 @@ function dress (n) {
   toolbar.showItem(lg.index)
 }
 
-/** The video of slide `n`, which is put there if need be, or the moving part that plays. @param {number} n */
+/** The video on slide `n`, made if need be, or the moving part that is playing. @param {number} n */
 function filmOf (n) {
   const slide = slideOf(n)
   const known = item(n)
@@ -168,7 +168,7 @@ function filmOf (n) {
   return slide?.querySelector('video') ?? null
 }
 
-/** Tries a picture again that did not come, or says that there is none. @param {HTMLImageElement} image */
+/** Tries a failed picture again, or says that there is none. @param {HTMLImageElement} image */
 async function onFailed (image) {
   const slide = image.closest('.lg-item')
   if (!slide || await tryAgain(image)) return
@@ -224,12 +224,12 @@ function fillDetails () {
   fillPanel(n, () => panel.isConnected && lg.index === n)
 }
 
-// on a phone the photo stands above the sheet, however high that is
+// on a phone the photo stands above the sheet, whatever its height
 new ResizeObserver(() => outer.style.setProperty('--sheet', `${panel.offsetHeight}px`)).observe(panel)
 
 // ---------------------------------------------------------------------------------------------- the keyboard
 
-/** What is on top goes first, the lightbox last. */
+/** Closes the menu, else the details, else the lightbox. */
 function closeTop () {
   if (closeMenu()) return
   if (panel.isConnected) toggleDetails()
@@ -239,7 +239,7 @@ function closeTop () {
 /** @param {KeyboardEvent} event */
 function pressSpace (event) {
   const film = filmOf(lg.index)
-  // a button or a film that has the focus takes it itself
+  // a focused button or video handles the key itself
   if (!film || closest(event, 'button, a, video')) return
   event.preventDefault()
   toggleFilm(film)
@@ -254,9 +254,9 @@ function onKey (event) {
     Escape: closeTop, ArrowLeft: () => lg.goToPrevSlide(), ArrowRight: () => lg.goToNextSlide(),
     i: toggleDetails, ' ': () => pressSpace(event)
   }
-  // arrows move in a film, and in a text that scrolls
+  // arrows seek in a focused video
   const isTaken = event.key.startsWith('Arrow') && closest(event, 'video')
-  // a key that is held down goes on at the pace of the slides
+  // a held key repeats at the pace of the slides
   const isEarly = event.repeat && lg.lgBusy
   const act = actions[event.key]
   if (!act || isTaken || own.keyPress === false) return
@@ -266,7 +266,7 @@ function onKey (event) {
 
 addEventListener('keydown', onKey)
 outer.addEventListener('pointerup', event => {
-  // a visitor who takes a film in hand wants to watch it
+  // a visitor who touches a video wants to watch it
   if (!closest(event, 'video, .ipp-start')) return
   play.stop()
   outer.classList.remove('ipp-bare')

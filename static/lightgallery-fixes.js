@@ -1,11 +1,11 @@
 // @ts-check
-/** Faults of lightGallery 2.9.0, each with what it would do to a visitor. */
+/** Workarounds for faults of lightGallery 2.9.0, each with its effect on a visitor. */
 import { nameOf } from './link.js'
 import { lg, on, outer, slideOf } from './slides.js'
 
 /**
- * lightGallery ignores a step until the slide before has come to rest, so a visitor in a hurry loses
- * every second one. It may go on as soon as the slide is the current one.
+ * lightGallery ignores a step until the last slide has come to rest, so a hurried visitor loses every second
+ * one. This accepts a step as soon as the slide is the current one.
  */
 export function letGoOn () {
   if (slideOf(lg.index)?.classList.contains('lg-current')) lg.lgBusy = false
@@ -25,17 +25,17 @@ export function slideTo (n) {
   if (n !== lg.index) lg.slide(n)
 }
 
-// it keeps four nodes and three listeners for each slide that was ever shown
+// it leaks four nodes and three listeners for every slide shown
 on('lgAfterSlide', () => Object.assign(lg.LGel.constructor.eventListeners, { 'load.lg': [], 'error.lg': [] }))
 
-// it writes no alternative text for a slide that was made before its item was known
+// it sets no alternative text on a slide made before its item was loaded
 on('lgAfterSlide', () => {
   const image = slideOf(lg.index)?.querySelector('img.lg-object')
   if (image && !image.getAttribute('alt')) image.setAttribute('alt', nameOf(lg.index))
 })
 
 /**
- * Takes over a picture's errors: lightGallery would put words in the picture's place and never try again.
+ * Handles a picture's errors: lightGallery would replace the picture by a message and never try again.
  * @param {(image: HTMLImageElement) => void} handle
  */
 export const onPictureError = handle => outer.addEventListener('error', event => {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the page was told of its link by the server: addresses, words, and how many items of which shape. */
+/** What the server told the page about its link: addresses, words, and the shapes of its items. */
 import { readSkeleton } from './layout.js'
 
 /**
@@ -20,26 +20,26 @@ export const isVideo = n => video[n] === 1
 /** @param {number} n */
 export const nameOf = n => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
-/** What this browser keeps until its window is closed; where it may keep nothing, it has nothing. */
+/** Storage until the window is closed; empty where the browser refuses storage. */
 export const visit = {
   /** @param {string} name */
   read (name) {
     try { return sessionStorage.getItem(name) } catch { return null }
   },
-  /** Whether it is kept. @param {string} name @param {string} value */
+  /** Returns whether it was stored. @param {string} name @param {string} value */
   write (name, value) {
     try { sessionStorage.setItem(name, value) } catch { return false }
     return true
   }
 }
 
-/** Whether there are headings: photos of one day alone have none, for the summary says the day. */
+/** Whether there are headings: photos of a single day have none, because the summary names the day. */
 export const isGrouped = options.group !== false && options.runs.length > 1
 export const isByMonth = options.group === 'month'
 /** @param {Intl.DateTimeFormatOptions} format */
 export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
 export const month = dates({ year: 'numeric', month: 'long' })
-/** Whether the page was asked for as a slideshow, for a tablet on a shelf. */
+/** Whether the address asks for a slideshow, for a tablet on a shelf. */
 export const isShelf = new URLSearchParams(location.search).has('play')
 /** When a group of the server's begins: a day since 1970, or year × 12 + month. @param {number} group */
 export const timeOf = group => isByMonth ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000

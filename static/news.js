@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What came since this browser was here last, and what comes while the page is open. What was seen is
- * remembered in the browser alone, and where it keeps nothing, nothing is told.
+ * Marks photos added since this browser's last visit, and offers those added while the page is open. The
+ * photos seen are remembered in the browser only; without storage nothing is marked.
  */
 import { make } from './dom.js'
 import { focusTile, listeners, tiles } from './grid.js'
@@ -10,8 +10,8 @@ import { offer } from './offer.js'
 
 /** Characters of a mark, of which each item has one. */
 const MARK = 4
-/** ms within which it is not asked a second time whether anything has come. */
-const PAUSE = 60_000
+/** How often at most the server is asked for changes. */
+const PAUSE_MS = 60_000
 const name = `seen ${key}`
 
 /** The items that are new to this browser. @type {Set<number>} */
@@ -26,9 +26,9 @@ async function fetchMarks () {
   return answer.json()
 }
 
-/** Whether the link shows other photos than this page, or has ended; asked at most once a minute. */
+/** Whether the link's photos have changed or it has expired; asks at most once a minute. */
 export async function hasChanged () {
-  if (Date.now() - lookedAt < PAUSE) return false
+  if (Date.now() - lookedAt < PAUSE_MS) return false
   lookedAt = Date.now()
   const { version } = await fetchMarks().catch(() => options)
   return version !== options.version
@@ -36,7 +36,7 @@ export async function hasChanged () {
 
 async function findNew () {
   const last = localStorage.getItem(name)
-  // what was new when this visit began is new until it ends, over any reload
+  // new photos stay new until the visit ends, even over a reload
   const before = visit.read(name) ?? last
   const { marks } = await fetchMarks()
   if (marks === '') return

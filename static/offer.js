@@ -1,9 +1,9 @@
 // @ts-check
-/** What stays at the bottom of the page until it is taken or closed. */
+/** Offers and progress bars at the bottom of the page. */
 import { iconButton, make } from './dom.js'
 import { t } from './link.js'
 
-/** Shows a bar in the place of the one before. @param {string} className @param {...Node} children */
+/** Shows a bar, replacing the last one. @param {string} className @param {...Node} children */
 function place (className, ...children) {
   const bar = make('div', { className: `offer ${className}` }, ...children)
   document.querySelector('.offer')?.remove()
@@ -12,7 +12,7 @@ function place (className, ...children) {
 }
 
 /**
- * Offers something to press. `onClose` is called where it is closed instead.
+ * Shows a button with `text`. `onClose` is called if the visitor closes it instead.
  * @param {string} text @param {() => void} onTake @param {() => void} [onClose]
  */
 export function offer (text, onTake, onClose = () => {}) {
@@ -27,7 +27,7 @@ export function offer (text, onTake, onClose = () => {}) {
 }
 
 /**
- * Shows how far something is, with a button that cancels it.
+ * Shows progress, with a button that cancels.
  * @param {string} text @param {() => void} onCancel
  */
 export function showProgress (text, onCancel) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The way from the grid into the lightbox: the photo stands there at once, its address too, and the
- * lightbox takes over when its scripts have come.
+ * Opens a photo from the grid: its thumbnail and address appear at once, and the lightbox takes over when
+ * its scripts are loaded.
  */
 import { make, say } from './dom.js'
 import { glide } from './glide.js'
@@ -13,12 +13,11 @@ import { lazily } from './retry.js'
 /** Loads the lightbox, once. */
 export const prepareLightbox = lazily(() => import('./lightbox.js'))
 
-/** The photo that is being opened, until Back or another one ends it. */
+/** Aborted when Back or another photo replaces the one being opened. */
 let opening = new AbortController()
 
 /**
- * Covers the page with the thumbnail of item `n`, at the place and size that the photo will have, where
- * the thumbnail is there.
+ * Covers the page with the thumbnail of item `n`, if loaded, at the place and size of the photo to come.
  * @param {number} n @param {AbortSignal} signal
  */
 function coverWith (n, signal) {
@@ -73,7 +72,7 @@ function enter (n) {
   history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
 }
 
-/** Takes away what a photo's own page shows without script. */
+/** Removes what a photo's own page shows without script. */
 function removePhotoPage () {
   const photo = document.getElementById('photo')
   if (!photo) return
@@ -83,7 +82,7 @@ function removePhotoPage () {
 
 /**
  * Opens or closes the lightbox as the visitor goes back and forward.
- * @param {{ n?: number } | null} state of the history's entry
+ * @param {{ n?: number } | null} state of the history entry
  */
 export function onHistory (state) {
   if (typeof state?.n === 'number') return openLightbox(state.n)

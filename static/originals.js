@@ -3,9 +3,10 @@
 import { imagePath, item, load } from './items.js'
 import { key, nameOf, options } from './link.js'
 
+/** Requests at a time. */
 const AT_ONCE = 4
-/** Items of a selection that are looked up one by one; the server is asked about no more of them. */
-const MOST_LOOKUPS = 100
+/** The largest selection whose items are looked up one by one. */
+const MAX_LOOKUPS = 100
 
 /**
  * Calls `look` for each, a few at a time. Results are in order.
@@ -27,27 +28,31 @@ export async function sizeAt (address, signal) {
   return answer?.ok && Number(answer.headers.get('content-length')) || undefined
 }
 
-/** @type {Map<number, number>} */
+/** Sizes that are known or being fetched. @type {Map<number, Promise<number | undefined>>} */
 const sizes = new Map()
-/** @param {number} n @param {AbortSignal} [signal] */
-async function sizeOf (n, signal) {
-  const known = sizes.get(n)
-  if (known) return known
+/** @param {number} n */
+async function sizeOf (n) {
+  const coming = sizes.get(n) ?? fetchSize(n)
+  sizes.set(n, coming)
+  if (await coming === undefined) sizes.delete(n)
+  return coming
+}
+
+/** @param {number} n */
+async function fetchSize (n) {
   await load(n)
   const listed = item(n)
-  const size = listed && await sizeAt(imagePath(listed, 'original'), signal)
-  if (size) sizes.set(n, size)
-  return size
+  return listed && sizeAt(imagePath(listed, 'original'))
 }
 
 /**
- * Bytes of all these originals; undefined where one is unknown or there are more than 100.
+ * Bytes of all these originals; undefined if one is unknown, there are more than 100, or it is aborted.
  * @param {number[]} numbers @param {AbortSignal} [signal] @returns {Promise<number | undefined>}
  */
 export async function measure (numbers, signal) {
-  if (numbers.length > MOST_LOOKUPS) return undefined
+  if (numbers.length > MAX_LOOKUPS) return undefined
   let total = 0
-  for (const size of await lookUp(numbers, n => sizeOf(n, signal))) {
+  for (const size of await lookUp(numbers, async n => signal?.aborted ? undefined : sizeOf(n))) {
     if (size === undefined) return undefined
     total += size
   }
@@ -62,10 +67,10 @@ async function fileNameOf (n) {
 }
 
 /**
- * File names where they may be told, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
+ * File names where they are shared, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
  */
 export async function namesOf (numbers) {
-  const isTold = options.info && numbers.length <= MOST_LOOKUPS
+  const isTold = options.info && numbers.length <= MAX_LOOKUPS
   const names = isTold ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
   return numbers.map((n, at) => names[at] || nameOf(n))
 }

@@ -1,18 +1,18 @@
 // @ts-check
 /**
- * The slideshow: one after another for as long as the page is open, on a tablet for days. The screen stays
- * awake, a video plays to its end, nothing is shown before it is there, and what came meanwhile is shown too.
+ * The slideshow. It may run for days on a tablet: the screen stays awake, videos play to their end, no
+ * picture is shown before it has loaded, and photos added meanwhile are included.
  */
 import { home, total } from './link.js'
 import { hasChanged } from './news.js'
 
-/** ms without progress after which a film has stopped for good. */
-const STALLED = 15_000
-/** ms that anything is in sight, a film too that does not play. */
-const LEAST = 2000
+/** How long a video may stand still before it is given up. */
+const STALLED_MS = 15_000
+/** How long anything is shown at least, even a video that does not play. */
+const LEAST_MS = 2000
 
 /**
- * Plays a film to its end, without its sound where the browser wants a touch before.
+ * Plays a video to its end, muted if the browser requires a touch for sound.
  * @param {HTMLVideoElement} film
  */
 const playToEnd = film => new Promise(resolve => {
@@ -21,7 +21,7 @@ const playToEnd = film => new Promise(resolve => {
   const watch = setInterval(() => {
     if (film.currentTime === last) end()
     last = film.currentTime
-  }, STALLED)
+  }, STALLED_MS)
   const end = () => {
     clearInterval(watch)
     resolve(undefined)
@@ -33,7 +33,7 @@ const playToEnd = film => new Promise(resolve => {
   }).catch(end)
 })
 
-/** Whether a picture is there to be shown at once. @param {string} src */
+/** Whether a picture loads; it can then be shown at once. @param {string} src */
 async function isThere (src) {
   const image = new Image()
   image.src = src
@@ -44,15 +44,15 @@ async function isThere (src) {
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
- * The slideshow of a lightbox, which shows item `index()` and others by `show`; `film` is what plays there,
- * `pictureOf` the address of an item's picture once it is known.
+ * Makes the slideshow of a lightbox that shows item `index()`. `show` shows another, `film` returns the
+ * current video, and `pictureOf` resolves to the address of an item's picture.
  * @param {{ interval: number, index: () => number, show: (n: number) => void,
  *   film: () => HTMLVideoElement | null, pictureOf: (n: number) => Promise<string>,
  *   onChange: (isPlaying: boolean) => void }} stage
  */
 export function createPlay ({ interval, index, show, film, pictureOf, onChange }) {
   let isPlaying = false
-  /** Each start is a run of its own, and ends the one before. */
+  /** Counts the starts; a new one ends the last. */
   let run = 0
 
   async function keepAwake () {
@@ -62,7 +62,7 @@ export function createPlay ({ interval, index, show, film, pictureOf, onChange }
     onStop = () => lock?.release()
   }
   let onStop = () => {}
-  // the system takes it back whenever the page is hidden
+  // the system releases the lock whenever the page is hidden
   document.addEventListener('visibilitychange', keepAwake)
 
   /** @param {number} mine */
@@ -70,11 +70,11 @@ export function createPlay ({ interval, index, show, film, pictureOf, onChange }
     const isMine = () => isPlaying && run === mine
     while (isMine()) {
       const moving = film()
-      if (moving) await Promise.all([playToEnd(moving), wait(LEAST)])
+      if (moving) await Promise.all([playToEnd(moving), wait(LEAST_MS)])
       else await wait(interval)
       if (isMine() && await hasChanged()) return location.replace(`${home}?play`)
       let next = index() + 1
-      // what does not come, because Immich is away or this one is gone, leaves the one before in sight
+      // while nothing loads, because Immich is down or a photo is gone, the last one stays
       while (isMine() && !await isThere(await pictureOf(next % total))) {
         await wait(interval)
         next++

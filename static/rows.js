@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * Where each photo stands on the page: the layout of the link at the size that the window has now.
- * `measure` makes it; everything else reads it.
+ * Where each photo stands on the page: the layout for the window's current size. `measure` makes it;
+ * everything else reads it.
  */
 import { lastAtMost, layOut } from './layout.js'
 import { grid, isGrouped, options, ratio, total } from './link.js'
 
-/** px of a heading, and below a section. */
-const HEADING = 44
-const SPACE = 12
-/** Photos up to which their rows are taller. */
+/** The height of a heading, and the space below a section. */
+const HEADING_PX = 44
+const SPACE_PX = 12
+/** Up to this many photos get taller rows. */
 const FEW = 8
-/** Screens of dated photos from which on there is a scrubber. */
+/** Screens of dated photos above which there is a scrubber. */
 const LONG = 2.5
 
 /** All in px. `width` and `target` are what the layout was made for. */
@@ -29,7 +29,7 @@ export const view = {
   seenTo: 0
 }
 
-/** Lays out all photos for the window as it is. Returns false where nothing that matters has changed. */
+/** Lays out all photos for the window. Returns false if neither width nor row height has changed. */
 export function measure () {
   const { paddingLeft, paddingRight, minHeight } = getComputedStyle(grid)
   const width = grid.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
@@ -37,8 +37,8 @@ export function measure () {
   view.top = grid.getBoundingClientRect().top + scrollY
   if (width === view.width && target === view.target) return false
   const gap = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--gap'))
-  const heading = isGrouped ? HEADING : 0
-  const space = isGrouped ? SPACE : 0
+  const heading = isGrouped ? HEADING_PX : 0
+  const space = isGrouped ? SPACE_PX : 0
   const isShared = isGrouped && options.group === 'day'
   const layout = layOut(ratio, options.runs, { width, gap, target, heading, space, isShared })
   const sectionFirsts = layout.sections.map(({ first }) => first)
@@ -48,7 +48,7 @@ export function measure () {
 }
 
 export const isFew = total <= FEW
-/** Whether there are so many dated photos that there is a scrubber. */
+/** Whether there are enough dated photos for a scrubber. */
 export const isLong = () => isGrouped && view.layout.height > innerHeight * LONG
 
 /** @param {number} n */

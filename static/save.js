@@ -1,5 +1,5 @@
 // @ts-check
-/** Saving by the system's share sheet, which leads to the phone's photos. */
+/** Saves originals by the system's share sheet, which can store them in the phone's photos. */
 import { say } from './dom.js'
 import { download } from './download.js'
 import { imagePath, item, load } from './items.js'
@@ -8,18 +8,18 @@ import { offer, showProgress } from './offer.js'
 import { measure } from './originals.js'
 import { positionOf, sizeProgress } from './words.js'
 
-/** Files that one share sheet takes; phones refuse many more. */
-const MOST_FILES = 30
-/** Bytes that are held in memory for the sheet; more is an ordinary download. */
-const MOST_BYTES = 100e6
+/** Files per share sheet; phones refuse many more. */
+const MAX_FILES = 30
+/** Bytes to hold in memory for the sheet; more is an ordinary download. */
+const MAX_BYTES = 100e6
 const sample = new File([''], 'photo.jpg', { type: 'image/jpeg' })
 
-/** Whether a sheet takes files, on a device with a touch screen; elsewhere a download is better. */
+/** Whether the share sheet takes files, on a touch screen; elsewhere a download is better. */
 export const canSave = () => options.download && matchMedia('(pointer: coarse)').matches &&
   Boolean(navigator.canShare?.({ files: [sample] }))
 
 /** @param {number | undefined} bytes of a selection, where they are known */
-export const fitsSheet = bytes => bytes !== undefined && bytes <= MOST_BYTES
+export const fitsSheet = bytes => bytes !== undefined && bytes <= MAX_BYTES
 
 /** @param {string | null} disposition */
 function fileNameIn (disposition) {
@@ -28,7 +28,7 @@ function fileNameIn (disposition) {
 }
 
 /**
- * The original of item `n` under its own name. `onBytes` hears of each piece.
+ * Fetches the original of item `n` as a file with its own name. `onBytes` is called with each chunk's size.
  * @param {number} n @param {AbortSignal} signal @param {(bytes: number) => void} onBytes
  */
 async function fetchFile (n, signal, onBytes) {
@@ -47,8 +47,8 @@ async function fetchFile (n, signal, onBytes) {
 }
 
 /**
- * Gives files to the sheet: at once while the visitor's press still counts, else at the next press.
- * Resolves to whether it took them, or to undefined where the visitor has closed the offer.
+ * Hands files to the sheet: at once if the visitor's press still counts, else at another press. Resolves to
+ * whether the sheet took them, or to undefined if the visitor closed the offer.
  * @param {File[]} files @returns {Promise<boolean | undefined>}
  */
 async function handOver (files) {
@@ -59,7 +59,7 @@ async function handOver (files) {
 }
 
 /**
- * Fetches all of them, one after another, and shows how far it is.
+ * Fetches all of them, one after another, and shows the progress.
  * @param {number[]} numbers @param {number} total bytes
  * @param {{ bar: ReturnType<typeof showProgress>, signal: AbortSignal, failed: string[] }} job
  */
@@ -83,7 +83,7 @@ async function fetchAll (numbers, total, { bar, signal, failed }) {
 }
 
 /**
- * Saves these items by the sheet, or as a download where they are too large for it. Names those that failed.
+ * Saves these items by the sheet, or as a download if they are too large for it. Names those that failed.
  * @param {number[]} numbers
  */
 export async function save (numbers) {
@@ -98,8 +98,8 @@ export async function save (numbers) {
   bar.remove()
   if (signal.aborted) return
   if (!isFitting) return download(numbers)
-  for (let from = 0; from < files.length; from += MOST_FILES) {
-    const part = files.slice(from, from + MOST_FILES)
+  for (let from = 0; from < files.length; from += MAX_FILES) {
+    const part = files.slice(from, from + MAX_FILES)
     const isTaken = await handOver(part)
     if (isTaken === undefined) break
     if (!isTaken) failed.push(...part.map(({ name }) => name))

@@ -1,8 +1,7 @@
 // @ts-check
 /**
- * The date scrubber at the right edge. With a mouse it is a rail of years and months beside the photos. For
- * a finger it is a grip that appears while the page scrolls; at rest it takes no touch, so that a tap or a
- * swipe there is one on the photos.
+ * The date scrubber at the edge of the page. With a mouse it is a rail of years and months beside the photos.
+ * For fingers it is a grip that appears while the page scrolls; at rest, taps and swipes reach the photos.
  */
 import { addStyle, icon, make } from './dom.js'
 import { listeners } from './grid.js'
@@ -10,7 +9,7 @@ import { lastAtMost } from './layout.js'
 import { grid, month, t, timeOf } from './link.js'
 import { isLong, topOf, view } from './rows.js'
 
-/** ms for which the grip stays after the last scroll. */
+/** How long the grip stays after the last scroll. */
 const LINGER_MS = 1500
 /** px between years, and between the dots of months. */
 const YEAR_ROOM = 22
@@ -37,7 +36,7 @@ const state = {
   tops: [],
   /** The years on the rail, and px of the rail above them. @type {{ mark: HTMLElement, at: number }[]} */
   years: [],
-  /** px that can be scrolled, and px of the rail: either would cost a layout to ask for while scrolling. */
+  /** Scrollable px and px of the rail, kept because reading them while scrolling forces a layout. */
   range: 1,
   rail: 0,
   hiding: 0
@@ -79,7 +78,7 @@ function drawMarks () {
   let lastYear = 0
   const [first] = state.tops
   for (const { year, top } of state.stops) {
-    // the first begins where the rail does
+    // the first mark is at the top of the rail
     const at = top === first ? 0 : Math.max(0, Math.min(1, (top - COVERED) / state.range)) * state.rail
     const isNewYear = year !== lastYear
     if (at - (isNewYear ? yearAt : dotAt) < (isNewYear ? YEAR_ROOM : DOT_ROOM)) continue
@@ -99,7 +98,7 @@ function move (y) {
   if (scrubber.hidden || state.stops.length === 0) return
   const now = lastAtMost(state.tops, y + COVERED + 20)
   const at = Math.round(Math.min(1, y / state.range) * state.rail)
-  // each change costs a frame some ms, and most are of less than a pixel
+  // each change costs a frame some ms, and most are under a pixel
   if (`${at}px` !== grip.style.top) grip.style.top = label.style.top = `${at}px`
   if (scrubber.classList.contains('held')) {
     for (const { mark, at: top } of state.years) {
@@ -124,7 +123,7 @@ function onScroll (y) {
 /** @param {PointerEvent} event */
 function hold (event) {
   const isOnGrip = event.target instanceof Element && grip.contains(event.target)
-  // a finger only by the grip; a mouse anywhere, for it cannot be meant for a photo there
+  // a finger must hold the grip; a mouse may press anywhere on the rail
   if (event.pointerType !== 'mouse' && !isOnGrip) return
   event.preventDefault()
   const drag = (/** @type {PointerEvent} */ { clientY }) => {

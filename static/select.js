@@ -1,23 +1,24 @@
 // @ts-check
 /**
- * The selection: begun by `start`, by a press on its button, a day's, or a long press. Photos are picked by a
- * click, by shift for a range, by dragging on after a long press, by their day or all at once. Back ends it.
- * `selection` is what `choice.js` works with: `items()` in order, and `slot` for the buttons.
+ * The selection. `start` begins it, at the press of its button or a day's, or at a long press. Photos are
+ * picked by click, by Shift for a range, by dragging after a long press, by day or all at once. Back ends it.
+ * `choice.js` adds its buttons by `addAction` and reads `selection`.
  */
 import { closest, icon, iconButton, make } from './dom.js'
 import { listeners, tiles } from './grid.js'
-import { grid, lang, t, total } from './link.js'
+import { grid, t, total } from './link.js'
+import { counted } from './words.js'
 
-/** px from an edge of the screen within which a drag scrolls, and px a frame that it scrolls at the edge. */
-const EDGE = 90
-const MOST_SPEED = 24
+/** Within this distance of the screen's edge a drag scrolls, at most by this much per frame. */
+const EDGE_PX = 90
+const MAX_STEP_PX = 24
 
 const state = {
   /** @type {Set<number>} */
   picked: new Set(),
-  /** Where a range begins. @type {number | undefined} */
+  /** The first item of a range. @type {number | undefined} */
   anchor: undefined,
-  /** The drag after a long press: what it has reached, and what was picked before it. */
+  /** The drag after a long press: the item it has reached, and the items picked before it. */
   drag: { isOn: false, to: 0, x: 0, y: 0, before: /** @type {Set<number>} */ (new Set()) },
   /** The click that ends a long press picks nothing. */
   isPressEnding: false
@@ -36,16 +37,16 @@ const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label'
 export const selection = {
   /** The numbers of the picked items, in order. */
   items: () => [...state.picked].sort((a, b) => a - b),
-  /** Where the buttons are: below on a phone, in the bar on a desk. */
+  /** The place of the buttons: at the bottom on a phone, in the bar on a desk. */
   slot,
-  /** For the size of what is picked. */
+  /** Shows the size of the picked items. */
   size,
-  /** Called when it begins and whenever it has changed. */
+  /** Called when it begins and after every change. */
   onChange: () => {}
 }
 
 /**
- * A button for what is picked, disabled while nothing is.
+ * Adds a button for the picked items, disabled while there are none.
  * @param {string} kind 'tonal' or 'primary' @param {string} name of its icon @param {string} label
  * @param {(items: number[]) => void} onPress
  */
@@ -57,9 +58,10 @@ export function addAction (kind, name, label, onPress) {
   return button
 }
 
-/** Begins, or goes on; a day's button and a long press pick what they are on. @param {Event} event */
+/** Begins a selection or adds to it: a day's button picks the day, a long press its photo.
+ * @param {Event} event */
 export function start (event) {
-  // what was pressed while this file was on its way may have been opened
+  // the pressed photo may have been opened while this file was loading
   if (history.state?.n !== undefined) return
   const day = closest(event, '.day')
   const tile = closest(event, '.tile')
@@ -116,16 +118,14 @@ function dressAll () {
   for (const [n, tile] of tiles) dress(tile, n)
   const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
   for (const day of days) dressDay(day)
-  const picked = state.picked.size
-  const words = t[`selected_${new Intl.PluralRules(lang).select(picked)}`] ?? t.selected_other
-  count.textContent = words.replace('{n}', picked.toLocaleString(lang))
-  for (const button of slot.children) button.toggleAttribute('disabled', picked === 0)
+  count.textContent = counted('selected', state.picked.size)
+  for (const button of slot.children) button.toggleAttribute('disabled', state.picked.size === 0)
   selection.onChange()
 }
 
 // -------------------------------------------------------------------------------------------- what is picked
 
-/** The items of a day's button. @param {HTMLElement} day */
+/** The items of a day. @param {HTMLElement} day */
 const rangeOf = day => ({ first: Number(day.dataset.first), length: Number(day.dataset.count) })
 
 /** @param {number} first @param {number} length */
@@ -144,7 +144,7 @@ function pick (from, to, isPicked) {
   dressAll()
 }
 
-/** All of a day; none, where all are picked already. @param {HTMLElement} day */
+/** Picks all of a day, or none if all are picked already. @param {HTMLElement} day */
 function pickDay (day) {
   const { first, length } = rangeOf(day)
   pick(first, first + length - 1, !isAll(first, length))
@@ -170,13 +170,13 @@ function beginDrag ({ clientX: x, clientY: y }, tile) {
   state.isPressEnding = true
   state.anchor = n
   state.drag = { isOn: true, to: n, x, y, before: new Set(state.picked) }
-  // the tile with the focus stays on the page however far the drag goes, and with it the touch
+  // a focused tile is never removed, so the touch survives a long drag
   tile.focus({ preventScroll: true })
   pick(n, n, true)
   scrollAtEdge()
 }
 
-/** Picks all from where the drag began to the tile under the finger, and gives back what it has left. */
+/** Picks everything from the drag's start to the finger, and unpicks what the finger has left. */
 function dragOn () {
   const { drag, anchor = 0 } = state
   const tile = document.elementFromPoint(drag.x, drag.y)?.closest('.tile')
@@ -190,9 +190,9 @@ function dragOn () {
 function scrollAtEdge () {
   const { isOn, y } = state.drag
   if (!isOn) return
-  const over = Math.max(0, y - (innerHeight - EDGE)) - Math.max(0, EDGE - y)
+  const over = Math.max(0, y - (innerHeight - EDGE_PX)) - Math.max(0, EDGE_PX - y)
   if (over !== 0) {
-    scrollBy(0, over / EDGE * MOST_SPEED)
+    scrollBy(0, over / EDGE_PX * MAX_STEP_PX)
     dragOn()
   }
   requestAnimationFrame(scrollAtEdge)
@@ -223,7 +223,7 @@ listeners.tile.push((tile, n) => {
   const day = tile.parentElement?.querySelector('.day')
   if (day instanceof HTMLElement) dressDay(day)
 })
-// before the page's own, which opens the lightbox
+// before the page's own listener, which opens the lightbox
 grid.addEventListener('click', onClick, { capture: true })
 addEventListener('keydown', onKey)
 addEventListener('popstate', () => { if (!strip.hidden) stop() })

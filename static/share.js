@@ -1,5 +1,5 @@
 // @ts-check
-/** Handing on an address of this site, or a selection as text. */
+/** Shares an address of this site, or a selection as text. */
 import { make, say } from './dom.js'
 import { countOf } from './download.js'
 import { addressOf, load } from './items.js'
@@ -8,8 +8,8 @@ import { namesOf } from './originals.js'
 import { openSheet } from './sheet.js'
 
 /**
- * Hands on by the system's share sheet, else by the clipboard, else shows the text to be copied by hand.
- * @param {ShareData} data @param {string} text for the clipboard @param {string} done said once it is copied
+ * Shares by the system's sheet, else by the clipboard, else shows the text to be copied by hand.
+ * @param {ShareData} data @param {string} text for the clipboard @param {string} done message after copying
  */
 async function handOn (data, text, done) {
   try {
@@ -28,7 +28,7 @@ function showText (text) {
   const area = /** @type {HTMLTextAreaElement} */ (make('textarea', { readOnly: true, rows: 8, value: text }))
   area.onfocus = () => area.select()
   openSheet(t.copyText, area)
-  // selecting has scrolled to the end
+  // selecting the text scrolls to its end
   requestAnimationFrame(() => { area.scrollTop = 0 })
 }
 

@@ -1,21 +1,21 @@
 // @ts-check
-/** A question or a text over the page: at the bottom of a phone, in the middle of a larger screen. */
+/** A modal sheet: at the bottom of a phone, in the middle of a larger screen. */
 import { iconButton, make } from './dom.js'
 import { t } from './link.js'
 
-/** ms for which a closed sheet stays in the page, so that it can glide out. */
-const LEAVING = 300
+/** How long a closed sheet stays in the page to glide out. */
+const LEAVING_MS = 300
 
 /**
- * Opens a modal sheet. The close button, Escape and a press beside it close it.
+ * Opens a sheet. Its close button, Escape and a press beside it close it.
  * @param {string} title @param {...Node} children
  */
 export function openSheet (title, ...children) {
   const close = iconButton(t.close, 'close', () => sheet.close())
   const sheet = /** @type {HTMLDialogElement} */ (make('dialog', { className: 'sheet', ariaLabel: title },
     make('div', { className: 'sheet-body' }, make('h2', {}, title), ...children, close)))
-  sheet.onclose = () => setTimeout(() => sheet.remove(), LEAVING)
-  // the body fills the sheet, so the sheet itself is hit only through its backdrop
+  sheet.onclose = () => setTimeout(() => sheet.remove(), LEAVING_MS)
+  // the body fills the sheet, so only a press on the backdrop hits the sheet itself
   sheet.onclick = event => { if (event.target === sheet) sheet.close() }
   // Escape must not end a selection or the lightbox behind it as well
   sheet.onkeydown = event => event.stopPropagation()

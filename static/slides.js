@@ -1,18 +1,18 @@
 // @ts-check
 /**
- * The slides: lightGallery over the whole link, told what each slide shows only when it asks. It keeps
- * the slides and moves them; keys, fingers, buttons and words are in files of their own.
+ * The slides: lightGallery over the whole link, with each slide's content computed when it is needed.
+ * lightGallery moves the slides; keys, gestures, buttons and captions are in files of their own.
  */
 import { addStyle } from './dom.js'
 import { imagePath, item } from './items.js'
 import { isVideo, nameOf, options, t, total } from './link.js'
 
 export const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
-/** Links with fewer items than this go from the last one on to the first. */
+/** Links with fewer items than this go from the last back to the first. */
 const LOOPED = 500
 const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
 const folder = new URL('.', import.meta.url)
-/** @type {any} lightGallery's file is a plain script that leaves its name on the window */
+/** @type {any} lightGallery is a plain script that sets a global */
 const globals = window
 
 // lightGallery writes markup into the page; style attributes in it would break the page's policy
@@ -41,7 +41,7 @@ export function pictureOf (n) {
   return imagePath(known, isAnimated ? 'fullsize' : 'preview')
 }
 
-/** Keeps the operator's numbers, booleans and plain words, but nothing that could be read as markup. */
+/** Keeps numbers, booleans and plain words, but nothing that could be read as markup. */
 const plain = (/** @type {unknown} */ given) => Object.fromEntries(Object.entries(given ?? {})
   .filter(([, value]) => typeof value !== 'object' && !/[<>&"'`]/.test(String(value))))
 
@@ -63,7 +63,7 @@ export const lg = globals.lightGallery(document.body, {
   numberOfSlideItemsInDom: 6, preload: 2, mode: 'lg-slide', easing: 'cubic-bezier(.2,0,0,1)',
   allowMediaOverlap: true, resetScrollPosition: false, getCaptionFromTitleOrAlt: false, hideScrollbar: false,
   addClass: 'ipp', ariaLabelledby: '', closeOnTap: false, closable: true,
-  // keyboard.js of the lightbox, gestures.js and toolbar.js do these
+  // lightbox.js, gestures.js and toolbar.js do these
   keyPress: false, enableSwipe: false, enableDrag: false, mousewheel: false, counter: false, download: false,
   strings: { closeGallery: t.close, previousSlide: t.previous, nextSlide: t.next }
 })
@@ -75,7 +75,7 @@ const container = lg.$container.get()
 container.setAttribute('aria-label', t.viewer)
 container.removeAttribute('aria-labelledby')
 
-/** The slide of item `n`, where it is in the page. @param {number} n @returns {HTMLElement | null} */
+/** The slide of item `n`, if it is in the page. @param {number} n @returns {HTMLElement | null} */
 export const slideOf = n => outer.querySelector(`#lg-item-${lg.lgId}-${n}`)
 
 /** The large picture on slide `n`. @param {number} n @returns {HTMLImageElement | null | undefined} */

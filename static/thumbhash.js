@@ -1,7 +1,7 @@
 // @ts-check
-/** What stands for a picture until it is there, made from its thumbhash (evanw.github.io/thumbhash). */
+/** A placeholder for a picture, made from its thumbhash (evanw.github.io/thumbhash). */
 
-/** Pixels of a side: no worse than more when blurred up. */
+/** Pixels per side; more would look no better when blurred up. */
 const SIDE = 12
 const cosines = new Map()
 /** @param {number} count */
@@ -13,8 +13,7 @@ const waves = count => {
 }
 
 /**
- * The picture that a thumbhash stands for, as a BMP of 12 × 12 pixels: small, and no worse when blurred up.
- * After the format's description at evanw.github.io/thumbhash.
+ * The picture that a thumbhash describes, as a BMP of 12 × 12 pixels in a data: address.
  * @param {string} base64
  */
 export function placeholder (base64) {
@@ -74,7 +73,7 @@ export function meanColour (base64) {
 }
 /** Luminance, yellow to blue, red to green. @param {number} head */
 const means = head => [(head & 63) / 63, (head >> 6 & 63) / 31.5 - 1, (head >> 12 & 63) / 31.5 - 1]
-/** Blue, green and red, as a BMP has them. @param {number[]} channels */
+/** Blue, green and red, in a BMP's order. @param {number[]} channels */
 function toBytes ([light, yellowBlue, redGreen]) {
   const blue = light - 2 / 3 * yellowBlue
   const red = (3 * light - blue + redGreen) / 2

@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * One tile of the grid: its link and picture, its badges, what stands for the picture until it is there, and
- * what is done where it does not come.
+ * One tile of the grid: its link, picture, badges and placeholder, and the handling of pictures that fail.
  */
 import { icon, make } from './dom.js'
 import { imagePath, item } from './items.js'
@@ -10,7 +9,7 @@ import { isMissing, retry } from './retry.js'
 import { isSeen, rowOf } from './rows.js'
 
 /**
- * Tiles that the server made, taken over when their place is drawn. @type {Map<number, HTMLAnchorElement>}
+ * The server's tiles, reused when their place is drawn. @type {Map<number, HTMLAnchorElement>}
  */
 const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
 const blank = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
@@ -30,19 +29,19 @@ export function makeTile (n, place) {
   img.alt ||= nameOf(n)
   if (img.loading === 'lazy') img.loading = 'eager'
   if (img.complete && img.naturalWidth) img.classList.add('in')
-  // one that failed before this script ran
+  // it failed before this script ran
   else if (img.complete && img.getAttribute('src')) onError(img)
   return tile
 }
 
 /**
- * Gives a tile what is known of its item, but not yet its picture: returns the picture's address where it is
- * wanted. `isWhole` paints the whole placeholder, else its colour alone.
+ * Completes a tile from its item, except for the picture, whose address it returns if it is still needed.
+ * `isWhole` paints the whole placeholder rather than its mean colour.
  * @param {number} n @param {HTMLAnchorElement} tile @param {boolean} isWhole
  */
 export function fillTile (n, tile, isWhole) {
   const img = imageOf(tile)
-  // each frame comes by here with all that are seen, and most have their picture
+  // called for every visible tile in each frame; most have their picture
   const known = img.classList.contains('in') ? undefined : item(n)
   if (!known) return undefined
   if (!tile.getAttribute('href')) {
@@ -77,7 +76,7 @@ async function paint (tile, thumbhash, isWhole) {
 /** @param {HTMLImageElement} img */
 function onLoad (img) {
   const tile = /** @type {HTMLElement} */ (img.parentElement)
-  // a fade that nobody sees would cost frames
+  // a fade outside the viewport would cost frames
   img.classList.toggle('fade', isSeen(rowOf(Number(tile.dataset.n))))
   img.classList.add('in')
   if (tile.classList.contains('failed')) mark(tile, '')
@@ -93,7 +92,7 @@ async function onError (img) {
 }
 
 /**
- * Shows that a picture has failed: 'retry' while it is tried again, 'clock' where there is none yet.
+ * Shows that a picture has failed: 'retry' while it is tried again, 'clock' if there is none yet.
  * @param {HTMLElement} tile @param {'retry' | 'clock' | ''} sign
  */
 function mark (tile, sign) {
@@ -103,7 +102,7 @@ function mark (tile, sign) {
   if (sign) tile.append(make('span', { className: 'sign' }, icon(sign)))
 }
 
-/** Hears of all pictures of the grid: their events do not bubble. */
+/** Handles the load and error events of all pictures; they do not bubble, so it captures them. */
 export function watchPictures () {
   const hear = (/** @type {string} */ name, /** @type {(image: HTMLImageElement) => void} */ handle) =>
     grid.addEventListener(name, ({ target }) => {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The lightbox's bar: close and the counter at its start, what can be done with a photo at its end. On a
- * phone some of it is in a menu.
+ * The lightbox's toolbar: close and the counter at its start, actions on a photo at its end. On a phone some
+ * of them are in a menu.
  */
 import { closest, icon, iconButton, make } from './dom.js'
 import { imagePath, item } from './items.js'
@@ -9,6 +9,7 @@ import { home, isVideo, lang, options, t, total } from './link.js'
 import { canSave, save } from './save.js'
 import { share } from './share.js'
 import { lg, mobile, outer, own } from './slides.js'
+import { positionOf } from './words.js'
 
 /**
  * What the bar's buttons call.
@@ -21,7 +22,7 @@ const bar = /** @type {HTMLElement} */ (outer.querySelector('.lg-toolbar'))
 const counter = make('div', { className: 'lg-counter', role: 'status' })
 const menu = make('div', { className: 'ipp-menu' })
 
-/** A button of the menu, whose word is seen on a phone.
+/** Adds a button to the menu; its label is visible on a phone.
  * @param {string} name @param {string} label @param {string} iconName @param {() => void} onclick */
 function addToMenu (name, label, iconName, onclick) {
   const button = iconButton(label, iconName, onclick)
@@ -50,7 +51,7 @@ export function closeMenu () {
   return isOpen
 }
 
-/** Full screen, where the browser has it for more than videos. */
+/** Adds a full-screen button if the browser can show more than videos full screen. */
 function addFullScreen () {
   if (!document.fullscreenEnabled || own.fullScreen === false) return
   const root = document.documentElement
@@ -83,7 +84,7 @@ function addDownload () {
   return /** @type {HTMLAnchorElement} */ (link)
 }
 
-/** Draws lightGallery's own buttons with icons of the set. */
+/** Gives lightGallery's own buttons icons of the set. */
 function dressButtons () {
   for (const [selector, name, label] of
     [['.lg-close', 'close', t.close], ['.lg-prev', 'prev', t.previous], ['.lg-next', 'next', t.next]]) {
@@ -95,8 +96,8 @@ function dressButtons () {
 }
 
 /**
- * Fills the bar. Returns the details button, and how to tell the bar that a slideshow runs and which item
- * is shown.
+ * Fills the toolbar. Returns the details button, and functions that update the toolbar for another item and
+ * for the slideshow.
  * @param {Actions} actions
  */
 export function createToolbar (actions) {
@@ -118,8 +119,7 @@ export function createToolbar (actions) {
   /** @param {number} n */
   function showItem (n) {
     const known = item(n)
-    counter.textContent = t.position.replace('{n}', (n + 1).toLocaleString(lang))
-      .replace('{total}', total.toLocaleString(lang))
+    counter.textContent = positionOf((n + 1).toLocaleString(lang), total.toLocaleString(lang))
     motion.hidden = !known?.motion || isVideo(n)
     more.hidden = !menu.querySelector(':scope > :not([hidden])')
     if (download && known) download.href = imagePath(known, 'original')

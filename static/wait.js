@@ -1,7 +1,6 @@
 // @ts-check
-/** A page that could not be shown tries again by itself, for as long as somebody looks at it. */
+/** Reloads a page that could not be shown, as soon as the server answers and while the page is visible. */
 
-/** ms between attempts. */
 const PAUSE_MS = 15_000
 
 setInterval(async () => {

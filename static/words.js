@@ -10,7 +10,7 @@ export const counted = (name, n) =>
 /** "12 of 30". @param {string} n @param {string} total */
 export const positionOf = (n, total, text = t.position) => text.replace('{n}', n).replace('{total}', total)
 
-/** @param {number} bytes @returns {[unit: string, bytes: number]} the largest unit of which there is one */
+/** @param {number} bytes @returns {[unit: string, bytes: number]} the largest unit that fits in them */
 function unitOf (bytes) {
   if (bytes >= 1e9) return ['gigabyte', 1e9]
   return bytes >= 1e6 ? ['megabyte', 1e6] : ['kilobyte', 1e3]

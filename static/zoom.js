@@ -1,21 +1,21 @@
 // @ts-check
-/** Zoom of the photo that is shown: how large it is, where it stands, and its full resolution. */
+/** Zoom of the current photo: its scale and position, and when its full resolution is fetched. */
 import { imagePath, item } from './items.js'
 import { isVideo, options, ratio } from './link.js'
 import { BLANK, imageOf, lg, outer, own, slideOf } from './slides.js'
 
-/** Width to height from which a photo opens at the height of the screen, to be walked along. */
+/** From this ratio of width to height a photo opens at the height of the screen. */
 const PANORAMA = 3
-/** The least that a double tap enlarges, and how far beyond full resolution fingers and wheel may go. */
+/** The least scale of a double tap, and how far beyond full resolution fingers and wheel may zoom. */
 const LEAST = 2
 const BEYOND = 3
-/** Pixels of the screen to one of the preview from which the preview looks soft. */
+/** From this many screen pixels per preview pixel the preview looks soft. */
 const SOFT = 1.4
 
 const AT_REST = { scale: 1, x: 0, y: 0 }
 /** The scale (1 fits the photo into its slide), and px by which its middle is off the slide's. */
 let view = AT_REST
-/** Where a double tap wants full resolution, in px from the slide's middle, until something else is done. */
+/** The point of a double tap that waits for full resolution, in px from the slide's middle. */
 let wanted = /** @type {{ x: number, y: number } | undefined} */ (undefined)
 
 export const isZoomed = () => view.scale > 1
@@ -30,7 +30,7 @@ function measure () {
   return { width, height, shownWidth, shownHeight: shownWidth / shape }
 }
 
-/** The scale at which one pixel of the photo, as far as it has come, is one of the screen. */
+/** The scale at which one pixel of the loaded picture is one of the screen. */
 function fullScale () {
   const { shownWidth } = measure()
   return Math.max(LEAST, (imageOf(lg.index)?.naturalWidth ?? 0) / devicePixelRatio / shownWidth)
@@ -60,7 +60,7 @@ function apply (next, isSmooth) {
 }
 
 /**
- * Zooms so that what is at `x` and `y` (px from the slide's middle) stays there.
+ * Zooms so that the point `at` (px from the slide's middle) stays in place.
  * @param {number} scale @param {{ x: number, y: number }} at
  */
 export function zoomTo (scale, at, isSmooth = false) {
@@ -87,27 +87,27 @@ export async function toggleZoom (at) {
 /** Moves the photo by px. @param {number} dx @param {number} dy */
 export const panBy = (dx, dy) => apply({ scale: view.scale, x: view.x + dx, y: view.y + dy }, false)
 
-/** Whether the photo goes on in the direction of a movement. @param {number} dx @param {number} dy */
+/** Whether the photo can move further in this direction. @param {number} dx @param {number} dy */
 export function canPan (dx, dy) {
   const most = limits(view.scale)
   return Math.abs(dx) > Math.abs(dy) ? Math.abs(within(view.x + dx, most.x) - view.x) > 0.5
     : Math.abs(within(view.y + dy, most.y) - view.y) > 0.5
 }
 
-/** The next photo begins whole; the one that leaves stays as it is until it is out of sight. */
+/** Starts the next photo unzoomed; the last one stays zoomed until it is out of sight. */
 export function leaveZoom () {
   wanted = undefined
   view = AT_REST
   outer.classList.remove('lg-zoomed')
 }
 
-/** The whole photos again, on the slides that are out of sight. */
+/** Resets the slides that are out of sight. */
 export function clearZoom () {
   const wraps = outer.querySelectorAll('.lg-item:not(.lg-current) .lg-img-wrap')
   for (const wrap of wraps) wrap.removeAttribute('style')
 }
 
-/** The whole photo again, at once, where its slide gets another size. */
+/** Resets the photo at once, when its slide changes size. */
 export const resetZoom = () => apply(AT_REST, false)
 
 /** Opens a panorama at the height of the screen, at its preview's resolution. */
@@ -126,14 +126,13 @@ export function sharpenLarge () {
 }
 
 /**
- * The full resolution of pictures that have it, or are getting it.
+ * Pictures that have their full resolution or are fetching it.
  * @type {WeakMap<HTMLImageElement, Promise<void>>}
  */
 const sharpened = new WeakMap()
 
 /**
- * Fetches full resolution for the photo that is shown, once. Resolves when it is there, or could not be
- * had.
+ * Fetches the current photo's full resolution, once. Resolves when it is shown or has failed.
  */
 async function sharpen () {
   const image = imageOf(lg.index)
@@ -145,7 +144,7 @@ async function sharpen () {
 }
 
 /**
- * Decodes a picture before it takes the place of another.
+ * Replaces a picture once the new one is decoded.
  * @param {HTMLImageElement} image @param {string} src
  */
 async function replace (image, src) {

@@ -1,8 +1,8 @@
 /**
- * A hand that touches whatever it finds, faster than a person would, for SECONDS (60): photos, buttons, keys, fingers, Back and
- * Forward, another size, a network that breaks. Whenever it rests, the page has to be whole: either the grid, with nothing out of
- * reach, or one photo, under its own address. Each seed is a page of its own; SEED=n begins with that one. Exit status 1 where it
- * was not whole.
+ * Uses the page at random, faster than a person would, for SECONDS (60): photos, buttons, keys, fingers, Back
+ * and Forward, other window sizes, a network that breaks. Whenever it rests, the page must be whole: either
+ * the grid, all within reach, or one photo under its own address. Each seed opens a new page; SEED=n starts
+ * with that one. Exits with 1 if a page was not whole.
  */
 import { fingersOf, launch, openView } from './browser.ts'
 import { createRandom, start } from './helpers.ts'
@@ -12,13 +12,16 @@ const SECONDS = Number(process.env.SECONDS ?? 60)
 const ROUNDS = 12
 const KEYS = ['ArrowRight', 'ArrowLeft', 'Escape', 'Enter', ' ', 'i', 'Tab']
 const TILES = 'a.tile'
-const BUTTONS = '.lg-toolbar .icon-button:not(.lg-download, .ipp-share), .lg-prev, .lg-next, .ipp-panel button'
+const BUTTONS =
+  '.lg-toolbar .icon-button:not(.lg-download, .ipp-share), .lg-prev, .lg-next, .ipp-panel button'
 // neither what leaves the page nor what needs the system
-const BAR = '#actions button:not([title=Share]), .pick-bar button:not([title*=Download]):not([title*=Save]), .day'
-/** What the browser says of a network that was broken on purpose, and lightGallery of a finger while it scrolls or closes. */
+const BAR =
+  '#actions button:not([title=Share]), .pick-bar button:not([title*=Download]):not([title*=Save]), .day'
+/** Complaints of the browser about the broken network, and of lightGallery about fingers while scrolling. */
 const EXPECTED = /ERR_FAILED|cancelable=false|offsetWidth/
 
-const run = await start({ ipp: { groupByDate: 'day', maxZoomQuality: 'fullsize', showMetadata: { description: true, exif: true, location: true } } })
+const run = await start({ ipp: { groupByDate: 'day', maxZoomQuality: 'fullsize',
+  showMetadata: { description: true, exif: true, location: true } } })
 const pair = addLink(run.library, 'two photos', {}, [photo(5), photo(7)])
 const LINKS = [run.links.album, run.links.mixed, run.links.album, pair]
 const browser = await launch()
@@ -29,7 +32,8 @@ async function play (seed: number): Promise<string> {
   const home = `/share/${key}`
   const ids = (await run.get(`/share/items/${key}/0`)).json().id as string[]
   const isPhone = seed % 2 === 1
-  const { page, context, complaints } = await openView(browser, run.base, { size: isPhone ? 'phone' : 'desk' })
+  const { page, context, complaints } = await openView(browser, run.base,
+    { size: isPhone ? 'phone' : 'desk' })
   const did: string[] = []
   let isBroken = false
   await page.route('**/share/**', async route => {
@@ -39,7 +43,8 @@ async function play (seed: number): Promise<string> {
   })
 
   const click = (selector: string) => page.evaluate(([selector, number]) => {
-    const all = [...document.querySelectorAll<HTMLElement>(selector)].filter(element => element.checkVisibility() && !element.closest('[inert]'))
+    const all = [...document.querySelectorAll<HTMLElement>(selector)].filter(element =>
+      element.checkVisibility() && !element.closest('[inert]'))
     const one = all[number % all.length]
     one?.click()
     return one && `${selector.slice(0, 8)} ${one.dataset.n ?? one.title}`
@@ -65,7 +70,10 @@ async function play (seed: number): Promise<string> {
     button: () => click(BUTTONS),
     bar: () => click(BAR),
     'back to the grid': () => page.keyboard.press('Escape'),
-    back: () => page.evaluate(() => { const { n, isCold, isSelecting } = history.state ?? {}; if (isSelecting || (n !== undefined && !isCold)) history.back() }),
+    back: () => page.evaluate(() => {
+      const { n, isCold, isSelecting } = history.state ?? {}
+      if (isSelecting || (n !== undefined && !isCold)) history.back()
+    }),
     forward: () => page.evaluate(() => history.forward()),
     scroll: () => page.evaluate(y => scrollTo(0, y), random(4000)),
     turn: () => page.setViewportSize(random(2) ? { width: 844, height: 390 } : { width: 390, height: 844 }),
@@ -92,26 +100,44 @@ async function play (seed: number): Promise<string> {
       const box = current?.getBoundingClientRect()
       const room = document.querySelector('.lg-content')?.getBoundingClientRect()
       return {
-        path: location.pathname, state: history.state, isOpen: !!document.querySelector('.lg-show'), inert: document.querySelectorAll('body > [inert]').length,
-        isHalf: !!document.querySelector('.lg-show:not(.lg-show-in)'), isCovered: !!document.querySelector('.cover'),
-        currents: [...document.querySelectorAll('.lg-current')].map(slide => Number(slide.id.split('-').at(-1))),
-        counter: parseInt(document.querySelector('.lg-counter')?.textContent ?? ''), isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
-        isInPlace: box?.x === 0 && box.width === room?.width, hasPicture: !!document.querySelector('.lg-current.lg-complete, .lg-current .ipp-under, .lg-current video'),
-        // of which the lightbox did not come
+        path: location.pathname,
+        state: history.state,
+        isOpen: !!document.querySelector('.lg-show'),
+        inert: document.querySelectorAll('body > [inert]').length,
+        isHalf: !!document.querySelector('.lg-show:not(.lg-show-in)'),
+        isCovered: !!document.querySelector('.cover'),
+        currents: [...document.querySelectorAll('.lg-current')].map(slide =>
+          Number(slide.id.split('-').at(-1))),
+        counter: parseInt(document.querySelector('.lg-counter')?.textContent ?? ''),
+        isPlaying: !!document.querySelector('.ipp-play[aria-pressed=true]'),
+        isInPlace: box?.x === 0 && box.width === room?.width,
+        hasPicture: !!current?.matches('.lg-complete') || !!current?.querySelector('.ipp-under, video'),
+        // a photo's own page, whose lightbox could not be loaded
         isOwnPage: !!document.getElementById('photo'),
         isSelecting: document.body.classList.contains('selecting'),
-        tiles: [...document.querySelectorAll('a.tile')].filter(tile => tile.getBoundingClientRect().bottom > 0 && tile.getBoundingClientRect().top < innerHeight).length
+        tiles: [...document.querySelectorAll('a.tile')].filter(tile =>
+          tile.getBoundingClientRect().bottom > 0 && tile.getBoundingClientRect().top < innerHeight).length
       }
     })
     const wrong = {
-      'half open': seen.isHalf, 'the cover stays': seen.isCovered, 'a selection that Back does not end': seen.isSelecting && !state?.isSelecting,
+      'half open': seen.isHalf,
+      'the cover stays': seen.isCovered,
+      'a selection that Back does not end': seen.isSelecting && !state?.isSelecting,
       [complaints.filter(line => !EXPECTED.test(line)).join()]: complaints.some(line => !EXPECTED.test(line)),
       ...seen.isOpen
         ? {
-            'the grid is within reach': !seen.inert, 'nothing to see': !seen.hasPicture, 'another address': path !== `${home}/${ids[state?.n]}`,
-            'another photo': seen.currents.join() !== String(state?.n), 'another number': seen.counter !== state?.n + 1, 'out of its place': !seen.isPlaying && !seen.isInPlace
+            'the grid is within reach': !seen.inert,
+            'nothing to see': !seen.hasPicture,
+            'another address': path !== `${home}/${ids[state?.n]}`,
+            'another photo': seen.currents.join() !== String(state?.n),
+            'another number': seen.counter !== state?.n + 1,
+            'out of its place': !seen.isPlaying && !seen.isInPlace
           }
-        : { 'the grid is out of reach': seen.inert > 0, 'an address of a photo': !seen.isOwnPage && (path !== home || state?.n !== undefined), 'no photos in sight': !seen.isOwnPage && !seen.tiles }
+        : {
+            'the grid is out of reach': seen.inert > 0,
+            'an address of a photo': !seen.isOwnPage && (path !== home || state?.n !== undefined),
+            'no photos in sight': !seen.isOwnPage && !seen.tiles
+          }
     }
     return Object.entries(wrong).flatMap(([what, is]) => is ? [what] : []).join(', ')
   }

@@ -10,8 +10,10 @@ import type { AddressInfo } from 'node:net'
 
 const { library, links } = sampleLibrary()
 const immich = await startImmich(library)
-const config = { ipp: { groupByDate: 'day', showGalleryDescription: true, showMetadata: { description: true, exif: true, location: true } } }
-const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: JSON.stringify(config) }, new URL('../', import.meta.url)))
+const config = { ipp: { groupByDate: 'day', showGalleryDescription: true,
+  showMetadata: { description: true, exif: true, location: true } } }
+const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error',
+  CONFIG: JSON.stringify(config) }, new URL('../', import.meta.url)))
 await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
 const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
 const folder = fileURLToPath(new URL('../docs/screens/', import.meta.url))
@@ -21,8 +23,10 @@ const album = `/share/${links.album.key}`
 for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
   for (const theme of ['light', 'dark'] as const) {
     const { page, context } = await openView(browser, base, { size, theme, calm: true })
-    const shot = (name: string) => page.screenshot({ path: `${folder}${name}-${size}-${theme}.jpg`, type: 'jpeg', quality: 70 })
-    for (const [name, path] of [['home', '/'], ['password', `/share/${links.password.key}`], ['notice', '/nowhere']] as const) {
+    const shot = (name: string) =>
+      page.screenshot({ path: `${folder}${name}-${size}-${theme}.jpg`, type: 'jpeg', quality: 70 })
+    for (const [name, path] of [['home', '/'], ['password', `/share/${links.password.key}`],
+      ['notice', '/nowhere']] as const) {
       await page.goto(path)
       await shot(name)
     }

@@ -18,10 +18,13 @@ describe('axe and the keyboard', { skip }, async () => {
         const { page, context } = await view({ size, theme, calm: true })
         const check = async (state: string, of = page) => {
           await of.evaluate(AXE)
-          const { violations } = await of.evaluate(() => (window as any).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
-          assert.deepEqual(violations.map((one: any) => `${one.id}: ${one.nodes[0].html.slice(0, 150)}`), [], `${state}, ${size}, ${theme}`)
+          const { violations } = await of.evaluate(() => (window as any).axe.run(document,
+            { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+          assert.deepEqual(violations.map((one: any) => `${one.id}: ${one.nodes[0].html.slice(0, 150)}`), [],
+            `${state}, ${size}, ${theme}`)
         }
-        for (const [path, state] of [['/', 'home'], [`/share/${links.password.key}`, 'password'], ['/nowhere', 'notice'], [`/share/${links.empty.key}`, 'empty']] as const) {
+        for (const [path, state] of [['/', 'home'], [`/share/${links.password.key}`, 'password'],
+          ['/nowhere', 'notice'], [`/share/${links.empty.key}`, 'empty']] as const) {
           await page.goto(path)
           await check(state)
         }
@@ -76,11 +79,13 @@ describe('axe and the keyboard', { skip }, async () => {
     await page.waitForFunction(() => document.activeElement!.matches('.lg-container'))
     for (let k = 0; k < 30; k++) {
       await page.keyboard.press('Tab')
-      assert.ok(await page.evaluate(() => Boolean(document.activeElement!.closest('.lg-container'))), 'the focus left the lightbox')
+      assert.ok(await page.evaluate(() => Boolean(document.activeElement!.closest('.lg-container'))),
+        'the focus left the lightbox')
     }
     await page.keyboard.press('Escape')
     await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '96')
-    const small = await page.evaluate(() => Array.from(document.querySelectorAll('button, .icon-button, .scrubber')).filter(element => {
+    const small = await page.evaluate(() =>
+      Array.from(document.querySelectorAll('button, .icon-button, .scrubber')).filter(element => {
       const { width, height } = element.getBoundingClientRect()
       return width > 0 && (width < 40 || height < 40) && getComputedStyle(element).opacity !== '0'
     }).map(element => element.outerHTML.slice(0, 100)))

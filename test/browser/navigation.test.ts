@@ -8,7 +8,7 @@ import { openAlbum, skip } from './set-up.ts'
 describe('navigation: opening, going on, Back and Forward, addresses', { skip }, async () => {
   const { run, links, library, view, album, shown, counter, idle } = await openAlbum()
 
-  test('the tour: scroll, open, zoom, play, slideshow, select, zip, info, Back, Forward, deep link, dark', async () => {
+  test('a tour: open, details, Back, Forward, play, deep link, slideshow, select, share', async () => {
     for (const how of [{ size: 'desk', theme: 'light' }, { size: 'phone', theme: 'dark' }] as const) {
       const { page, context, complaints, asked } = await view(how)
       await page.goto(album)
@@ -38,13 +38,22 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
       await page.waitForURL(run.base + album)
       // a video plays when asked, and asks for nothing before
-      const film = library.assets.get(library.albums.get(links.album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')!)!
-      await page.goto(`${album}/${film.id}`)
+      const film = library.albums.get(links.album.album!)!.assets
+        .find(id => library.assets.get(id)!.type === 'VIDEO')
+      await page.goto(`${album}/${film}`)
       await page.waitForSelector('.lg-current video')
       assert.ok(!asked.some(line => line.includes('/share/video/')), 'bytes of a video before it was played')
-      await page.evaluate(() => { const video = document.querySelector<HTMLVideoElement>('.lg-current video')!; video.muted = true; return video.play() })
-      await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.currentTime > 0)
-      await page.waitForFunction(() => { const box = document.querySelector('.lg-current video')!.getBoundingClientRect(); return box.width > 200 && box.height > 200 && box.y === 0 })
+      await page.evaluate(() => {
+        const video = document.querySelector<HTMLVideoElement>('.lg-current video')!
+        video.muted = true
+        return video.play()
+      })
+      await page.waitForFunction(() =>
+        document.querySelector<HTMLVideoElement>('.lg-current video')!.currentTime > 0)
+      await page.waitForFunction(() => {
+        const box = document.querySelector('.lg-current video')!.getBoundingClientRect()
+        return box.width > 200 && box.height > 200 && box.y === 0
+      })
       // the address of a photo opens exactly there, and closing leads to the grid
       await page.goto(big)
       await shown(page)
@@ -88,13 +97,14 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('who is in a hurry: each flick, key and click goes on, also while a slide glides', async () => {
+  test('every flick, key and click counts, even while a slide still moves', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="0"] img.in')
     await page.tap('a.tile[data-n="0"]')
-    const isCurrent = (n: number) => page.waitForFunction(end => document.querySelector('.lg-current')?.id.endsWith(end), `-${n}`)
+    const isCurrent = (n: number) =>
+      page.waitForFunction(end => document.querySelector('.lg-current')?.id.endsWith(end), `-${n}`)
     await shown(page)
     const touch = await fingersOf(page)
     const flick = async () => {
@@ -130,7 +140,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('Back while it opens leads to the grid; another is opened while it closes; Back and Forward at once', async () => {
+  test('Back while a photo opens, another opened while one closes, Back and Forward in a hurry', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     let release = () => {}
     const held = new Promise<void>(resolve => { release = resolve })
@@ -154,7 +164,8 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     await page.waitForURL(`${run.base}${album}/${ids[1]}`)
     for (const way of ['Escape', 'Back']) {
       await page.evaluate(async way => {
-        const press = (key: string, keyCode: number) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode, bubbles: true }))
+        const press = (key: string, keyCode: number) =>
+          document.body.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode, bubbles: true }))
         const gone = new Promise(resolve => addEventListener('popstate', resolve, { once: true }))
         const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
         await wait(400)
@@ -186,7 +197,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('a list that goes on being another one is asked for again, the page is loaded anew once, and a photo opens under its own address', async () => {
+  test('a list of another version is fetched again, and the page is reloaded only once', async () => {
     const { page, complaints, asked } = await view()
     let others = 3
     await page.route('**/share/items/**', async route => {
@@ -215,7 +226,8 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
       await page.waitForFunction(() => document.querySelectorAll('.laid-out a.tile img.in').length > 5)
       const gaps = await page.evaluate(() => {
         const tiles = Array.from(document.querySelectorAll('a.tile'), tile => tile.getBoundingClientRect())
-        return { below: Math.max(...tiles.map(({ bottom }) => bottom)) - innerHeight, focused: (document.activeElement as HTMLElement).dataset.n }
+        return { below: Math.max(...tiles.map(({ bottom }) => bottom)) - innerHeight,
+          focused: (document.activeElement as HTMLElement).dataset.n }
       })
       assert.ok(gaps.below >= 0, `the viewport is filled: ${gaps.below}`)
       assert.equal(gaps.focused, '40')

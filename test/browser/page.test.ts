@@ -11,27 +11,47 @@ describe('the page: headings, news, password, titles, no script, a bad network',
   test('small days share a row, each under its heading; a year stands where it changes', async () => {
     const library = emptyLibrary()
     const counts = [1, 2, 1, 1, 30, 2]
-    const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => photo(day * 40 + n, { name: `few ${day} ${n}`, width: 3000, height: 4000, taken: Date.UTC(2026, 0, 3 - day, 12) - n * 60_000 })))
-    const { key } = addLink(library, 'few', { album: addAlbum(library, 'Few', days), description: 'Many words of it. '.repeat(100) })
+    const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => {
+      const taken = Date.UTC(2026, 0, 3 - day, 12) - n * 60_000
+      return photo(day * 40 + n, { name: `few ${day} ${n}`, width: 3000, height: 4000, taken })
+    }))
+    const { key } = addLink(library, 'few',
+      { album: addAlbum(library, 'Few', days), description: 'Many words of it. '.repeat(100) })
     const own = await start({ library, ipp: { groupByDate: 'day', showGalleryDescription: true } })
-    for (const [size, language, first, isMirrored] of [['desk', 'en-GB', 4, false], ['phone', 'en-GB', 2, false], ['desk', 'he', 4, true]] as const) {
+    const views =
+      [['desk', 'en-GB', 4, false], ['phone', 'en-GB', 2, false], ['desk', 'he', 4, true]] as const
+    for (const [size, language, first, isMirrored] of views) {
       const { page, complaints } = await view({ size, language }, own.base)
       await page.goto(`/share/${key}`)
       await page.waitForSelector('.laid-out a.tile img.in')
       const sections = await page.evaluate(() => Array.from(document.querySelectorAll('section'), section => {
         const { top, left, right } = section.getBoundingClientRect()
         const tiles = Array.from(section.querySelectorAll('a.tile'), tile => tile.getBoundingClientRect())
-        return { top, left, right, heading: section.querySelector('h2')!.textContent, isWithin: tiles.every(tile => tile.left >= left - 1 && tile.right <= right + 1) }
+        return { top, left, right, heading: section.querySelector('h2')!.textContent,
+          isWithin: tiles.every(tile => tile.left >= left - 1 && tile.right <= right + 1) }
       }))
       const row = sections.filter(({ top }) => top === sections[0]!.top)
       assert.equal(row.length, first, size)
       assert.ok(sections.every(({ isWithin }) => isWithin), 'no photo is outside of its day')
-      for (const [n, { left, right }] of row.slice(1).entries()) assert.ok(isMirrored ? right <= row[n]!.left - 15 : left >= row[n]!.right + 15, `${size}: the ${n}th`)
-      if (language === 'en-GB') assert.deepEqual(row.map(({ heading }) => heading!.replace(',', '')), ['Sat 3 Jan 2026', 'Fri 2 Jan', 'Thu 1 Jan', 'Wed 31 Dec 2025'].slice(0, first))
+      for (const [n, { left, right }] of row.slice(1).entries()) {
+        const isApart = isMirrored ? right <= row[n]!.left - 15 : left >= row[n]!.right + 15
+        assert.ok(isApart, `${size}: the ${n}th`)
+      }
+      if (language === 'en-GB') {
+        assert.deepEqual(row.map(({ heading }) => heading!.replace(',', '')),
+          ['Sat 3 Jan 2026', 'Fri 2 Jan', 'Thu 1 Jan', 'Wed 31 Dec 2025'].slice(0, first))
+      }
       // an owner's words of another direction stand where the page's do
-      for (const place of ['h1', '.bar-title']) assert.equal(await page.evaluate(place => getComputedStyle(document.querySelector(place)!).textAlign, place), isMirrored ? 'right' : 'left')
+      for (const place of ['h1', '.bar-title']) {
+        const alignment = await page.evaluate(place =>
+          getComputedStyle(document.querySelector(place)!).textAlign, place)
+        assert.equal(alignment, isMirrored ? 'right' : 'left')
+      }
       // no description pushes the photos away
-      const lines = () => page.evaluate(() => Math.round(document.querySelector('.about')!.clientHeight / parseFloat(getComputedStyle(document.querySelector('.about')!).lineHeight)))
+      const lines = () => page.evaluate(() => {
+        const about = document.querySelector('.about')!
+        return Math.round(about.clientHeight / parseFloat(getComputedStyle(about).lineHeight))
+      })
       assert.equal(await lines(), 4)
       const before = (await page.locator('a.tile >> nth=0').boundingBox())!.y
       await page.click('.more')
@@ -43,15 +63,17 @@ describe('the page: headings, news, password, titles, no script, a bad network',
       await page.keyboard.press(isMirrored ? 'ArrowLeft' : 'ArrowRight')
       assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.n), '1')
       await page.keyboard.press('ArrowDown')
-      assert.ok(await page.evaluate(() => Number((document.activeElement as HTMLElement).dataset.n)) >= (size === 'phone' ? 4 : 5))
+      const below = await page.evaluate(() => Number((document.activeElement as HTMLElement).dataset.n))
+      assert.ok(below >= (size === 'phone' ? 4 : 5))
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true)
       assert.deepEqual(complaints, [])
     }
   })
 
-  test('a page left open offers what came, at most once a minute, and keeps its place; where nothing may be kept it works all the same', async context => {
+  test('a page left open offers new photos, and works where nothing can be stored', async context => {
     const library = emptyLibrary()
-    const name = addAlbum(library, 'Open', Array.from({ length: 70 }, (_, n) => photo(n, { name: `open ${n}` })))
+    const name = addAlbum(library, 'Open',
+      Array.from({ length: 70 }, (_, n) => photo(n, { name: `open ${n}` })))
     const { key } = addLink(library, 'open', { album: name })
     const own = await start({ library })
     const { page, complaints, asked } = await view({}, own.base)
@@ -81,12 +103,16 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.clock.runFor(5000)
     await page.click('.offer button:has-text("New since your last visit: 1")')
-    await page.waitForFunction(() => document.activeElement!.matches('a.tile.new[data-n="70"]') && document.activeElement!.querySelector('.badge')?.textContent === '360°')
+    await page.waitForFunction(() => document.activeElement!.matches('a.tile.new[data-n="70"]') &&
+      document.activeElement!.querySelector('.badge')?.textContent === '360°')
     assert.deepEqual(complaints, [])
 
     const blocked = await view({}, own.base)
     await blocked.page.addInitScript(() => {
-      for (const kind of ['localStorage', 'sessionStorage']) Object.defineProperty(window, kind, { get () { throw new DOMException('', 'SecurityError') } })
+      const refuse = () => { throw new DOMException('', 'SecurityError') }
+      for (const kind of ['localStorage', 'sessionStorage']) {
+        Object.defineProperty(window, kind, { get: refuse })
+      }
     })
     await blocked.page.goto(`/share/${key}`)
     await blocked.page.waitForSelector('.laid-out a.tile img.in')
@@ -142,13 +168,15 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile.failed')
     broken = false
-    await page.waitForFunction(() => document.querySelectorAll('.tile.failed').length === 0 && document.querySelectorAll('.tile img.in').length > 5)
+    await page.waitForFunction(() => document.querySelectorAll('.tile.failed').length === 0 &&
+      document.querySelectorAll('.tile img.in').length > 5)
   })
 
   test('titles are text, whatever is in them, in either direction', async () => {
     const library = emptyLibrary()
     const title = '<img src=x onerror=alert(1)> {{t.skip}} שלום "x" \u202eevil'
-    const { key } = addLink(library, 'title', { album: addAlbum(library, title, [photo(1, { exif: { description: '#</p><script>alert(1)</script>' } }), photo(2)]) })
+    const described = photo(1, { exif: { description: '#</p><script>alert(1)</script>' } })
+    const { key } = addLink(library, 'title', { album: addAlbum(library, title, [described, photo(2)]) })
     const other = await start({ library, ipp: TELLING })
     const { page, complaints } = await view({}, other.base)
     await page.goto(`/share/${key}`)
@@ -156,7 +184,8 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     await page.click('a.tile[data-n="0"]')
     await shown(page)
     await page.keyboard.press('i')
-    await page.waitForFunction(() => document.querySelector('.ipp-panel')?.textContent?.includes('#</p><script>'))
+    await page.waitForFunction(() =>
+      document.querySelector('.ipp-panel')?.textContent?.includes('#</p><script>'))
     assert.deepEqual(complaints, [])
   })
 })

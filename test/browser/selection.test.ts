@@ -7,13 +7,16 @@ import { openAlbum, skip } from './set-up.ts'
 describe('a selection: how it begins and ends', { skip }, async () => {
   const { run, library, view, album, shown, idle } = await openAlbum()
 
-  test('two fingers on the grid pick nothing; one that rests there does, and not what has been opened meanwhile', async () => {
+  test('a long press picks; two fingers do not, nor a press whose photo has been opened since', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="0"] img.in')
     const press = (...ids: number[]) => page.evaluate(ids => {
       const tile = document.querySelector('a.tile[data-n="0"]')!
-      for (const pointerId of ids) tile.dispatchEvent(new PointerEvent('pointerdown', { pointerId, isPrimary: pointerId === 1, pointerType: 'touch', bubbles: true }))
+      for (const pointerId of ids) {
+        tile.dispatchEvent(new PointerEvent('pointerdown',
+          { pointerId, isPrimary: pointerId === 1, pointerType: 'touch', bubbles: true }))
+      }
     }, ids)
     const isSelecting = () => page.evaluate(() => document.body.classList.contains('selecting'))
     await press(1, 2)
@@ -39,12 +42,14 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('Back ends a selection before it leaves; a day says whether it is picked; a tile says when it was taken', async () => {
-    const own = await start({ library, ipp: { groupByDate: 'day', showMetadata: { exif: { dateTimeOriginal: true } } } })
+  test('Back ends a selection, a day says whether it is picked, a tile when it was taken', async () => {
+    const own = await start({ library,
+      ipp: { groupByDate: 'day', showMetadata: { exif: { dateTimeOriginal: true } } } })
     const { page, complaints } = await view({}, own.base)
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="0"][href] img.in')
-    assert.match((await page.getAttribute('a.tile[data-n="0"] img', 'alt'))!, /^(Photo|Video) 1, \d+ \w+ \d{4}$/)
+    assert.match((await page.getAttribute('a.tile[data-n="0"] img', 'alt'))!,
+      /^(Photo|Video) 1, \d+ \w+ \d{4}$/)
     assert.equal(await page.getAttribute('h2', 'aria-label'), (await page.textContent('h2'))!.trim())
     await page.click('#select')
     await page.click('.day >> nth=0')
@@ -59,7 +64,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('a selection begins without a network; a script that does not come is said, and tried again', async () => {
+  test('a selection begins offline; a script that fails to load is reported and tried again', async () => {
     const { page } = await view()
     await page.goto(album)
     await page.waitForSelector('.pick-bar', { state: 'attached' })

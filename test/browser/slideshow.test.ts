@@ -8,22 +8,28 @@ import { openAlbum, skip } from './set-up.ts'
 describe('the slideshow', { skip }, async () => {
   const { view, shown } = await openAlbum()
 
-  test('the slideshow of a day: awake, films to their end, through an hour without Immich, with what is new, and no heavier', async context => {
+  test('it runs for a day: awake, films to their end, an hour without Immich, new photos', async context => {
     const library = emptyLibrary()
     const photos = [photo(1), video(2), photo(3), photo(4)]
     const name = addAlbum(library, 'Shelf', photos)
     const { key } = addLink(library, 'shelf', { album: name })
-    const own = await start({ library, ipp: { limits: { retries: 1 } }, lightGallery: { slideShowInterval: 240_000 } })
+    const own = await start({ library, ipp: { limits: { retries: 1 } },
+      lightGallery: { slideShowInterval: 240_000 } })
     const { page, context: window } = await view({ size: 'phone' }, own.base)
     await page.clock.install()
     await page.addInitScript(() => {
-      Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => { Object.assign(window, { awake: true }); return { release: async () => { Object.assign(window, { awake: false }) } } } } })
+      const request = async () => {
+        Object.assign(window, { awake: true })
+        return { release: async () => { Object.assign(window, { awake: false }) } }
+      }
+      Object.defineProperty(navigator, 'wakeLock', { value: { request } })
     })
     await page.goto(`/share/${key}?play`)
     await shown(page)
     assert.equal(await page.evaluate(() => (window as any).awake), true)
     assert.equal(page.url(), `${own.base}/share/${key}?play`)
-    assert.equal(await page.evaluate(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare')), true)
+    assert.equal(await page.evaluate(() =>
+      document.querySelector('.lg-outer')!.classList.contains('ipp-bare')), true)
     const session = await window.newCDPSession(page)
     const heap = async () => {
       await session.send('HeapProfiler.collectGarbage')
@@ -38,7 +44,8 @@ describe('the slideshow', { skip }, async () => {
     const seen = new Set<string>()
     let first = 0
     // a film runs by a clock of its own
-    const endFilm = () => page.evaluate(() => document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
+    const endFilm = () => page.evaluate(() =>
+      document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
     // Immich is away in the fourth hour
     for (let hour = 0; hour < 24; hour++) {
       own.immich.fault = () => hour === 3 ? { status: 503, body: '{}' } : undefined

@@ -17,10 +17,14 @@ describe('what the page weighs', { skip }, async () => {
       let seed = 7
       const random = () => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed / 0x7fffffff }
       const assets = Array.from({ length: count }, (_, n) => {
-        const [width, height] = random() < 0.1 ? [1000 + random() * 3000, 1000 + random() * 3000] : shapes[Math.floor(random() ** 2 * 5)]!
-        return (n % 40 === 7 ? video : photo)(n, { name: `many ${n}.jpg`, width: Math.round(width!), height: Math.round(height!), taken: Date.UTC(2025, 9, 18) - n * 3_000_000 })
+        const [width, height] = random() < 0.1 ? [1000 + random() * 3000, 1000 + random() * 3000]
+          : shapes[Math.floor(random() ** 2 * 5)]!
+        return (n % 40 === 7 ? video : photo)(n, { name: `many ${n}.jpg`, width: Math.round(width!),
+          height: Math.round(height!), taken: Date.UTC(2025, 9, 18) - n * 3_000_000 })
       })
-      for (const [n, asset] of assets.entries()) asset.id = asset.id.slice(0, 24) + n.toString(16).padStart(12, '0')
+      for (const [n, asset] of assets.entries()) {
+        asset.id = asset.id.slice(0, 24) + n.toString(16).padStart(12, '0')
+      }
       const { key } = addLink(library, `many ${count}`, { album: addAlbum(library, 'Many', assets) })
       const many = await start({ library, ipp: { groupByDate: 'day' } })
       const sent = await ask(many.base, `/share/${key}`, { headers: { ...HTML, 'accept-encoding': 'br' } })
@@ -33,7 +37,8 @@ describe('what the page weighs', { skip }, async () => {
       const height = await page.evaluate(() => document.documentElement.scrollHeight)
       for (const part of [0.1, 0.35, 0.5, 0.9, 1]) {
         await page.evaluate(y => scrollTo(0, y), height * part)
-        await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLElement>('a.tile')).some(tile => tile.querySelector('img.in') && tile.getBoundingClientRect().top > 60 && tile.getBoundingClientRect().top < innerHeight))
+        await page.waitForFunction(() => Array.from(document.querySelectorAll('a.tile img.in'), image =>
+          image.getBoundingClientRect().top).some(top => top > 60 && top < innerHeight))
         seen.push(await nodes())
       }
       await page.waitForSelector('.scrubber', { state: 'attached' })
@@ -43,10 +48,12 @@ describe('what the page weighs', { skip }, async () => {
       for (const [n, press] of [[count - 1, 'End'], [0, 'Home']] as const) {
         await page.keyboard.press(press)
         await page.waitForFunction(n => (document.activeElement as HTMLElement).dataset.n === String(n), n)
-        await page.waitForFunction(n => document.querySelector(`a.tile[data-n="${n}"]`)!.hasAttribute('href'), n)
+        await page.waitForFunction(n =>
+          document.querySelector(`a.tile[data-n="${n}"]`)!.hasAttribute('href'), n)
         await page.keyboard.press('Enter')
         await shown(page)
-        assert.equal(await counter(page), `${n + 1} of ${count.toLocaleString('en-GB')}`)
+        const [at, all] = [n + 1, count].map(number => number.toLocaleString('en-GB'))
+        assert.equal(await counter(page), `${at} of ${all}`)
         assert.ok(page.url().endsWith(order[n]!.id), 'the right photo')
         seen.push(await nodes())
         await page.keyboard.press('Escape')
@@ -68,14 +75,20 @@ describe('what the page weighs', { skip }, async () => {
     await page.click('a.tile[data-n="0"]')
     await shown(page)
     const html = (await run.get(album, { headers: HTML })).text
-    const early = new Set([...html.matchAll(/"(\/share\/static\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path!))
+    const named = html.matchAll(/"(\/share\/static\/[^"]+\.(?:js|css))"/g)
+    const early = new Set(Array.from(named, ([, path]) => path!))
     // all that the first script stands on comes with it, and nothing else does
-    const needed = (name: string): string[] => [...read(name).matchAll(/^import .* from '\.\/(.+)'$/gm)].flatMap(([, other]) => [other!, ...needed(other!)])
-    assert.deepEqual(new Set([...early].map(path => path.split('/').at(-1))), new Set(['style.css', 'gallery.js', ...needed('gallery.js')]))
-    const late = new Set(asked.filter(line => /share\/static\/.+\.(js|css|woff2)$/.test(line)).map(line => line.split(' ')[1]!).filter(path => !early.has(path)))
+    const needed = (name: string): string[] =>
+      [...read(name).matchAll(/^import .* from '\.\/(.+)'$/gm)]
+        .flatMap(([, other]) => [other!, ...needed(other!)])
+    assert.deepEqual(new Set([...early].map(path => path.split('/').at(-1))),
+      new Set(['style.css', 'gallery.js', ...needed('gallery.js')]))
+    const scripts = asked.filter(line => /share\/static\/.+\.(js|css)$/.test(line))
+    const late = new Set(scripts.map(line => line.split(' ')[1]!).filter(path => !early.has(path)))
     const weigh = async (paths: Iterable<string>, encoding: string) => {
       let sum = 0
-      for (const path of paths) sum += (await ask(run.base, path, { headers: { 'accept-encoding': encoding } })).body.length
+      const headers = { 'accept-encoding': encoding }
+      for (const path of paths) sum += (await ask(run.base, path, { headers })).body.length
       return sum
     }
     const first = await weigh(early, 'gzip')

@@ -1,6 +1,6 @@
 /**
- * Script and style of the page, held to the browsers that it is made for by MDN's table of what each of them can.
- * What is newer may be used where the page does without it: such a use is named here, with what happens instead.
+ * Checks the page's script and style against MDN's table for the oldest browsers it supports. A newer feature
+ * may be used where the page works without it; each such use is named here, with what happens instead.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -17,18 +17,22 @@ function lacking ({ support }: CompatStatement): string[] {
   return Object.entries(BASELINE).filter(([browser, version]) => {
     const given = support[browser as keyof typeof BASELINE]
     const ways = given === undefined ? [] : Array.isArray(given) ? given : [given]
-    return !ways.some(({ version_added: added, version_removed: removed, flags, prefix, alternative_name: other }) =>
-      !prefix && !other && typeof added === 'string' && parseFloat(added.replace('≤', '')) <= version && !removed && !flags)
+    return !ways.some(way => {
+      const { version_added: added, version_removed: removed, flags, prefix, alternative_name: other } = way
+      if (prefix || other || removed || flags || typeof added !== 'string') return false
+      return parseFloat(added.replace('≤', '')) <= version
+    })
   }).map(([browser]) => browser)
 }
 
 const without = (name: string, statements: CompatStatement[]): string[] => {
   const missing = statements.map(lacking)
   // one of that name that all can do is enough: which object it is of cannot be seen
-  return missing.length === 0 || missing.some(browsers => browsers.length === 0) ? [] : [`${name}: not in ${missing[0]!.join(', ')}`]
+  if (missing.length === 0 || missing.some(browsers => browsers.length === 0)) return []
+  return [`${name}: not in ${missing[0]!.join(', ')}`]
 }
 
-// ------------------------------------------------------------------------------------------------------------ script
+// -------------------------------------------------------------------------------------------------- script
 
 /** Each name by which something is reached, with all that the table has under it. */
 const members = new Map<string, CompatStatement[]>()
@@ -36,17 +40,25 @@ const globals = new Map<string, CompatStatement>()
 function add (name: string, entry: Identifier) {
   if (entry.__compat) members.set(name, [...members.get(name) ?? [], entry.__compat])
 }
-for (const [name, entry] of Object.entries({ ...bcd.api, ...bcd.javascript.builtins } as Record<string, Identifier>)) {
+const entries: Record<string, Identifier> = { ...bcd.api, ...bcd.javascript.builtins }
+for (const [name, entry] of Object.entries(entries)) {
   if (entry.__compat) globals.set(name, entry.__compat)
   // what is on the window is reached without it too
   add(name, entry)
-  for (const [member, inner] of Object.entries(entry)) if (member !== '__compat') add(member, inner as Identifier)
+  for (const [member, inner] of Object.entries(entry)) {
+    if (member !== '__compat') add(member, inner as Identifier)
+  }
 }
 for (const entry of Object.values(bcd.javascript.builtins!.Intl!)) {
-  for (const [member, inner] of Object.entries(entry)) if (member !== '__compat') add(member, inner as unknown as Identifier)
+  for (const [member, inner] of Object.entries(entry)) {
+    if (member !== '__compat') add(member, inner as unknown as Identifier)
+  }
 }
 
-const OPERATORS: Record<string, string> = { '??': 'nullish_coalescing', '??=': 'nullish_coalescing_assignment', '||=': 'logical_or_assignment', '&&=': 'logical_and_assignment', '**': 'exponentiation' }
+const OPERATORS: Record<string, string> = {
+  '??': 'nullish_coalescing', '??=': 'nullish_coalescing_assignment', '||=': 'logical_or_assignment',
+  '&&=': 'logical_and_assignment', '**': 'exponentiation'
+}
 /** APIs that some of the browsers lack, and what the page does there. */
 const GUARDED: Record<string, string> = {
   touches: 'only a touch screen sends the event', startViewTransition: 'behind if: the page changes at once',
@@ -54,14 +66,17 @@ const GUARDED: Record<string, string> = {
   fullscreenElement: 'is read, and is nothing there', requestFullscreen: 'behind fullscreenEnabled',
   exitFullscreen: 'behind fullscreenElement',
   showModal: 'behind HTMLDialogElement: the zip stays a link, and prompt() shows a text',
-  blocking: 'an attribute that others pass over', wakeLock: 'behind ?.: the screen sleeps as it would', canShare: 'behind ?.: no sheet, a download',
-  userActivation: 'behind ?.: a press more', requestIdleCallback: 'behind ??: setTimeout', trustedTypes: 'behind ?.: nothing asks for them there',
-  createPolicy: 'of trustedTypes', share: 'behind if: the address is copied', isActive: 'of userActivation', loading: 'is read, and is nothing there'
+  blocking: 'an attribute that others pass over', wakeLock: 'behind ?.: the screen sleeps as it would',
+  canShare: 'behind ?.: no sheet, a download',
+  userActivation: 'behind ?.: a press more', requestIdleCallback: 'behind ??: setTimeout',
+  trustedTypes: 'behind ?.: nothing asks for them there',
+  createPolicy: 'of trustedTypes', share: 'behind if: the address is copied', isActive: 'of userActivation',
+  loading: 'is read, and is nothing there'
 }
 
 /** Objects of the page itself, and those whose properties the table does not list by name. */
-const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own', 'state', 'view', 'drag', 'facts',
-  'start', 'lastTap', 'toolbar', 'actions', 'cover', 'dataset', 'style']
+const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own', 'state', 'view',
+  'drag', 'facts', 'start', 'lastTap', 'toolbar', 'actions', 'cover', 'dataset', 'style']
 
 type Node = { type: string, [field: string]: unknown }
 function usedIn (file: string): { reached: Set<string>, named: Set<string>, operators: Set<string> } {
@@ -71,40 +86,57 @@ function usedIn (file: string): { reached: Set<string>, named: Set<string>, oper
     const object = node.object as Node | undefined
     const of = String(object?.name ?? (object?.property as Node | undefined)?.name)
     const isOwn = OWN.includes(of)
-    if (/^(Optional)?MemberExpression$/.test(node.type) && !node.computed && !isOwn) reached.add(String(property!.name))
-    if (node.type === 'NewExpression' && (node.callee as Node).type === 'Identifier') named.add(String((node.callee as Node).name))
+    const isReached = /^(Optional)?MemberExpression$/.test(node.type) && !node.computed && !isOwn
+    if (isReached) reached.add(String(property!.name))
+    const callee = node.callee as Node | undefined
+    if (node.type === 'NewExpression' && callee?.type === 'Identifier') named.add(String(callee.name))
     if (/^(Logical|Assignment|Binary)Expression$/.test(node.type)) operators.add(String(node.operator))
     for (const value of Object.values(node)) {
-      for (const one of Array.isArray(value) ? value : [value]) if (one && typeof one === 'object' && typeof one.type === 'string') visit(one as Node)
+      for (const one of [value].flat()) {
+        if (one && typeof one === 'object' && 'type' in one) visit(one as Node)
+      }
     }
   }
-  visit((parseSync(read(file), { filename: file, sourceType: 'module', configFile: false, babelrc: false }) as unknown as { program: Node }).program)
+  const parsed = parseSync(read(file),
+    { filename: file, sourceType: 'module', configFile: false, babelrc: false })
+  visit((parsed as unknown as { program: Node }).program)
   return { reached, named, operators }
 }
+
+const operatorEntries = bcd.javascript.operators as unknown as Record<string, Identifier>
 
 test('script: nothing that Safari 15, Firefox 119 or Chrome 105 lack, but what the page does without', () => {
   const found: string[] = []
   for (const file of readdirSync(root).filter(name => name.endsWith('.js'))) {
     const { reached, named, operators } = usedIn(file)
-    for (const name of reached) if (!Object.hasOwn(GUARDED, name)) found.push(...without(`${file}: .${name}`, members.get(name) ?? []))
-    for (const name of named) if (globals.has(name)) found.push(...without(`${file}: new ${name}`, [globals.get(name)!]))
+    for (const name of reached) {
+      if (Object.hasOwn(GUARDED, name)) continue
+      found.push(...without(`${file}: .${name}`, members.get(name) ?? []))
+    }
+    for (const name of named) {
+      const known = globals.get(name)
+      if (known) found.push(...without(`${file}: new ${name}`, [known]))
+    }
     for (const operator of operators) {
-      const entry = (bcd.javascript.operators as unknown as Record<string, Identifier>)[OPERATORS[operator] ?? '']
+      const entry = operatorEntries[OPERATORS[operator] ?? '']
       if (entry?.__compat) found.push(...without(`${file}: ${operator}`, [entry.__compat]))
     }
   }
   assert.deepEqual(found, [])
 })
 
-// ------------------------------------------------------------------------------------------------------------- style
+// --------------------------------------------------------------------------------------------------- style
 
 const FALLBACK: Record<string, string> = {
-  '100dvh': '100vh stands before it', 'match-parent': '-webkit-match-parent beside it', '-webkit-match-parent': 'match-parent beside it',
-  outline: 'square before Safari 16.4', pointer: 'a phone has none', 'ns-resize': 'a phone has none', default: 'a phone has none',
+  '100dvh': '100vh stands before it', 'match-parent': '-webkit-match-parent beside it',
+  '-webkit-match-parent': 'match-parent beside it',
+  outline: 'square before Safari 16.4', pointer: 'a phone has none', 'ns-resize': 'a phone has none',
+  default: 'a phone has none',
   contain: 'slower', '-webkit-tap-highlight-color': 'of phones alone', 'text-wrap': 'lines as they fall',
   '-webkit-touch-callout': 'of iPhones alone', 'overscroll-behavior': 'the page behind scrolls too',
   resize: 'a phone has no handle', grab: 'a phone has none', grabbing: 'a phone has none',
-  'scrollbar-gutter': 'the page moves by the width of a scrollbar', 'starting-style': 'a sheet appears at once'
+  'scrollbar-gutter': 'the page moves by the width of a scrollbar',
+  'starting-style': 'a sheet appears at once'
 }
 /** Selectors in rules of their own, which a browser without them passes over; and what it shows instead. */
 const PASSED_OVER: Record<string, string> = {
@@ -116,7 +148,8 @@ const PASSED_OVER: Record<string, string> = {
 }
 
 test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
-  const css = bcd.css as unknown as Record<'properties' | 'selectors' | 'at-rules', Record<string, Identifier>>
+  type Part = 'properties' | 'selectors' | 'at-rules'
+  const css = bcd.css as unknown as Record<Part, Record<string, Identifier>>
   const found: string[] = []
   for (const file of readdirSync(root).filter(name => name.endsWith('.css'))) {
     const text = read(file).replace(/\/\*[^]*?\*\//g, '')
@@ -128,21 +161,24 @@ test('style: no property, value, selector or rule that they lack, but with a fal
       if (entry.__compat && !isTwice) found.push(...without(`${file}: ${name}`, [entry.__compat]))
       for (const word of value.match(/[a-z][a-z-]+/g) ?? []) {
         const known = (entry[word] as Identifier | undefined)?.__compat
-        if (known && !Object.hasOwn(FALLBACK, word)) found.push(...without(`${file}: ${name}: ${word}`, [known]))
+        if (!known || Object.hasOwn(FALLBACK, word)) continue
+        found.push(...without(`${file}: ${name}: ${word}`, [known]))
       }
     }
     for (const [, selectors = ''] of text.matchAll(/(?:^|[{};])\s*([^@{};]+)\{/g)) {
       for (const [, name = ''] of selectors.matchAll(/::?([a-z-]+)/g)) {
         const entry = css.selectors[name]
         // beside others it takes them with it
-        const isAlone = selectors.split(',').every(one => one.includes(`:${name}`) || one.includes(':view-transition-'))
+        const isAlone = selectors.split(',').every(one =>
+          one.includes(`:${name}`) || one.includes(':view-transition-'))
         if (Object.hasOwn(PASSED_OVER, name) && isAlone) continue
         if (entry?.__compat) found.push(...without(`${file}: ${selectors.trim()}`, [entry.__compat]))
       }
     }
     for (const [, name = '', query = ''] of text.matchAll(/@([a-z-]+)([^{;]*)/g)) {
       const entry = css['at-rules'][name]
-      if (entry?.__compat && !Object.hasOwn(FALLBACK, name)) found.push(...without(`${file}: @${name}`, [entry.__compat]))
+      const hasFallback = Object.hasOwn(FALLBACK, name)
+      if (entry?.__compat && !hasFallback) found.push(...without(`${file}: @${name}`, [entry.__compat]))
       for (const [, feature = ''] of query.matchAll(/\(([a-z-]+)/g)) {
         const known = (entry?.[feature] as Identifier | undefined)?.__compat
         if (known) found.push(...without(`${file}: @${name} (${feature})`, [known]))

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { HTML, start } from '../helpers.ts'
 
-test('every language has all the words, with what is filled into them, and is found by its names', async () => {
-  const strings: Record<string, Record<string, string>> = JSON.parse(readFileSync(new URL('../../static/strings.json', import.meta.url), 'utf8'))
+test('every language has all texts with their placeholders, and is found by its names', async () => {
+  const file = new URL('../../static/strings.json', import.meta.url)
+  const strings: Record<string, Record<string, string>> = JSON.parse(readFileSync(file, 'utf8'))
   const { en = {} } = strings
   const blanks = (text = '') => (text.match(/\{\w+\}/g) ?? []).join()
   for (const [lang, words] of Object.entries(strings)) {
@@ -17,16 +18,23 @@ test('every language has all the words, with what is filled into them, and is fo
     }
     for (const name of Object.keys(words)) {
       const [plain = '', form] = name.split('_')
-      assert.ok(form === undefined ? Object.hasOwn(en, name) : Object.hasOwn(en, `${plain}_other`) && forms.includes(form as Intl.LDMLPluralRule), `${lang} ${name}`)
+      const isKnown = form === undefined ? Object.hasOwn(en, name)
+        : Object.hasOwn(en, `${plain}_other`) && forms.includes(form as Intl.LDMLPluralRule)
+      assert.ok(isKnown, `${lang} ${name}`)
     }
   }
   const run = await start()
-  const asked = { ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])), 'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en',
-    'zh-CN': 'zh', 'zh-SG': 'zh', 'zh-Hans-HK': 'zh', 'zh-TW': 'zh-Hant', 'zh-HK,en;q=0.5': 'zh-Hant', 'zh-MO': 'zh-Hant', 'zh-Hant-HK': 'zh-Hant'
+  const asked = {
+    ...Object.fromEntries(Object.keys(strings).map(lang => [lang, lang])),
+    'nb-NO': 'no', nn: 'no', 'de-AT,en;q=0.5': 'de', 'tlh, he;q=0.3': 'he', xx: 'en',
+    'zh-CN': 'zh', 'zh-SG': 'zh', 'zh-Hans-HK': 'zh', 'zh-TW': 'zh-Hant', 'zh-HK,en;q=0.5': 'zh-Hant',
+    'zh-MO': 'zh-Hant', 'zh-Hant-HK': 'zh-Hant'
   }
   for (const [language, lang] of Object.entries(asked)) {
     const { text } = await run.get('/', { headers: { ...HTML, 'accept-language': language } })
-    assert.match(text, new RegExp(`<html lang="${lang.split('-')[0]}(-Han[st])?(-[A-Z]+)?" dir="${['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'}">`), language)
+    const direction = ['ar', 'he'].includes(lang) ? 'rtl' : 'ltr'
+    const tag = `<html lang="${lang.split('-')[0]}(-Han[st])?(-[A-Z]+)?" dir="${direction}">`
+    assert.match(text, new RegExp(tag), language)
     assert.ok(text.includes(strings[lang]!.homeTitle!), language)
   }
 })
