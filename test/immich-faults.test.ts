@@ -88,7 +88,9 @@ async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got)
   for (let n = 0; n < REQUESTS; n++) judge(await request(run, call.visit(shared)), allowed, call.isZip)
   const asked = run.immich.asked.filter(asked => call.path.test(asked.path))
   // once each time, and again where a connection ended without an answer; each of a zip's three files three times
-  const most = REQUESTS * (call.isZip ? 3 * 3 : 1) * (fault.reset ? 2 : 1)
+  // and a month that is refused by its time is asked for by its date
+  const isTwice = fault.reset || call.name === 'timeline/bucket'
+  const most = REQUESTS * (call.isZip ? 3 * 3 : 1) * (isTwice ? 2 : 1)
   assert.ok(asked.length <= most, `asked ${asked.length} times`)
   for (const { path } of run.immich.asked) assert.doesNotMatch(path, /\.\.|passwd|users/)
   run.immich.fault = () => undefined
@@ -114,7 +116,10 @@ for (const [name, { path, kind, visit }] of Object.entries(CALLS)) {
       return answer
     })()
     for (const [name, { fault, json, whole = json, stream = json }] of Object.entries(FAULTS)) {
-      test(name, async () => suffer(call, fault, { json, whole, stream }[kind], await healthy))
+      const allowed = { json, whole, stream }[kind]
+      // without sizes a zip has no length, but all of its files
+      const withoutSizes: Outcome[] = call.name === 'download/info' ? ['fine'] : []
+      test(name, async () => suffer(call, fault, [...allowed, ...withoutSizes], await healthy))
     }
   })
 }
