@@ -52,6 +52,8 @@ const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[],
 /** Of each request to Immich, four at once: one for each visitor, so the next shows whether a slot came back. */
 const LIMITS = { upstreamRequests: 4, upstreamStreams: 4 }
 const REQUESTS = 2
+/** otherwise nobody asks for details */
+const showMetadata = { description: true }
 const FORM = { ...HTML, 'content-type': 'application/x-www-form-urlencoded' }
 type Shared = ReturnType<typeof twoPhotosAndFilm>
 type Case = typeof CALLS[string] & { name: string, isZip: boolean }
@@ -82,7 +84,7 @@ async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got)
   const isSilent = fault.hang || fault.silentAfter !== undefined
   const limits = { ...LIMITS, upstreamTimeout: isSilent ? 1 : 19 }
   // a link and its list are known for a while, so this program has not asked for them yet
-  const run = await start({ library: shared.library, ipp: { limits } })
+  const run = await start({ library: shared.library, ipp: { limits, showMetadata } })
   run.immich.fault = (asked: Asked) => call.path.test(asked.path) && asked.method !== 'HEAD' ? fault : undefined
   const before = process.memoryUsage().heapUsed
   for (let n = 0; n < REQUESTS; n++) judge(await request(run, call.visit(shared)), allowed, call.isZip)
@@ -111,7 +113,7 @@ for (const [name, { path, kind, visit }] of Object.entries(CALLS)) {
   describe(`faults at ${name}`, { concurrency: 8 }, () => {
     const healthy = (async () => {
       const shared = twoPhotosAndFilm()
-      const answer = await request(await start({ library: shared.library }), visit(shared))
+      const answer = await request(await start({ library: shared.library, ipp: { showMetadata } }), visit(shared))
       assert.ok(answer.status < 400 && answer.complete)
       return answer
     })()

@@ -53,7 +53,8 @@ function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T
 
 const pluralRules = keep(lang => new Intl.PluralRules(lang))
 /** Formats times as the cameras' clocks showed them, which are kept as if they were UTC. */
-export const dateFormat = keep((lang, options) => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options }))
+export const dateFormat = keep((lang, options) =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options }))
 
 /** The text `name` with the number `n`, in the plural form of the language. */
 export function counted (words: Words, lang: string, name: string, n: number): string {
