@@ -113,7 +113,9 @@ for (const [name, { path, kind, visit }] of Object.entries(CALLS)) {
   describe(`faults at ${name}`, { concurrency: 8 }, () => {
     const healthy = (async () => {
       const shared = twoPhotosAndFilm()
-      const answer = await request(await start({ library: shared.library, ipp: { showMetadata } }), visit(shared))
+      const run = await start({ library: shared.library, ipp: { showMetadata } })
+      const answer = await request(run, visit(shared))
+      await run.stop()
       assert.ok(answer.status < 400 && answer.complete)
       return answer
     })()
