@@ -50,8 +50,8 @@ export function watchConnections (server: Server, settings: Settings) {
 
     /**
      * Waits for the turn of a request: pipelined requests are answered one after another anyway (RFC 9112
-     * section 9.3.2), and only the first may hold anything. False if the visitor has left, or has sent too
-     * many ahead, which ends the connection.
+     * section 9.3.2), and only the first may hold anything. False if the visitor has left, or has sent
+     * too many ahead, which ends the connection.
      */
     async turn ({ socket }: IncomingMessage, response: ServerResponse): Promise<boolean> {
       if (socket.destroyed) return false
