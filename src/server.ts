@@ -9,8 +9,8 @@ import about from '../package.json' with { type: 'json' }
 import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
-import { watchConnections } from './http/connections.ts'
-import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { Connections } from './http/connections.ts'
+import { BrokenTransfer, ReplyWriter } from './http/reply.ts'
 import { createText, PLAIN } from './http/text.ts'
 import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
@@ -121,14 +121,14 @@ export function createProxy (
 ) {
   let isClosing = false
   const app = createApp(settings, keys, log, ROOT, () => isClosing)
-  const write = createReplyWriter(settings.responseHeaders)
+  const writer = new ReplyWriter(settings.responseHeaders)
   const server = createServer({
     // reverse proxies keep connections for 60 to 75 s; closing one earlier would lose a request
     keepAliveTimeout: 90_000, headersTimeout: 15_000, requestTimeout: 30_000,
     connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384
   })
   server.setTimeout(settings.limits.visitorTimeout * 1000)
-  const connections = watchConnections(server, settings)
+  const connections = new Connections(server, settings)
 
   async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
@@ -143,14 +143,14 @@ export function createProxy (
     if (isFull || isClosing) response.shouldKeepAlive = false
     try {
       const reply = await replyTo(context, isFull, trace)
-      if (reply) await write(response, reply, visitor)
+      if (reply) await writer.write(response, reply, visitor)
       else response.destroy()
     } catch (error) {
       if (error instanceof BrokenTransfer) return trace.brokeOff(error.message)
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
-      else await write(response, { status: 500, kind: 'page', content: FAILED }, visitor)
+      else await writer.write(response, { status: 500, kind: 'page', content: FAILED }, visitor)
     }
   }
   server.on('request', async (request, response) => {
@@ -166,7 +166,7 @@ export function createProxy (
     const until = performance.now() + seconds * 1000
     await sleep(Math.min(seconds, notice) * 1000)
     server.close()
-    while (connections.running() > 0 && performance.now() < until) await sleep(20)
+    while (connections.running > 0 && performance.now() < until) await sleep(20)
     server.closeAllConnections()
   }
   return { server, app, close }

@@ -26,8 +26,11 @@ const asVisitor = (address: string): string => isIP(address) === 6 ? networkOf(a
 export const wideNetwork = (address: string): string =>
   address.endsWith('::/64') ? `${address.split(':').slice(0, 3).join(':')}::/48` : address
 
+/** The other end of a connection. */
+export type Peer = { address: string, isProxy: boolean }
+
 /** The address at the other end of a connection, and whether it is a trusted proxy. */
-export function parsePeer (peer: string | undefined, trust: Trust): { address: string, isProxy: boolean } {
+export function parsePeer (peer: string | undefined, trust: Trust): Peer {
   const address = plainAddress(peer ?? '')
   return { address: asVisitor(address), isProxy: isTrustedProxy(trust, address) }
 }

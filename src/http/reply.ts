@@ -1,5 +1,5 @@
 /**
- * Writes every answer. A handler returns a `Reply`; `createReplyWriter` alone writes status and headers,
+ * Writes every answer. A handler returns a `Reply`; `ReplyWriter` alone writes status and headers,
  * decides what may be cached, whether the visitor has it already (304), and streams the content.
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
@@ -99,33 +99,61 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
 const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
+/** Pages of protected links must not be found again, so they have no ETag. */
+function etagOf ({ status, kind, share, content }: Reply): string | undefined {
+  if (!content) return undefined
+  if (!('raw' in content)) return content.etag
+  return status === 200 && (kind === 'static' || share?.isProtected === false) ? content.etag : undefined
+}
+
 /**
- * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go
- * out with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
- * BrokenTransfer if a body breaks off.
+ * The one writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out with
+ * the content of open links only.
  */
-export function createReplyWriter (responseHeaders: Record<string, string>) {
-  const cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')
+export class ReplyWriter {
+  #responseHeaders: Readonly<Record<string, string>>
+  #cacheControlFor: (seconds: number) => string
+
+  constructor (responseHeaders: Record<string, string>) {
+    this.#responseHeaders = responseHeaders
+    this.#cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')
+  }
+
+  /**
+   * Answers a request. Resolves when all is sent or the visitor has left; throws a BrokenTransfer if a body
+   * breaks off.
+   */
+  async write (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> {
+    const { content } = reply
+    const etag = etagOf(reply)
+    if (response.destroyed) return bodyOf(content)?.cancel()
+    if (reply.status < 300 && isUnchanged(etag, conditions.ifNoneMatch)) {
+      bodyOf(content)?.cancel()
+      this.#begin(response, { ...reply, status: 304 }, { etag }).end()
+      return
+    }
+    if (content && !('raw' in content)) await this.#writeFile(response, reply, content)
+    else await this.#writeText(response, reply, content, conditions.acceptEncoding)
+  }
 
   /** Never past a link's expiry, and never in a shared cache if the link has a password. */
-  function cacheControl ({ status, kind, share, isVersioned }: Reply): string {
+  #cacheControl ({ status, kind, share, isVersioned }: Reply): string {
     if (status >= 400) return 'no-store'
     if (kind === 'static') return isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
     if (!share) return 'no-store'
     if (kind !== 'media') return share.isProtected ? 'private, no-store' : 'no-cache'
     const toExpiry = share.expiresAt === undefined ? Infinity : (share.expiresAt - Date.now()) / 1000
     const seconds = Math.max(0, Math.floor(Math.min(toExpiry, isVersioned ? Infinity : SHORT_SECONDS)))
-    if (share.isProtected) return `private, max-age=${Math.min(3600, seconds)}`
-    return cacheControlFor(seconds)
+    return share.isProtected ? `private, max-age=${Math.min(3600, seconds)}` : this.#cacheControlFor(seconds)
   }
 
-  function begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
+  #begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
     const { status, kind, share } = reply
     const isOpen = share !== undefined && !share.isProtected && status < 400
-    const headers: Headers = { ...isOpen && responseHeaders }
+    const headers: Headers = { ...isOpen && this.#responseHeaders }
     if (share?.expiresAt !== undefined) delete headers.expires
     Object.assign(headers, reply.headers, more, ALWAYS[kind], {
-      'cache-control': cacheControl(reply),
+      'cache-control': this.#cacheControl(reply),
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': isOpen && kind === 'media' ? 'cross-origin' : 'same-origin',
       'x-content-type-options': 'nosniff',
@@ -138,45 +166,27 @@ export function createReplyWriter (responseHeaders: Record<string, string>) {
     return response.writeHead(status, lines)
   }
 
-  /** Pages of protected links must not be found again, so they have no ETag. */
-  function etagOf ({ status, kind, share, content }: Reply): string | undefined {
-    if (!content) return undefined
-    if (!('raw' in content)) return content.etag
-    return status === 200 && (kind === 'static' || share?.isProtected === false) ? content.etag : undefined
-  }
-
-  async function writeText (response: ServerResponse, reply: Reply, text: Text | undefined, conditions: Conditions) {
-    const { body, encoding } = text ? await encode(text, conditions.acceptEncoding) : { body: Buffer.alloc(0) }
+  async #writeText (
+    response: ServerResponse, reply: Reply, text: Text | undefined, acceptEncoding: string
+  ): Promise<void> {
+    const { body, encoding } = text ? await encode(text, acceptEncoding) : { body: Buffer.alloc(0) }
     if (response.destroyed) return
     // Node sends no body to a HEAD
-    begin(response, reply, {
+    this.#begin(response, reply, {
       'content-type': text?.type, 'content-encoding': encoding, 'content-length': body.length,
       etag: etagOf(reply)
     }).end(body)
   }
 
-  async function writeFile (response: ServerResponse, reply: Reply, file: File): Promise<void> {
+  async #writeFile (response: ServerResponse, reply: Reply, file: File): Promise<void> {
     const { type, etag, body, bytes, length, contentRange } = file
     const isUnsatisfiable = reply.status === 416
-    begin(response, reply, {
+    this.#begin(response, reply, {
       'content-type': isUnsatisfiable ? undefined : type, etag, 'content-range': contentRange,
       'accept-ranges': length === undefined && !isUnsatisfiable ? undefined : 'bytes',
       'content-length': isUnsatisfiable ? 0 : length
     })
     if (body) await pump(response, body)
     else response.end(bytes)
-  }
-
-  return async (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> => {
-    const { content } = reply
-    const etag = etagOf(reply)
-    if (response.destroyed) return bodyOf(content)?.cancel()
-    if (reply.status < 300 && isUnchanged(etag, conditions.ifNoneMatch)) {
-      bodyOf(content)?.cancel()
-      begin(response, { ...reply, status: 304 }, { etag }).end()
-      return
-    }
-    if (content && !('raw' in content)) await writeFile(response, reply, content)
-    else await writeText(response, reply, content, conditions)
   }
 }
