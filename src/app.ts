@@ -1,4 +1,4 @@
-/** What the program is made of, created once for all requests. */
+/** The parts of the program, created once for all requests. */
 import type { Settings } from './config/settings.ts'
 import { policyOf } from './config/policy.ts'
 import { Gate } from './gate/gate.ts'

@@ -1,7 +1,7 @@
 /** Names of downloaded files: safe on every system, in a header that every browser reads. */
 import type { AssetId } from './validate.ts'
 
-/** What downloaded files are named after. */
+/** The scheme by which downloaded files are named. */
 export type Naming = 'time' | 'original' | 'id' | 'short-id'
 
 const EXTENSIONS: Record<string, string> = {
@@ -34,8 +34,8 @@ const currentTime = (): string => new Date().toISOString().slice(0, 19).replace(
 const SHORT_ID_LENGTH = 8
 
 /**
- * The name of a downloaded file. `original` is the file's own name, '' if it may not be told. The extension is
- * that of `type`, the type of what is really sent. `isPreview` marks a name that is not the original's.
+ * The name of a downloaded file. `original` is the file's own name, '' if it may not be told. The extension
+ * is that of `type`, the type of what is really sent. `isPreview` marks a name that is not the original's.
  */
 export function downloadName (
   naming: Naming, id: AssetId, original: string, type: string, isPreview = false, time = currentTime()
@@ -45,7 +45,7 @@ export function downloadName (
   const plain = given.toLowerCase()
   const isRight = byType === undefined || byType === (SPELLINGS[plain] ?? plain)
   const stems: Record<Naming, string> = {
-    time, id, original: original.replace(/(_preview)?(\.[^.]{1,10})?$/, '') || id,
+    time, id, original: original.replace(/(_preview|_fullsize)?(\.[^.]{1,10})?$/, '') || id,
     'short-id': `img_${id.slice(0, SHORT_ID_LENGTH)}`
   }
   const extension = isRight && given ? given : byType ?? 'bin'

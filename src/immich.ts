@@ -8,9 +8,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
-import { createCache } from './cache.ts'
+import { createCache } from './memory-cache.ts'
 import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
-import { parseJson } from './json.ts'
+import { countNodes, parseJson } from './json.ts'
 import { createQueue, type Queue } from './queue.ts'
 import type { Report } from './reachability.ts'
 import { Refusal } from './refusal.ts'
@@ -18,7 +18,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 
 // ---------------------------------------------------------------------------------------- the table of calls
 
-/** What opens a link: its key, and Immich's token if it has a password. */
+/** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
 /** The files whose sizes are asked for. */
 export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
@@ -77,8 +77,10 @@ type Answer = { status: number, headers: Headers }
 type Whole = Answer & { bytes?: Buffer }
 type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 
-/** a month of 200,000 photos is 40 MB of JSON */
-const MAX_JSON_BYTES = 48 * 1024 * 1024
+/** the sizes of 200,000 files are 16 MB of JSON, and a month of 100,000 photos is 20 MB */
+const MAX_JSON_BYTES = 24 * 1024 * 1024
+/** the sizes of 200,000 files take two each; parsed, one is 100 bytes, though it may be written in two */
+const MAX_JSON_NODES = 500_000
 /** of all JSON being read at the same time; parsed, it takes a multiple of that */
 const JSON_BUDGET_BYTES = MAX_JSON_BYTES
 const MONTHS_AT_ONCE = 16
@@ -214,10 +216,12 @@ export class Immich {
     } finally { leave() }
   }
 
-  /** A call that answers with JSON; the value is undefined if it is not JSON. */
+  /** A call that answers with JSON; the value is undefined if it is not JSON, or too much. */
   async askJson (call: Call, known: Known = {}, caller = PROGRAM): Promise<Answer & { value: unknown }> {
-    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#jsonBudget)
-    return { status, headers, value: parseJson(String(bytes)) }
+    const budget = this.#jsonBudget
+    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, budget)
+    const isBounded = bytes !== undefined && countNodes(bytes) <= MAX_JSON_NODES
+    return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }
 
   /** Parses an answer. Throws a Refusal if Immich says no, or if the answer is not Immich's. */

@@ -2,10 +2,17 @@
 import { decode } from './json.ts'
 import { parseAssetId, parseKey, parseLinkAddress, parseSlug, type LinkAddress } from './validate.ts'
 
-/** What chats and mails put after an address: punctuation, blanks and invisible characters. */
-// eslint-disable-next-line regexp/no-super-linear-move -- a segment of a path of at most 2,048 characters
-const TRAILING_JUNK = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]+$/u
-const trim = (segment: string | undefined): string => (decode(segment) ?? '').replace(TRAILING_JUNK, '')
+/** Punctuation, blanks and invisible characters that chats and mails put after an address. */
+const JUNK = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]/u
+
+/** A segment of a path, decoded, without the junk at its end. */
+function trim (segment: string | undefined): string {
+  const text = decode(segment) ?? ''
+  let end = text.length
+  // an expression for all of the end would try again at each character of the address
+  while (end > 0 && JUNK.test(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
 
 /**
  * The path that was meant; undefined if `path` is not a mangled address of a link or of a photo in it.

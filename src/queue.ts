@@ -15,7 +15,7 @@ export const quarter = (limit: number): number => Math.ceil(limit / 4)
 
 /**
  * A queue with `slots`, in which `room` requests may wait. The next slot goes to the waiting visitor who
- * holds fewest; of equals, to the one served longest ago.
+ * holds fewest, and among equals to the one served longest ago.
  */
 export function createQueue (slots: number, room: number): Queue {
   // in the order in which they were last served

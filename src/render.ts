@@ -1,6 +1,6 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
-import { imagePath, linkPath, videoPath } from './page/addresses.ts'
+import { imagePath, linkPath, videoPath } from './page/urls.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'
@@ -26,10 +26,13 @@ export type PageSettings = {
   groupByDate: 'day' | 'month' | false, showGalleryTitle: boolean, showExpiryDate: boolean
   singleItemAutoOpen: boolean, lightGallery: unknown, showMetadata: { location: { webLink: boolean } }
 }
-/** Where a page is shown: the link's address, the visitor's language and the site's own address, '' if unknown. */
+/**
+ * Where a page is shown: the link's address, the visitor's language and the site's own address, '' if
+ * unknown.
+ */
 export type Place = { link: LinkAddress, language: string, base: string }
 
-/** What every template gets. */
+/** Values that every template gets. */
 type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
 /** A template with no link behind it. */
 export type CardValues = {
@@ -41,7 +44,7 @@ type Card = keyof CardValues
 type OpenGraph = {
   type: string, url: string, cover?: string, width: number, height: number, film?: string
 }
-/** What gallery.html and photo.html share. */
+/** Values that gallery.html and photo.html share. */
 type LinkValues = Wording & {
   script: true, title: string, heading: string, home: string, about: string
   summary: string, og: OpenGraph | false, skeleton: string, options: string
@@ -61,7 +64,7 @@ type PhotoValues = LinkValues & {
   original: string | false, missing: boolean
 }
 
-/** What an item is called, by its position from 0. */
+/** The name of an item by its position from 0. */
 const nameOf = ({ isVideo }: Item, n: number, t: Words): string => `${isVideo ? t.video : t.photo} ${n + 1}`
 
 export class Renderer {
@@ -108,8 +111,9 @@ export class Renderer {
   }
 
   /** How many photos and videos, and from which month to which. */
-  #summary ({ items, days }: Share, { t, lang }: Wording): string {
-    const videos = items.filter(({ isVideo }) => isVideo).length
+  #summary (share: Share, { t, lang }: Wording): string {
+    const { items, days } = share
+    const { videos } = layoutData(share)
     const mixed = videos === items.length ? 'videos' : 'items'
     const count = counted(t, lang, videos === 0 ? 'photos' : mixed, items.length)
     const isByMonth = this.#settings.groupByDate === 'month'
@@ -142,7 +146,7 @@ export class Renderer {
     }
   }
 
-  /** What the page's script needs to know, as JSON. */
+  /** JSON for the page's script. */
   #options (share: Share, { link }: Place, { t, lang }: Wording): string {
     const { key, version, can, tells, items, days } = share
     const { groupByDate, singleItemAutoOpen, lightGallery, showMetadata } = this.#settings

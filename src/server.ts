@@ -11,6 +11,7 @@ import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
 import { watchConnections } from './http/connections.ts'
 import { BrokenTransfer, createReplyWriter } from './http/reply.ts'
+import { createText, PLAIN } from './http/text.ts'
 import { traceRequest, type Trace } from './http/trace.ts'
 import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
@@ -19,7 +20,7 @@ import { Refusal } from './refusal.ts'
 import type { Context, Handler, Parts } from './routes/context.ts'
 import { showImage, showVideo } from './routes/files.ts'
 import * as pages from './routes/pages.ts'
-import { refusalReply } from './routes/refusals.ts'
+import { refusalReply } from './routes/error-pages.ts'
 import * as service from './routes/service.ts'
 import { unlock } from './routes/unlock.ts'
 import { sendChosenZip, sendZip } from './routes/zip.ts'
@@ -29,7 +30,9 @@ const ROOT = new URL('../', import.meta.url)
 
 // ---------------------------------------------------------------------------------------------------- routes
 
-/** Who gets the password form at a protected link's address: everybody at pages, browsers alone at files. */
+/**
+ * The visitors who get the password form at a protected link: everybody at pages, browsers alone at files.
+ */
 type Form = 'form' | 'form for browsers' | 'no form'
 type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
@@ -84,7 +87,9 @@ function findRoute (method: string, path: string): { route: Route, parts: Parts 
   return undefined
 }
 
-/** The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected. */
+/**
+ * The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected.
+ */
 async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
@@ -105,6 +110,10 @@ async function replyTo (context: Context, isFull: boolean, trace: Trace) {
 }
 
 // ------------------------------------------------------------------------------------------------ life cycle
+
+const FAILED = createText(PLAIN, 'internal error\n')
+/** after SIGTERM, until load balancers have noticed */
+const NOTICE_SECONDS = 3
 
 /** The server, not yet listening, and how to stop it. */
 export function createProxy (
@@ -130,8 +139,8 @@ export function createProxy (
       app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { advice })
     }
     const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
-    const isFull = connections.isFull()
-    if (isFull) response.shouldKeepAlive = false
+    const isFull = !await connections.count(visitor.address, response)
+    if (isFull || isClosing) response.shouldKeepAlive = false
     try {
       const reply = await replyTo(context, isFull, trace)
       if (reply) await write(response, reply, visitor)
@@ -141,19 +150,23 @@ export function createProxy (
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()
-      else await write(response, { status: 500, kind: 'page' }, visitor)
+      else await write(response, { status: 500, kind: 'page', content: FAILED }, visitor)
     }
   }
   server.on('request', async (request, response) => {
     if (await connections.turn(request, response)) await answer(request, response)
   })
 
-  /** Reports itself unhealthy, lets running transfers end for so many seconds, then ends them. */
-  async function close (seconds = settings.limits.shutdown): Promise<void> {
+  /**
+   * Stops within `seconds`. For the first `notice` of them it goes on answering but reports itself unhealthy,
+   * so that a load balancer sends visitors elsewhere. Then it takes no new connection, and transfers may end.
+   */
+  async function close (seconds = settings.limits.shutdown, notice = 0): Promise<void> {
     isClosing = true
     const until = performance.now() + seconds * 1000
-    while (connections.running() > 0 && performance.now() < until) await sleep(20)
+    await sleep(Math.min(seconds, notice) * 1000)
     server.close()
+    while (connections.running() > 0 && performance.now() < until) await sleep(20)
     server.closeAllConnections()
   }
   return { server, app, close }
@@ -217,11 +230,14 @@ function start (): void {
     void greet(app)
   })
   server.listen(settings.port, host)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, async () => {
+  const stop = async (signal: string, notice: number): Promise<void> => {
     log.info('stopping', { signal })
-    await close()
+    await close(settings.limits.shutdown, notice)
     process.exit(0)
-  })
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', NOTICE_SECONDS))
+  // Ctrl-C, where no load balancer has to notice
+  process.on('SIGINT', () => stop('SIGINT', 0))
 }
 
 const USAGE = `node src/server.ts              starts with the environment and config.json

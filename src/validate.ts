@@ -1,12 +1,12 @@
 /**
- * Turns what a visitor sends into typed values: path, headers, cookies and forms. Anything that does not fit
+ * Turns what a visitor sends into typed values: path, headers and cookies. Anything that does not fit
  * goes no further. The branded types below are the only ones that `immich.ts` sends on.
  *
  * Each `parse…` returns undefined for what it does not accept; none throws.
  */
 import type { IncomingMessage } from 'node:http'
-import { isIP, type BlockList } from 'node:net'
-import { decode, list, match, object, parseJson, text } from './json.ts'
+import { match, text } from './json.ts'
+import { isTrustedProxy, LOOPBACK, plainAddress, visitorAddress, type Trust } from './visitor-address.ts'
 
 declare const trusted: unique symbol
 type Trusted<Name extends string> = string & { readonly [trusted]: Name }
@@ -78,9 +78,9 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
 
 const PROBLEMS = ['wrongPassword', 'tooMany', 'cookiesOff'] as const
 /**
- * What a request asks for: `page` of the gallery without script, from 1; `version` of a picture, '' if none;
- * `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is read
- * from a query.
+ * A request's path and query: `page` of the gallery without script, from 1; `version` of a picture, '' if
+ * none; `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is
+ * read from a query.
  */
 export type Target = {
   path: string, page: number, version: string, chosen: string, problem?: typeof PROBLEMS[number]
@@ -97,19 +97,8 @@ export function parseTarget (target: string): Target {
   return { path: short, page: Math.max(1, page), version, chosen, ...problem && { problem } }
 }
 
-/** The path after an unlock: `value` if it is a page or file of this link, else undefined. */
-export function parseReturnPath (value: unknown, link: LinkAddress): string | undefined {
-  const path = text(value)
-  if (path.length > 2048) return undefined
-  const [, name] = /^\/(?:share(?:\/photo|\/video)?|s)\/([^/\s\\?#]+)(?:\/[\w-]+){0,2}$/.exec(path) ?? []
-  const named = path.startsWith('/s/') ? parseSlug(decode(name)) : parseKey(decode(name))
-  if (named === undefined || named !== ('key' in link ? link.key : link.slug)) return undefined
-  // a header holds ASCII only
-  return /^[\x21-\x7e]+$/.test(path) ? path : encodeURI(path)
-}
-
 /**
- * What the program reads of a visitor's headers. `address` follows the trusted-proxy rule; an IPv6 address
+ * A visitor, as far as headers describe one. `address` follows the trusted-proxy rule; an IPv6 address
  * counts by its /64, which is what one customer has. `base` is scheme and host as the visitor sees them, ''
  * if unknown.
  */
@@ -123,9 +112,6 @@ export type Visitor = {
   cookies: ReadonlyMap<string, string>
   range?: ByteRange, ifRange?: string, ifNoneMatch?: string, acceptLanguage: string, acceptEncoding: string
 }
-/** `areProxiesNamed`: the operator has listed the trusted proxies, so they are not the default. */
-export type Trust = { trustedProxies: BlockList, proxiesAreNamed: boolean, publicBaseUrl: string }
-
 /** An http or https address without a slash at its end. */
 export function parseBase (value: unknown): string | undefined {
   const address = match<string>(/^https?:\/\/[^\s"<>@]{1,300}$/i, value)
@@ -157,7 +143,7 @@ function isCrossSite (headers: Headers, base: string): boolean {
 /** The visitor behind a connection from the address `peer`. */
 export function parseVisitor (headers: Headers, peer: string, trust: Trust): Visitor {
   const sender = plainAddress(peer)
-  const isProxied = isTrusted(trust, sender)
+  const isProxied = isTrustedProxy(trust, sender)
   const forwarded = (name: string) => isProxied ? text(headers[name]).replace(/,.*/s, '').trim() : ''
   const scheme = match(/^https?$/, forwarded('x-forwarded-proto').toLowerCase()) ?? 'http'
   const host = forwarded('x-forwarded-host') || headers.host
@@ -167,7 +153,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   const ifRange = headers['if-range']
   const ifNoneMatch = headers['if-none-match']
   return {
-    address: parseAddress(headers, peer, trust),
+    address: visitorAddress(text(headers['x-forwarded-for']), peer, trust),
     // a private address may be Docker's own gateway, which passes on what anybody wrote
     isForgeable: isProxied && !trust.proxiesAreNamed && Boolean(headers['x-forwarded-for']) &&
       !LOOPBACK.test(sender),
@@ -179,62 +165,4 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
     ...ifNoneMatch && { ifNoneMatch },
     acceptLanguage: text(headers['accept-language']), acceptEncoding: text(headers['accept-encoding'])
   }
-}
-
-// --------------------------------------------------------------------------------------------- IP addresses
-
-const LOOPBACK = /^(127\.|::1$)/
-/** An address without its zone; an IPv4 address inside an IPv6 one as itself. */
-const plainAddress = (address: string): string =>
-  address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*/s, '')
-
-/** The /64 of an IPv6 address. */
-function networkOf (address: string): string {
-  const [left = [], right = []] = address.split('::').map(half => half ? half.split(':') : [])
-  const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  const groups = [...left, ...zeros, ...right].slice(0, 4).map(group => parseInt(group, 16).toString(16))
-  return `${groups.join(':')}::/64`
-}
-const visitorAddress = (address: string): string => isIP(address) === 6 ? networkOf(address) : address
-
-/** The /48 around a visitor's IPv6 /64, which one customer may hold as a whole; else the address itself. */
-export const wideNetwork = (address: string): string =>
-  address.endsWith('::/64') ? `${address.split(':').slice(0, 3).join(':')}::/48` : address
-
-const isTrusted = ({ trustedProxies }: Trust, address: string): boolean =>
-  isIP(address) !== 0 && trustedProxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-
-/** The address at the other end of a connection, and whether it is a trusted proxy. */
-export function parsePeer (peer: string | undefined, trust: Trust): { address: string, isProxy: boolean } {
-  const address = plainAddress(peer ?? '')
-  return { address: visitorAddress(address), isProxy: isTrusted(trust, address) }
-}
-
-/** The peer, or whom the trusted proxies name in X-Forwarded-For, read from its end. */
-function parseAddress (headers: Headers, peer: string, trust: Trust): string {
-  let address = plainAddress(peer)
-  const hops = text(headers['x-forwarded-for']).slice(-1000).split(',').reverse()
-  for (const written of hops) {
-    if (!isTrusted(trust, address)) break
-    const bare = written.trim().replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
-    const hop = plainAddress(bare)
-    if (!isIP(hop)) break
-    address = hop
-  }
-  return visitorAddress(address)
-}
-
-// ------------------------------------------------------------------------------------------------------ forms
-
-/** The fields of a small form, or of a JSON object, as texts. */
-export function parseForm (body: string, contentType: string): Map<string, string> {
-  if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
-  return new Map(Object.entries(object(parseJson(body)) ?? {})
-    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
-}
-
-/** A JSON array of asset ids, each once; undefined if anything in it is something else. */
-export function parseAssetIds (value: unknown): AssetId[] | undefined {
-  const ids = list(parseJson(text(value))).map(parseAssetId)
-  return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
 }

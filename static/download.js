@@ -39,7 +39,8 @@ export async function askDownloadAll (address, choose) {
   }
   const start = make('button',
     { type: 'button', className: 'button plain', hidden: total < 2, onclick: begin }, t.choose)
-  const link = make('a', { className: 'button primary', href: address, onclick: () => sheet.close() }, t.download)
+  const onclick = () => sheet.close()
+  const link = make('a', { className: 'button primary', href: address, onclick }, t.download)
   const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)
   const closing = new AbortController()
   sheet.addEventListener('close', () => closing.abort())

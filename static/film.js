@@ -4,6 +4,7 @@ import { tryAgain } from './again.js'
 import { icon, make, say } from './dom.js'
 import { imagePath, videoPath } from './items.js'
 import { nameOf, t } from './link.js'
+import { outer } from './slides.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
@@ -42,11 +43,15 @@ export function showVideo (slide, n, item) {
     if (isStarted && document.activeElement === button) film.focus({ preventScroll: true })
     film.controls = isStarted
     button.hidden = isStarted
-    slide.classList.toggle('ipp-playing', isStarted)
+    markPlaying()
   }
   film.addEventListener('play', () => setStarted(true))
   film.addEventListener('ended', () => setStarted(false))
 }
+
+/** Hides the caption while a video has controls of its own. */
+const markPlaying = () =>
+  outer.classList.toggle('ipp-playing', outer.querySelector('.ipp-start[hidden]') !== null)
 
 /** Plays the moving part of a photo over it, or stops it. @param {Element} slide
  * @param {import('./items.js').Item} item */
@@ -65,11 +70,12 @@ export function toggleFilm (film) {
   else film.pause()
 }
 
-/** Takes the films within an element away, and ends what they fetch. @param {Element} within */
+/** Removes the videos within an element and stops their downloads. @param {Element} within */
 export function removeFilms (within) {
   for (const film of within.querySelectorAll('video')) {
     film.removeAttribute('src')
     film.remove()
   }
   for (const button of within.querySelectorAll('.ipp-start')) button.remove()
+  markPlaying()
 }

@@ -60,7 +60,8 @@ function startSelecting () {
 function askBeforeZip () {
   const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
   zip?.addEventListener('click', async event => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    const hasDialogs = 'HTMLDialogElement' in window
+    if (!hasDialogs || event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
     try {
       const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])

@@ -249,8 +249,8 @@ function pressSpace (event) {
 function onKey (event) {
   if (!state.isOpen || event.ctrlKey || event.metaKey || event.altKey) return
   outer.classList.remove('ipp-bare')
-  /** @type {Record<string, () => void>} */
-  const keys = {
+  /** @type {Record<string, (() => void) | undefined>} */
+  const actions = {
     Escape: closeTop, ArrowLeft: () => lg.goToPrevSlide(), ArrowRight: () => lg.goToNextSlide(),
     i: toggleDetails, ' ': () => pressSpace(event)
   }
@@ -258,9 +258,10 @@ function onKey (event) {
   const isTaken = event.key.startsWith('Arrow') && closest(event, 'video')
   // a key that is held down goes on at the pace of the slides
   const isEarly = event.repeat && lg.lgBusy
-  if (!Object.hasOwn(keys, event.key) || isTaken || own.keyPress === false) return
+  const act = actions[event.key]
+  if (!act || isTaken || own.keyPress === false) return
   if (event.key !== ' ') event.preventDefault()
-  if (!isEarly && total > 0) keys[event.key]()
+  if (!isEarly && total > 0) act()
 }
 
 addEventListener('keydown', onKey)

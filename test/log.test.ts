@@ -1,9 +1,13 @@
 /** The log: one line an event, what it says of requests, and what it never says. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { spawn } from 'node:child_process'
+import { after, test } from 'node:test'
+import about from '../package.json' with { type: 'json' }
 import { createKeys } from '../src/keys.ts'
 import { createLog, type LogLevel } from '../src/log.ts'
-import { HTML, start, until, type Running } from './helpers.ts'
+import { freePorts, HTML, ROOT, start, until, type Running } from './helpers.ts'
+import { emptyLibrary } from './library.ts'
+import { startImmich } from './standin.ts'
 
 function written (level: LogLevel, act: (log: ReturnType<typeof createLog>) => void): string[] {
   const { write } = process.stdout
@@ -75,4 +79,20 @@ test('a visitor who leaves is no warning', async () => {
   socket.once('data', () => socket.destroy())
   await until(() => requests(run).length === 1, 'the line')
   assert.deepEqual([requests(run)[0].isCut, run.lines.filter(line => line.startsWith('warn'))], [true, []])
+})
+
+test('the start says which version this is, and later which Immich was found', async () => {
+  const [port] = await freePorts(1)
+  const child = spawn(process.execPath, ['src/server.ts'], { cwd: ROOT, env: { PATH: process.env.PATH!, IMMICH_URL: `http://127.0.0.1:${port}`, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}' } })
+  after(() => { child.kill('SIGKILL') })
+  let text = ''
+  child.stdout.on('data', chunk => { text += chunk })
+  await until(() => text.includes('Immich does not answer yet'), 'the start')
+  assert.match(text, new RegExp(` info listening port=\\d+ version=${about.version.replaceAll('.', '\\.')} `))
+  assert.doesNotMatch(text, /Immich found/)
+  const immich = await startImmich(emptyLibrary(), { port: port! })
+  after(() => immich.close())
+  await until(() => / info Immich found version=3\.1\.0\n/.test(text), 'Immich')
+  assert.match(text, / info Immich is available again url=\S+ afterSeconds=\d+\n/)
+  assert.ok(immich.asked.length <= 2)
 })

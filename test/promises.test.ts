@@ -7,10 +7,15 @@ import { HTML, ROOT, start, type Answer } from './helpers.ts'
 import { VERSIONS } from './standin.ts'
 
 const ALLOWED = new RegExp('^(GET|HEAD) /api/(server/ping|server/version|shared-links/me|timeline/buckets?|' +
-  'assets/[0-9a-f-]{36}(/(thumbnail|original|video/playback))?)$|^POST /api/(shared-links/login|download/info)$')
+  'assets/[0-9a-f-]{36}(/(thumbnail|original|video/playback))?)$|^POST /api/(shared-links/login|download/info|search/metadata)$')
 /** The headers that Immich ever sees; five of them, of one value each, are fetch's own. Bodies say their length, for not every reverse proxy before Immich takes them without. */
 const FIXED = { accept: '*/*', 'accept-language': '*', 'sec-fetch-mode': 'cors', 'user-agent': 'node', pragma: 'no-cache', 'cache-control': 'max-age=0' }
 const HEADERS = ['accept-encoding', 'connection', 'content-length', 'content-type', 'cookie', 'host', 'if-none-match', 'range', ...Object.keys(FIXED)]
+
+/** The files of src/ without their comments. */
+const SOURCES = readdirSync(new URL('src/', ROOT), { recursive: true, encoding: 'utf8' })
+  .filter(file => file.endsWith('.ts'))
+  .map(file => [file, readFileSync(new URL(`src/${file}`, ROOT), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '')] as const)
 
 /** Every address that a link has. */
 const addresses = (key: string, id: string, motion: string) => [
@@ -166,7 +171,7 @@ for (const version of VERSIONS) {
         assert.equal(page.status, 404, path)
         assert.equal(page.headers['cache-control'], 'no-store', path)
         bodies.add(page.text + JSON.stringify({ ...page.headers, date: '' }))
-        assert.equal((await run.get(path)).text, '', path)
+        assert.equal((await run.get(path)).text, 'not found\n', path)
       }
       assert.equal(bodies.size, 1)
       for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) assert.equal((await run.get(`/share/${known}`, { method })).status, 404)
@@ -199,9 +204,9 @@ for (const version of VERSIONS) {
 }
 
 test('9: nothing of the source writes to disk or keeps state outside memory', () => {
-  for (const file of readdirSync(new URL('src/', ROOT))) {
-    const source = readFileSync(new URL(`src/${file}`, ROOT), 'utf8')
-    assert.doesNotMatch(source, /writeFile|createWriteStream|appendFile|mkdir|worker_threads|node:fs\/promises/, file)
+  for (const [file, source] of SOURCES) {
+    assert.doesNotMatch(source, /createWriteStream|appendFile|mkdir|worker_threads|node:sqlite|node:fs\//, file)
+    for (const [, names] of source.matchAll(/import (.*) from 'node:fs'/g)) assert.equal(names, '{ readFileSync }')
   }
 })
 
@@ -228,11 +233,9 @@ test('10: every limit of the configuration is set by a test', () => {
 })
 
 test('the shapes: one door, one writer of headers', () => {
-  const sources = readdirSync(new URL('src/', ROOT)).map(file => [file, readFileSync(new URL(`src/${file}`, ROOT), 'utf8')
-    .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')] as const)
-  const where = (pattern: RegExp) => sources.flatMap(([file, source]) => [...source.matchAll(pattern)].map(() => file))
+  const where = (pattern: RegExp) => SOURCES.flatMap(([file, source]) => [...source.matchAll(pattern)].map(() => file))
   assert.deepEqual(where(/\bfetch\s*\(/g), ['immich.ts', 'immich.ts'])
-  assert.deepEqual(where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g), ['answer.ts'])
+  assert.deepEqual(where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g), ['http/reply.ts'])
   assert.deepEqual(where(/node:https/g), [])
   assert.deepEqual(where(/from 'undici'|\bXMLHttpRequest\b|\bWebSocket\b/g), [])
   assert.deepEqual(where(/x-api-key|apiKey|Authorization/gi), [])

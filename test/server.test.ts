@@ -128,6 +128,24 @@ test('SIGTERM ends it, and waits for what runs', async () => {
   assert.equal(proxy.code, 0)
 })
 
+test('SIGTERM: unhealthy while it still answers, then the end', async () => {
+  const { library, links } = sampleLibrary()
+  const immich = await startImmich(library)
+  after(() => immich.close())
+  const proxy = run({ IMMICH_URL: immich.url })
+  const base = `http://127.0.0.1:${await proxy.port()}`
+  assert.equal((await ask(base, '/healthcheck')).status, 200)
+  proxy.child.kill('SIGTERM')
+  await until(() => proxy.out.includes('stopping'))
+  const seen = await Promise.all(['/healthcheck', '/share/alive', `/share/${links.album.key}`].map(async path => {
+    const { status, headers } = await ask(base, path, { headers: { ...HTML, connection: 'keep-alive' } })
+    return [status, headers.connection]
+  }))
+  assert.deepEqual(seen, [[503, 'close'], [200, 'close'], [200, 'close']])
+  await until(() => proxy.code !== undefined)
+  assert.equal(proxy.code, 0)
+})
+
 test('a taken port is said, and is no crash', async () => {
   const run = await start()
   const { port } = new URL(run.base)
@@ -145,7 +163,7 @@ test('whatever is thrown ends its request alone, and is logged', async () => {
   const { open } = gate
   gate.open = () => { throw broken }
   const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
-  assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, '', 'no-store'])
+  assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, 'internal error\n', 'no-store'])
   assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
   gate.open = open
   assert.equal((await run.get(`/share/${run.links.album.key}`, { headers: HTML })).status, 200)

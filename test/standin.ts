@@ -481,7 +481,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     const found = album.assets.map(id => library.assets.get(id)!).filter(({ trashed, visibility }) => !trashed && visibility !== 'locked')
     // metadata off makes no difference here
     const items = found.slice((page - 1) * size, page * size).map(asset => {
-      const { exifInfo: _, ...told } = assetJson(asset, { ...link, showMetadata: true }, ms => new Date(ms).toISOString())
+      const { exifInfo: _, tags: __, stack: ___, ...told } = assetJson(asset, { ...link, showMetadata: true }, ms => new Date(ms).toISOString())
       return told
     })
     const nextPage = found.length > page * size ? String(page + 1) : null

@@ -33,14 +33,22 @@ test('the linter and its security rules', async () => {
   assert.ok(bad!.errorCount > 0)
 })
 
-test('one function of one file opens connections, by the built-in fetch; check looks names up', () => {
+/** asks a link's public address, for the command `check` alone */
+const PUBLIC_ADDRESS = 'src/config/public-address.ts'
+test('one function of one file opens connections, by the built-in fetch; check alone has another', () => {
   for (const path of sources) {
     assert.doesNotMatch(code(path), /import (?!type).*\b(request|get|Agent|connect)\b.* from 'node:(http|net)'/, path)
-    if (path !== 'src/check.ts') assert.doesNotMatch(code(path), /node:dns/, path)
-    if (path !== 'src/immich.ts') assert.doesNotMatch(code(path), /\bfetch\s*\(/, path)
+    assert.doesNotMatch(code(path), /node:dns/, path)
+    if (path !== 'src/config/check.ts') assert.doesNotMatch(code(path), /public-address/, path)
+    if (path !== 'src/immich.ts' && path !== PUBLIC_ADDRESS) assert.doesNotMatch(code(path), /\bfetch\s*\(/, path)
     assert.doesNotMatch(code(path), /node:(tls|dgram|https|http2)|http\.(get|request)|undici|WebSocket|XMLHttpRequest|EventSource/, path)
-    assert.doesNotMatch(code(path), /node:(child_process|vm|worker_threads|cluster|inspector|wasi)|\beval\b|new Function|writeFile|createWriteStream|mkdir|appendFile/, path)
+    assert.doesNotMatch(code(path), /node:(child_process|vm|worker_threads|cluster|inspector|wasi)|\beval\b|new Function|writeFileSync|createWriteStream|mkdir|appendFile/, path)
   }
+  // it knows no settings, so not Immich's address either
+  assert.equal(code(PUBLIC_ADDRESS).match(/\bfetch\s*\(/g)!.length, 1)
+  assert.doesNotMatch(code(PUBLIC_ADDRESS), /settings|immichUrl/i)
+  const importers = sources.filter(path => /config\/check\.ts'/.test(code(path)))
+  assert.deepEqual(importers, ['src/server.ts'])
   // in `ask`, once and once again
   const door = code('src/immich.ts')
   assert.equal(door.match(/\bfetch\s*\(/g)!.length, 2)
@@ -51,7 +59,6 @@ test('one function of one file opens connections, by the built-in fetch; check l
 /** The modules of Node.js that src/ may import, and what of them. Types are free. */
 const MODULES: Record<string, string[]> = {
   'node:crypto': ['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync', 'randomBytes', 'timingSafeEqual'],
-  'node:dns/promises': ['lookup'],
   'node:fs': ['readFileSync'],
   'node:http': ['createServer'],
   'node:module': ['createRequire'],

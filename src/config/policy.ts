@@ -1,4 +1,4 @@
-/** What the operator allows, as the gate takes it. */
+/** Reduces the settings to the operator's permissions, as the gate takes them. */
 import type { Policy } from '../gate/gate.ts'
 import type { Settings } from './settings.ts'
 

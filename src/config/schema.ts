@@ -43,7 +43,7 @@ const TYPE_WORDS: Record<string, string> = {
 }
 const orList = (words: string[]): string => words.join(', ').replace(/, (?=[^,]*$)/, ' or ')
 
-/** What a key takes, in words. */
+/** The values that a key takes, in words. */
 function wordsFor (schema: Schema): string {
   if (schema.accepts) return schema.accepts
   if (schema.enum) return orList(schema.enum.map(show))
@@ -59,7 +59,7 @@ function unquoted (value: unknown): unknown {
   return isQuoted ? JSON.parse(value) : undefined
 }
 
-/** What the operator means by a value: true for each key of a group, numbers in quotation marks. */
+/** The meaning of a value: true for each key of a group, numbers in quotation marks. */
 function meaningOf (schema: Schema, value: unknown): unknown {
   const { properties } = schema
   const types = typesOf(schema)
@@ -147,7 +147,9 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
   if (isMisplaced(name, path, check)) return
   if (check.places.has(name)) {
     // what is left of an old group is unknown by itself
-    for (const [inner, entry] of Object.entries(object(value) ?? {})) reportUnknown(inner, entry, path, [], check)
+    for (const [inner, entry] of Object.entries(object(value) ?? {})) {
+      reportUnknown(inner, entry, path, [], check)
+    }
     return
   }
   const near = nearest(name, known)

@@ -7,7 +7,8 @@ import { BlockList, isIP } from 'node:net'
 import { show, understand, type Report, type Schema } from './schema.ts'
 import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
-import { parseBase, parseOrigin, type Trust } from '../validate.ts'
+import { parseBase, parseOrigin } from '../validate.ts'
+import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
 /** The types that config.json itself is too narrow for. */
@@ -131,6 +132,7 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
     const isForeign = env.CONFIG && !/^\s*[{[]/.test(env.CONFIG)
     const isIgnored = code === 'ENOENT' && !env.IPP_CONFIG
     const reasons: Record<string, string> = {
+      EACCES: `user ${process.getuid?.() ?? ''} may not read it, takes chmod a+r on the host`,
       ERR_ACCESS_DENIED: `this process may not read it, takes ${places}`,
       EISDIR: 'is a folder (Docker creates one where the file is missing), takes a file'
     }

@@ -1,7 +1,9 @@
-/** Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry. */
+/**
+ * Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry.
+ */
 import { hash, type KeyObject } from 'node:crypto'
 import { readWhole, type Body, type Budget } from '../body.ts'
-import { createCache, type Cache } from '../cache.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, isDenied, type Access, type Caller, type Immich, type Slice } from '../immich.ts'
 import { positive } from '../json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
@@ -10,11 +12,11 @@ import { mediaType, parseDetails, parseDisposition, UNKNOWN_TYPE, type Details }
 import { blankJpeg } from './jpeg.ts'
 import { isMotionPart, type Item, type OpenLink, type Policy, type Share } from './share.ts'
 
-/** What a visitor asks for: a picture to look at, a video to play, a file to take home, or one for a zip. */
+/** A visitor's wish: a picture to look at, a video to play, a file to take home, or one for a zip. */
 export type Wanted = Slice & { as: 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback' | 'zip' }
 /**
- * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is '' if
- * it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
+ * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is ''
+ * if it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
  * preview in place of the original.
  */
 export type Media = {
@@ -32,12 +34,12 @@ const MIB = 1024 * 1024
 const IMAGE_MAX_AGE_MS = 300_000
 /** larger images are streamed and not cached */
 const MAX_CACHED_BYTES = 2 * MIB
-/** what a cached image takes beside its bytes: 16,000 of 1 kB were measured as 51 MB */
+/** memory that a cached image takes beside its bytes: 16,000 of 1 kB were measured as 51 MB */
 const OVERHEAD_BYTES = 2000
 /** larger JPEGs are replaced by their preview where metadata is stripped */
 const MAX_STRIPPED_BYTES = 64 * MIB
 const STRIP_BUDGET_BYTES = 96 * MIB
-/** what every browser shows in full resolution */
+/** types that every browser shows in full resolution */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
 /** A GIF and its like: Immich's preview of it stands still, so every download of it is the file itself. */
@@ -78,7 +80,7 @@ export class Files {
     this.#images = createCache<Image>(IMAGE_MAX_AGE_MS, cacheMib * MIB, weigh)
   }
 
-  /** What Immich says of an item, none of it reduced yet. Throws a Refusal. */
+  /** Immich's details of an item, not yet reduced. Throws a Refusal. */
   details (link: OpenLink, { id }: Item, caller: Caller): Promise<Details> {
     return this.#immich.read(CALLS.asset(link, id), parseDetails, caller)
   }
@@ -113,7 +115,10 @@ export class Files {
   async #download (request: Request): Promise<Media> {
     const { can, item } = request
     if (can.originals || isMoving(item)) return this.#cameraFile('original', request)
-    if (item.isVideo) return this.#playback(request)
+    if (item.isVideo) {
+      const name = await this.#nameOf(request)
+      return { ...await this.#playback(request), name }
+    }
     if (this.#policy.quality === 'fullsize') return this.#fullResolution(request)
     return { ...await this.#image('preview', request), isReduced: true }
   }
@@ -157,8 +162,13 @@ export class Files {
     await this.#requireTranscode(request)
     const media = await this.#stream('playback', request)
     if (kind === 'playback') return media
-    const { name } = await this.#stream('original', { ...request, slice: { head: true } })
-    return { ...media, name }
+    return { ...media, name: await this.#nameOf(request) }
+  }
+
+  /** The name of an original: Immich does not tell it with a transcode. '' if the original is lost. */
+  #nameOf (request: Request): Promise<string> {
+    const original = this.#stream('original', { ...request, slice: { head: true } })
+    return original.then(({ name }) => name, () => '')
   }
 
   async #strippedImage (kind: Kind, request: Request): Promise<Media> {
@@ -185,7 +195,8 @@ export class Files {
     const headOf = (kind: Kind) => this.#stream(kind, { ...request, slice: { head: true } })
     const playback = await headOf('playback')
     const details = await this.details(link, item, caller)
-    const size = link.allowDownload ? (await headOf('original')).length : positive(details.exif.fileSizeInByte)
+    const recorded = positive(details.exif.fileSizeInByte)
+    const size = link.allowDownload ? (await headOf('original')).length : recorded
     const areTypesKnown = ![details.type, playback.type].includes(UNKNOWN_TYPE)
     const isOtherType = areTypesKnown && details.type !== playback.type
     const areSizesKnown = Boolean(size) && playback.length !== undefined
@@ -202,7 +213,9 @@ export class Files {
     return image.bytes ? image : this.#stream(kind, request)
   }
 
-  /** Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it. */
+  /**
+   * Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it.
+   */
   async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}
     const call = callFor(kind, link, id)

@@ -3,8 +3,8 @@
  * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
  * can be ugly but cannot leak.
  *
- * What leaves is bounded by two yeses, the owner's on the link and the operator's (`Policy`). At run time the
- * gate takes back only shares and items that it made itself.
+ * Two yeses bound everything that leaves: the owner's on the link, and the operator's (`Policy`). At run time
+ * the gate takes back only shares and items that it made itself.
  */
 import { Immich, type Caller, type DoorLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
@@ -16,11 +16,11 @@ import { shownFacts, type Facts } from './facts.ts'
 import { Files, type Media, type Wanted } from './files.ts'
 import { createGuesses } from './guesses.ts'
 import { Links } from './open.ts'
-import { isMotionPart, makeShare, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
+import { isMotionPart, makeShare } from './share.ts'
+import type { Item, List, OpenLink, Policy, Share } from './share.ts'
 import { cookieLines, createSeal, provePassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-files.ts'
 
-export { CALLS } from '../immich.ts'
 export { isMotionPart } from './share.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
 
@@ -28,11 +28,13 @@ export type GateLimits = DoorLimits & {
   links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
 }
 export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
-/** Who asks, as far as the gate wants to know. */
+/** A visitor, as far as the gate wants to know one. */
 export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
+type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
 
-const nameOf = (address: LinkAddress): string => 'key' in address ? `key ${address.key}` : `slug ${address.slug}`
+const nameOf = (address: LinkAddress): string =>
+  'key' in address ? `key ${address.key}` : `slug ${address.slug}`
 
 export class Gate {
   #policy: Policy
@@ -58,7 +60,7 @@ export class Gate {
   }
 
   /**
-   * What this visitor may see and take of a link. Throws a Refusal: missing, locked, limited, failed,
+   * Opens a link: returns its share for this visitor. Throws a Refusal: missing, locked, limited, failed,
    * unreachable, busy.
    */
   async open (address: LinkAddress, asker: Asker): Promise<Share> {
@@ -74,8 +76,8 @@ export class Gate {
   }
 
   /**
-   * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if this
-   * visitor has tried too many unknown links.
+   * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if
+   * this visitor has tried too many unknown links.
    */
   async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
@@ -100,18 +102,14 @@ export class Gate {
 
   /**
    * Proves a password; `isHttps` makes the cookies secure. Resolves with Set-Cookie lines that open the link
-   * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or as
-   * `open` does.
+   * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or
+   * as `open` does.
    */
-  async unlock (
-    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
-  ): Promise<string[]> {
+  async unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
     return this.#lookUp(address, asker, () => this.#unlock(address, password, asker))
   }
 
-  async #unlock (
-    address: LinkAddress, password: Password, asker: Asker & { isHttps: boolean }
-  ): Promise<string[]> {
+  async #unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
     const name = nameOf(address)
     const wait = this.#guesses.waitForPassword(asker, name)
     if (wait > 0) {
@@ -145,8 +143,8 @@ export class Gate {
   }
 
   /**
-   * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing, withheld,
-   * failed, unreachable, busy.
+   * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing,
+   * withheld, failed, unreachable, busy.
    */
   async file (share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
     const { link } = this.#checked(share, [item])
@@ -189,5 +187,5 @@ export class Gate {
   }
 }
 
-/** What zips need of the gate. */
+/** The part of the gate that zips need. */
 export type ZipGate = Pick<Gate, 'file' | 'zipFiles'>

@@ -1,15 +1,14 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
-import { wideNetwork } from '../validate.ts'
+import { wideNetwork } from '../visitor-address.ts'
 
 /** in whole ms: with fractions, a sum and its difference need not be equal */
 const wholeNow = (): number => Math.floor(performance.now())
 /** from here on, names whose guesses are all free again are forgotten; at ten times that, the oldest ones */
 const MAX_NAMES = 10_000
 
-export type RateLimit = ReturnType<typeof createRateLimit>
 /**
- * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one more
- * every `interval` ms. Each name costs one number, and only while its guesses are not all free.
+ * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
+ * more every `interval` ms. Each name costs one number, and only while its guesses are not all free.
  */
 export function createRateLimit (burst: number, interval: number, now = wholeNow) {
   /** by name: when all guesses are free again */
@@ -39,19 +38,18 @@ const MINUTE_MS = 60_000
 const LINK_INTERVAL_MS = 6_000
 /** the /64s of one /48 together get this multiple of one visitor's guesses */
 const NETWORK_FACTOR = 4
-/** first guesses of new addresses at one link, as a multiple of `perLink`: what a botnet gets at most */
+/** first guesses of new addresses at one link, as a multiple of `perLink`: a botnet's bound */
 const NEWCOMER_FACTOR = 10
 /** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
 const UNKNOWN_FACTOR = 20
 /** visitors' links that are remembered as opened; more than a household ever opens */
 const MAX_OPENED = 20_000
 
-export type Guesses = ReturnType<typeof createGuesses>
 /**
- * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets four
- * times that. All addresses together get `perLink` at one link, then one every six seconds. An address that has
- * guessed nothing wrong there is not held up by that, unless the address can be forged, until ten times
- * `perLink` of such first guesses were wrong.
+ * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets
+ * four times that. All addresses together get `perLink` at one link, then one every six seconds. An address
+ * that has guessed nothing wrong there is not held up by that, unless the address can be forged, until ten
+ * times `perLink` of such first guesses were wrong.
  *
  * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds. Beyond that it may open
  * only the links that it has opened before, so that hits and misses look the same.

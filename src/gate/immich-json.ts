@@ -1,5 +1,5 @@
 /**
- * What is believed of Immich's JSON: named fields, each as a typed value. No answer is passed on whole.
+ * Reads Immich's JSON: named fields, each as a typed value. No answer is passed on whole.
  *
  * Each `parse…` returns undefined for what it does not accept; none throws. The shapes are those of the
  * recordings in `test/recordings`.
@@ -10,16 +10,16 @@ import type { AlbumId, AssetId, Key, Month, Slug, Token } from '../validate.ts'
 
 /**
  * A photo or video as Immich lists it. `ratio` is width / height, 0.2 to 5; `duration` in ms, and above 0 for
- * an image that moves; `motion` is the video part of a motion photo. `time` is what the camera's clock showed,
- * in ms since 1970 as if that were UTC. `name` is the file's name, '' if the list does not say.
+ * an image that moves; `motion` is the video part of a motion photo. `time` is what the camera's clock
+ * showed, in ms since 1970 as if that were UTC. `name` is the file's name, '' if the list does not say.
  */
 export type Asset = {
   id: AssetId, isVideo: boolean, ratio: number, thumbhash: string, duration: number
   motion?: AssetId, isSphere: boolean, isEdited: boolean, time: number, name: string
 }
 /**
- * A link as Immich describes it. The list of an album is in the timeline; a link to chosen photos (INDIVIDUAL)
- * has its list here. `expiresAt` in ms since 1970.
+ * A link as Immich describes it. The list of an album is in the timeline; a link to chosen photos
+ * (INDIVIDUAL) has its list here. `expiresAt` in ms since 1970.
  */
 export type Link = {
   key: Key, slug?: Slug, isProtected: boolean, title: string, description: string, expiresAt?: number
@@ -74,8 +74,8 @@ function parseChosen (value: unknown): Asset[] {
 }
 
 /**
- * The answer of `shared-links/me` and `shared-links/login`; recordings …/me-key. An expiry that cannot be read
- * counts as past.
+ * The answer of `shared-links/me` and `shared-links/login`; recordings …/me-key. An expiry that cannot be
+ * read counts as past.
  */
 export function parseLink (value: unknown): Link | undefined {
   const link = object(value) ?? {}
@@ -99,13 +99,13 @@ export function parseLink (value: unknown): Link | undefined {
   }
 }
 
-/** two centuries of months; every one costs a request */
-const MAX_MONTHS = 2400
+/** a century of months; every one costs a request */
+const MAX_MONTHS = 1200
 /**
- * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 2,400, or none of it
- * can be read. A month that cannot be read is left out, and `isComplete` is false. Each is asked for with its time and zone
- * (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the zone of its
- * database session.
+ * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 1,200, or none of
+ * it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is asked for with
+ * its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the
+ * zone of its database session.
  */
 export function parseMonths (value: unknown): { months: Month[], isComplete: boolean } | undefined {
   if (!Array.isArray(value) || value.length > MAX_MONTHS) return undefined
@@ -139,7 +139,7 @@ export function parseMonth (value: unknown): Asset[] | undefined {
   })
 }
 
-/** What `assets/:id` says, as far as any of it may ever be shown; recordings …-asset. `time` as an asset's. */
+/** The fields of `assets/:id` that may ever be shown; recordings …-asset. `time` as an asset's. */
 export type Details = { type: string, name: string, time: number, description: string, exif: Json }
 export function parseDetails (value: unknown): Details | undefined {
   const asset = object(value) ?? {}
@@ -154,7 +154,9 @@ export function parseDetails (value: unknown): Details | undefined {
 export type Named = Readonly<{ name: string, isEdited: boolean }>
 /** `next` is the number of the page after this one. */
 export type NamesPage = Readonly<{ assets: ReadonlyMap<AssetId, Named>, next?: number }>
-/** One page of `search/metadata` (recordings 10-album-big/search-metadata-1000*): names and the edited flag. */
+/**
+ * One page of `search/metadata` (recordings 10-album-big/search-metadata-1000*): names and the edited flag.
+ */
 export function parseNames (value: unknown): NamesPage | undefined {
   const { items, nextPage } = object(object(value)?.assets) ?? {}
   if (!Array.isArray(items)) return undefined
@@ -167,7 +169,9 @@ export function parseNames (value: unknown): NamesPage | undefined {
   return { assets, ...Number.isSafeInteger(next) && next > 0 && { next } }
 }
 
-/** The answer of `download/info` with `archiveSize: 1`: one archive for each asset, with its size in bytes. */
+/**
+ * The answer of `download/info` with `archiveSize: 1`: one archive for each asset, with its size in bytes.
+ */
 export function parseSizes (value: unknown): Map<AssetId, number> | undefined {
   const archives = object(value)?.archives
   return Array.isArray(archives) ? new Map(archives.flatMap(entry => {
@@ -184,7 +188,7 @@ const MEDIA_TYPES = new Set([
   'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif', 'image/heic', 'image/heif', 'image/jxl',
   'image/tiff', 'image/bmp', 'image/jp2', 'image/dng', 'image/x-adobe-dng', 'image/vnd.adobe.photoshop',
   'video/mp4', 'video/quicktime', 'video/webm', 'video/x-matroska', 'video/mpeg', 'video/3gpp', 'video/ogg',
-  'video/x-msvideo', 'video/x-ms-wmv', 'video/x-m4v', 'video/mp2t', 'video/x-flv', 'video/avi', 'video/msvideo'
+  'video/x-msvideo', 'video/x-ms-wmv', 'video/x-m4v', 'video/mp2t', 'video/x-flv'
 ])
 /** The media type of a Content-Type, if it is on the list, else `UNKNOWN_TYPE`. */
 export function mediaType (value: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * JPEGs without metadata (`stripMetadata`): same length and same picture, but every segment that is not needed
- * to show it is filled with zeros.
+ * JPEGs without metadata (`stripMetadata`): same length and same picture, but every segment that is not
+ * needed to show it is filled with zeros.
  *
  * Segments are those of ITU-T T.81 annex B; Exif and its Orientation are of CIPA DC-008 section 4.5.
  */
@@ -49,15 +49,16 @@ function endOfScan (jpeg: Buffer, from: number): number {
   for (let at = jpeg.indexOf(0xff, from); at >= 0; at = jpeg.indexOf(0xff, at + 1)) {
     const second = jpeg[at + 1]
     // a stuffed zero, fill bytes and restart markers belong to the scan
-    const isWithin = second === 0 || second === 0xff || (second !== undefined && second >= 0xd0 && second <= 0xd7)
+    const isRestart = second !== undefined && second >= 0xd0 && second <= 0xd7
+    const isWithin = second === 0 || second === 0xff || isRestart
     if (!isWithin) return at
   }
   return jpeg.length
 }
 
 /**
- * Blanks a JPEG in place and returns whether that worked; if it did not, the bytes must not leave. A file that
- * ends within a scan is accepted, since its picture is all there is.
+ * Blanks a JPEG in place and returns whether that worked; if it did not, the bytes must not leave. A file
+ * that ends within a scan is accepted, since its picture is all there is.
  */
 export function blankJpeg (jpeg: Buffer): boolean {
   if (jpeg.length < 4 || jpeg.readUInt16BE() !== 0xff00 + MARKER.SOI) return false

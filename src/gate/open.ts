@@ -1,8 +1,8 @@
 /**
- * Links: who may open one, and what it lists. Immich checks a link's password in one endpoint only and serves
+ * Opens links and reads their lists. Immich checks a link's password in one endpoint only and serves
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
-import { createCache, type Cache } from '../cache.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
@@ -54,13 +54,14 @@ export class Links {
   }
 
   /**
-   * What the link lists, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
+   * The link's list, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
    * unreachable, busy.
    */
   async list (link: OpenLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
     // a list that holds what an owner no longer shows is never used for a link that shows less
-    if (album) return this.#albums(`${key} ${showMetadata}`, old => this.#loadAlbum(link, album, { lane }, old))
+    const name = `${key} ${showMetadata}`
+    if (album) return this.#albums(name, old => this.#loadAlbum(link, album, { lane }, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
     return list

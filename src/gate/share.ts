@@ -1,6 +1,6 @@
 /**
- * What one visitor may see and take of one link. A `Share` is made here from what Immich says, the owner's
- * yes on the link and the operator's yes (`Policy`). Whatever needs both and lacks one is not in it.
+ * Makes shares: a `Share` is all that one visitor may see and take of one link. It combines the owner's yes
+ * on the link with the operator's yes (`Policy`). Anything that needs both and lacks one is not in it.
  */
 import { createHash } from 'node:crypto'
 import type { AssetId, Key, Slug, Token } from '../validate.ts'
@@ -38,7 +38,7 @@ export type Share = Readonly<{
   version: string
 }> & Given<'share'>
 
-/** What the operator allows. The owner's settings on each link come on top. */
+/** The operator's permissions. The owner's settings on each link come on top. */
 export type Policy = Readonly<{
   slugs: boolean
   download: boolean, zip: boolean, quality: 'original' | 'fullsize' | 'preview'
@@ -58,7 +58,7 @@ export type Policy = Readonly<{
 /** A link that has been opened, with Immich's token if it has a password. Stays inside the gate. */
 export type OpenLink = Link & { token?: Token }
 /**
- * What a link lists, in its order. Stays inside the gate. `byId` has the video parts of motion photos too;
+ * The list of a link, in its order. Stays inside the gate. `byId` has the video parts of motion photos too;
  * `times` stand beside the items; `assets` says what the link itself told of each, if it did.
  */
 export type List = {
@@ -84,7 +84,8 @@ export function makeList (assets: Asset[], order: 'asc' | 'desc', isPartial: boo
   const byId = new Map(items.map(item => [item.id, item]))
   for (const item of items) {
     const { motion } = item
-    if (motion && !once.has(motion)) byId.set(motion, Object.freeze({ ...item, id: motion, isVideo: true }) as Item)
+    if (!motion || once.has(motion)) continue
+    byId.set(motion, Object.freeze({ ...item, id: motion, isVideo: true }) as Item)
   }
   return { items, byId, times: sorted.map(({ time }) => time), isPartial }
 }

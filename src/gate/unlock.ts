@@ -2,8 +2,9 @@
  * Passwords: proves one to Immich, and seals the proof into a cookie.
  *
  * The cookie holds Immich's own token for the link, never the password, and opens exactly the link it was
- * sealed for (AES-256-GCM, with the link as additional data). Nothing is stored here, so every replica with the
- * same IPP_SECRET can open it. Immich checks the token at every lookup, so changing a password ends the unlock.
+ * sealed for (AES-256-GCM, with the link as additional data). Nothing is stored here, so every replica with
+ * the same IPP_SECRET can open it. Immich checks the token at every lookup, so changing a password ends the
+ * unlock.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes, type KeyObject } from 'node:crypto'
 import { CALLS, type Immich } from '../immich.ts'
@@ -35,7 +36,8 @@ export function createSeal (key: KeyObject, now = steadyNow) {
     const options = { authTagLength: TAG_BYTES }
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), options)
       .setAAD(Buffer.from(nameOf(link))).setAuthTag(tag)
-    return decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+    const text = sealed.subarray(NONCE_BYTES + TAG_BYTES)
+    return decipher.update(text, undefined, 'utf8') + decipher.final('utf8')
   }
   return {
     /** A cookie value that `open` turns back into `token`, for this link and for an hour. */
@@ -76,7 +78,8 @@ export async function provePassword (
   const answer = first.status !== 404 ? first
     : await immich.askJson(CALLS.loginByQuery(address, password), {}, { lane })
   // a password was sent, yet Immich asks for one
-  if (parseMessage(answer.value) === 'Password required') throw new Refusal('missing', 'password not received')
+  const isUnheard = parseMessage(answer.value) === 'Password required'
+  if (isUnheard) throw new Refusal('missing', 'password not received')
   return immich.accept(login.path, answer, (value, headers) => {
     const link = parseLink(value)
     const token = parseLoginCookie(headers.getSetCookie())

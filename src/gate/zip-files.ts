@@ -1,19 +1,19 @@
-/** What a zip says of its files before they are fetched: names, times and sizes, as far as they may be told. */
+/** Names, times and sizes of a zip's files before they are fetched, as far as they may be told. */
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { isRefusal } from '../refusal.ts'
-import type { AssetId } from '../validate.ts'
+import type { AlbumId, AssetId } from '../validate.ts'
 import type { Media } from './files.ts'
 import { parseNames, parseSizes, type Named, type NamesPage } from './immich-json.ts'
 import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
 
 /**
- * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and ''
- * if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size` is
- * exactly what the gate's `file` gives for it, in bytes, absent if unknown.
+ * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and
+ * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size`
+ * is exactly what the gate's `file` gives for it, in bytes, absent if unknown.
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 
-/** What a zip is made from: an opened link, and how to ask for the headers of a file. */
+/** An opened link, and how to ask for the headers of one of its files. */
 export type ZipSource = {
   immich: Immich, policy: Policy, link: OpenLink, list: List, share: Share
   head: (item: Item) => Promise<Media>
@@ -25,7 +25,7 @@ const MAX_PAGES = 1000
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000
 
-/** What Immich does not tell (2.x answers 403, a lost file 404) is unknown, and no reason to fail. */
+/** Undefined if Immich does not tell: 2.x answers 403, a lost file 404. That is no reason to fail. */
 async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
   return asked.catch((error: unknown) => {
     if (isRefusal(error, 'missing') || isRefusal(error, 'failed')) return undefined
@@ -34,7 +34,7 @@ async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** Names and edited flags of an album. Throws a Refusal (missing) if this Immich does not tell them. */
-async function readNames ({ immich, link }: ZipSource, albumId: NonNullable<OpenLink['album']>['id'], caller: Caller) {
+async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, caller: Caller) {
   const names = new Map<AssetId, Named>()
   for (let page: number | undefined = 1, read = 0; page !== undefined && read < MAX_PAGES; read++) {
     const answer: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, caller)
@@ -58,7 +58,13 @@ async function readHeads (items: readonly Item[], head: ZipSource['head']): Prom
   return heads
 }
 
-const extensionOf = (name: string): string => /\.[^./\\]{1,10}$/.exec(name)?.[0] ?? ''
+/** Extensions of photos and videos. What else follows a dot may be a word that is not to be told. */
+const EXTENSIONS = new Set(('3fr 3gp arw avi avif bmp cr2 cr3 dng flv gif heic heif insv jp2 jpe jpeg jpg ' +
+  'jxl m2ts m4v mkv mov mp4 mpeg mpg mts nef orf pef png psd raf raw rw2 srw tif tiff webm webp').split(' '))
+function extensionOf (name: string): string {
+  const [extension = ''] = /\.[^.]*$/.exec(name) ?? []
+  return EXTENSIONS.has(extension.slice(1).toLowerCase()) ? extension : ''
+}
 
 /** Each photo, followed by its video part if it is a motion photo. */
 const withMotionParts = (items: readonly Item[], { byId }: List): Item[] =>

@@ -8,21 +8,21 @@ import { encode, type Text } from './text.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 export type Headers = Record<string, string | number | string[] | undefined>
-/** What decides who may cache the content of a link; `expiresAt` in ms since 1970. */
+/** The facts of a link that decide who may cache its content; `expiresAt` in ms since 1970. */
 type Cacheable = { isProtected: boolean, expiresAt?: number }
 /** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
 type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
 /**
- * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address changes
- * with the content, so it may be cached for long.
+ * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address
+ * changes with the content, so it may be cached for long.
  */
 export type Reply = {
   status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
   content?: Text | File
 }
-/** What the writer reads of a request. */
+/** The headers of a request that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
 /** Headers that every answer of a kind carries. */
@@ -100,8 +100,8 @@ const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
 /**
- * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go out
- * with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
+ * The one function that answers. It takes the operator's `responseHeaders` (names in lower case), which go
+ * out with the content of open links only. It resolves when all is sent or the visitor has left, and throws a
  * BrokenTransfer if a body breaks off.
  */
 export function createReplyWriter (responseHeaders: Record<string, string>) {

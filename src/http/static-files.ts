@@ -6,22 +6,29 @@ import { createText, type Text } from './text.ts'
 
 const TYPES: Record<string, string> =
   { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png' }
-/** The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once. */
+/**
+ * The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once.
+ */
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
   'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js',
   'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
-  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js', 'glide.js',
+  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js',
+  'glide.js',
   'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js',
   'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
 ]
 /** A package's file by the name it is served under. */
-const PACKAGED: Record<string, string> = { 'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js' }
+const PACKAGED: Record<string, string> = {
+  'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js'
+}
 
 /** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
 const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
 
-/** A script or style without its comment lines, which are a third of it; the other lines keep their numbers. */
+/**
+ * A script or style without its comment lines, which are a third of it; the other lines keep their numbers.
+ */
 export const withoutComments = (text: string): string =>
   text.replace(/^ *(?:\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/.*)$/gm, comment => comment.replace(/[^\n]/g, ''))
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { preferred } from '../accept.ts'
+import { preferred } from '../accept-headers.ts'
 
 export const HTML = 'text/html; charset=utf-8'
 export const JSON_TYPE = 'application/json; charset=utf-8'
@@ -17,6 +17,8 @@ export function createText (type: string, body: string | Buffer): Text {
 
 /** below this, compressing gains nothing */
 const MIN_COMPRESSED_BYTES = 500
+/** above this, a page is mostly the shape of an album: 5 % larger at a third of the CPU time */
+const LARGE_BYTES = 96 * 1024
 /** compressions at the same time; zlib takes up to some MiB for each */
 const MAX_COMPRESSIONS = 4
 /** compressions that may wait; beyond that, texts go out uncompressed */
@@ -45,7 +47,8 @@ const windowFor = (bytes: number, least: number, most: number): number =>
 const COMPRESS = {
   br: (raw: Buffer) => brotli(raw, {
     params: {
-      [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length,
+      [constants.BROTLI_PARAM_QUALITY]: raw.length > LARGE_BYTES ? 2 : 5,
+      [constants.BROTLI_PARAM_SIZE_HINT]: raw.length,
       [constants.BROTLI_PARAM_LGWIN]: windowFor(raw.length, 10, 22)
     }
   }),
@@ -54,7 +57,9 @@ const COMPRESS = {
 type Encoding = keyof typeof COMPRESS
 
 /** The body in the best encoding that the Accept-Encoding header allows, and the name of that encoding. */
-export async function encode (text: Text, acceptEncoding: string): Promise<{ body: Buffer, encoding?: Encoding }> {
+export async function encode (
+  text: Text, acceptEncoding: string
+): Promise<{ body: Buffer, encoding?: Encoding }> {
   if (text.raw.length < MIN_COMPRESSED_BYTES) return { body: text.raw }
   const accepted = preferred(acceptEncoding)
   const encoding = (['br', 'gzip'] as const).find(name => accepted.includes(name))
@@ -64,7 +69,7 @@ export async function encode (text: Text, acceptEncoding: string): Promise<{ bod
   return { body: await text[encoding], encoding }
 }
 
-/** what a text takes beside its own bytes, compressed forms included, as a multiple */
+/** memory of a text with its compressed forms, as a multiple of its own bytes */
 const WEIGHT = 2
 
 /** Makes texts once for everyone who asks for the same; drops the oldest beyond `maxBytes` in all. */

@@ -1,6 +1,7 @@
 /**
- * What the page's script needs to lay out all photos without a request: each one's ratio, in steps of 3 %, and
- * whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the same input.
+ * The data from which the page's script lays out all photos without a request: each one's ratio, in steps of
+ * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the
+ * same input.
  */
 import type { Item, Share } from '../gate/gate.ts'
 
@@ -31,8 +32,11 @@ export function runsOf (days: readonly number[] | undefined, count: number): Run
   return runs
 }
 
-/** `skeleton`: a character an item, U+0100 + step, + 100 for a video. `positions`: where each item stands. */
-export type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number> }
+/**
+ * `skeleton`: a character an item, U+0100 + step, + 100 for a video. `positions`: where each item stands.
+ * `videos`: how many there are.
+ */
+export type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number>, videos: number }
 const made = new WeakMap<Share, LayoutData>()
 
 /** The layout data of a share, made once. */
@@ -43,7 +47,8 @@ export function layoutData (share: Share): LayoutData {
   const codes = items.map(({ ratio, isVideo }) => 0x100 + stepOf(ratio) + (isVideo ? STEPS : 0))
   const data = {
     skeleton: codes.map(code => String.fromCharCode(code)).join(''),
-    runs: runsOf(days, items.length), positions: new Map(items.map((item, n) => [item, n]))
+    runs: runsOf(days, items.length), positions: new Map(items.map((item, n) => [item, n])),
+    videos: items.filter(({ isVideo }) => isVideo).length
   }
   made.set(share, data)
   return data

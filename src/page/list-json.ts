@@ -21,8 +21,8 @@ export function stretchJson ({ items: all, times, version }: Share, n: number): 
 }
 
 /**
- * Four characters an item, by which a browser later recognises photos it has not seen: the first three bytes of
- * each id, which are random.
+ * Four characters an item, by which a browser later recognises photos it has not seen: the first three bytes
+ * of each id, which are random.
  */
 export function marksJson ({ items, version }: Share): string {
   const marks = Buffer.from(items.map(({ id }) => id.slice(0, 6)).join(''), 'hex').toString('base64')

@@ -6,13 +6,14 @@
 import { readFileSync } from 'node:fs'
 
 export type Values = { [name: string]: unknown }
+/** Text as it stands, a value, or a section. */
+type Part = string | { path: string[], inner?: Part[], isInverted?: boolean }
 
 const escape = (value: unknown): string =>
   String(value ?? '').replace(/[&<>"'`]/g, char => `&#${char.charCodeAt(0)};`)
 
 /** The value of a dotted name, whose first part is looked up from the innermost scope outwards. */
-function look (scopes: Values[], name: string): unknown {
-  const [first = '', ...rest] = name.split('.')
+function look (scopes: Values[], [first = '', ...rest]: string[]): unknown {
   const scope = scopes.findLast(scope => Object.hasOwn(scope, first))
   return rest.reduce<unknown>((value, field) => (value as Values | undefined)?.[field], scope?.[first])
 }
@@ -22,19 +23,47 @@ export const readTemplate = (root: URL, name: string): string =>
   readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
     .replace(/\{\{>(\w+)\}\}\n?/g, (_, included) => readTemplate(root, included))
 
+/** The parts of a template. Throws at double braces that are none of the constructs, or not closed. */
+function parse (template: string): Part[] {
+  const open: { name: string, parts: Part[] }[] = [{ name: '', parts: [] }]
+  for (const [n, token] of template.split(/\{\{([^{}]*)\}\}/).entries()) {
+    const parts = open.at(-1)?.parts ?? []
+    const [, sign, name = ''] = /^([#^/]?)([\w.]+)$/.exec(token) ?? []
+    const path = name.split('.')
+    if (n % 2 === 0) parts.push(token)
+    else if (sign === '') parts.push({ path })
+    else if (sign === '/' && open.pop()?.name === name) continue
+    else if (sign === '#' || sign === '^') {
+      const inner: Part[] = []
+      parts.push({ path, inner, isInverted: sign === '^' })
+      open.push({ name, parts: inner })
+    } else throw new Error(`template: {{${token}}}`)
+  }
+  if (open.length !== 1) throw new Error(`template: {{#${open.at(-1)?.name}}} is not closed`)
+  return open[0]?.parts ?? []
+}
+
+function render (parts: Part[], scopes: Values[]): string {
+  return parts.map(part => {
+    if (typeof part === 'string') return part
+    const { path, inner, isInverted } = part
+    const value = look(scopes, path)
+    if (!inner) return escape(value)
+    const values = Array.isArray(value) ? value : [value].filter(Boolean)
+    if (isInverted) return values.length > 0 ? '' : render(inner, scopes)
+    const scopeOf = (value: unknown) => value instanceof Object ? { ...value } : { value }
+    return values.map(value => render(inner, [...scopes, scopeOf(value)])).join('')
+  }).join('')
+}
+
+const parsed = new Map<string, Part[]>()
+
 /**
- * Fills in a template. A name means its value in the last of `scopes` that has it. A section may not contain
- * another of the same name. Throws at any other use of double braces.
+ * Fills in a template, which is parsed once. A name means its value in the last of `scopes` that has it.
+ * Throws at malformed double braces.
  */
 export function fill (template: string, scopes: Values[]): string {
-  // eslint-disable-next-line regexp/no-super-linear-move -- our own templates
-  const tags = /\{\{(?:([#^])([\w.]+)\}\}(.*?)\{\{\/\2|([\w.]+)|[^}]*)\}\}/gs
-  return template.replace(tags, (tag, kind?: string, section = '', inner = '', name?: string) => {
-    if (name) return escape(look(scopes, name))
-    if (!kind) throw new Error(`template: ${tag}`)
-    const value = look(scopes, section)
-    const values = Array.isArray(value) ? value : [value].filter(Boolean)
-    if (kind === '^') return values.length > 0 ? '' : fill(inner, scopes)
-    return values.map(value => fill(inner, [...scopes, value instanceof Object ? value : { value }])).join('')
-  })
+  const parts = parsed.get(template) ?? parse(template)
+  parsed.set(template, parts)
+  return render(parts, scopes)
 }

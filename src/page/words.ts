@@ -36,15 +36,31 @@ export function pickLanguage (languages: string[], strings: Record<string, Words
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
 }
 
-/** The text `name` with the number `n`, in the plural form of the language. */
-export function counted (words: Words, lang: string, name: string, n: number): string {
-  const form = words[`${name}_${new Intl.PluralRules(lang).select(n)}`] ?? words[`${name}_other`] ?? ''
-  return form.replace('{n}', n.toLocaleString(lang))
+/** formats that are kept: a visitor can name some thousand languages with their regions */
+const MAX_FORMATS = 200
+
+/** Keeps what `make` makes, because making one of Intl's formats takes longer than using it. */
+function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T): typeof make {
+  const made = new Map<string, T>()
+  return (lang, options) => {
+    const name = lang + JSON.stringify(options)
+    const value = made.get(name) ?? make(lang, options)
+    if (made.size >= MAX_FORMATS) made.clear()
+    made.set(name, value)
+    return value
+  }
 }
 
+const pluralRules = keep(lang => new Intl.PluralRules(lang))
 /** Formats times as the cameras' clocks showed them, which are kept as if they were UTC. */
-export const dateFormat = (lang: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options })
+export const dateFormat = keep((lang, options) =>
+  new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options }))
+
+/** The text `name` with the number `n`, in the plural form of the language. */
+export function counted (words: Words, lang: string, name: string, n: number): string {
+  const form = words[`${name}_${pluralRules(lang, {}).select(n)}`] ?? words[`${name}_other`] ?? ''
+  return form.replace('{n}', n.toLocaleString(lang))
+}
 
 /** 83,000 ms as 1:23, and an hour as 1:00:00. */
 export function clock (ms: number): string {

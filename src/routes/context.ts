@@ -1,14 +1,15 @@
 /** One request on its way through a handler, and how handlers reach what a link shares. */
 import type { IncomingMessage } from 'node:http'
-import { preferred } from '../accept.ts'
+import { preferred } from '../accept-headers.ts'
 import type { App } from '../app.ts'
+import { parseForm } from '../form.ts'
 import type { Caller, Item, Share } from '../gate/gate.ts'
 import { createText, HTML, JSON_TYPE, type Text } from '../http/text.ts'
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
 import type { Place } from '../render.ts'
 import {
-  parseAssetId, parseForm, parseLinkAddress, type AssetId, type LinkAddress, type Target, type Visitor
+  parseAssetId, parseLinkAddress, type AssetId, type LinkAddress, type Target, type Visitor
 } from '../validate.ts'
 
 export type Context = {
@@ -62,8 +63,24 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
 export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
-export const placeOf = (context: Context, link: LinkAddress): Place =>
-  ({ link, language: languageOf(context), base: context.visitor.base })
+/** hosts and languages for which pages of one share are made, because a visitor can make up any number */
+const MAX_PLACES = 16
+const places = new WeakMap<Share, Set<string>>()
+
+/**
+ * Where a page of a share is shown. Beyond the first 16 of its hosts and languages, that is without a host,
+ * which only previews in chats need, and without the language's region.
+ */
+export function placeOf (context: Context, share: Share, link: LinkAddress): Place {
+  const { base } = context.visitor
+  const language = languageOf(context)
+  const known = places.get(share) ?? new Set()
+  places.set(share, known)
+  const name = `${base} ${language}`
+  if (known.size < MAX_PLACES) known.add(name)
+  if (known.has(name)) return { link, language, base }
+  return { link, language: language.replace(/-.*/, ''), base: '' }
+}
 
 const shareIds = new WeakMap<Share, number>()
 let lastShareId = 0
@@ -73,15 +90,21 @@ function idOf (share: Share): number {
   return id
 }
 
-/** The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends on. */
+/**
+ * The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends
+ * on.
+ */
 export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
   app.texts(JSON.stringify([idOf(share), ...name]), make)
 
-export const pageReply = (share: Share, content: Text): Reply => ({ status: 200, kind: 'page', share, content })
+export const pageReply = (share: Share, content: Text): Reply =>
+  ({ status: 200, kind: 'page', share, content })
 
 /** JSON of a share. */
-export const jsonReply = (context: Context, share: Share, name: unknown[], make: () => string): Reply =>
-  ({ status: 200, kind: 'data', share, content: textOf(context, share, name, () => createText(JSON_TYPE, make())) })
+export function jsonReply (context: Context, share: Share, name: unknown[], make: () => string): Reply {
+  const content = textOf(context, share, name, () => createText(JSON_TYPE, make()))
+  return { status: 200, kind: 'data', share, content }
+}
 
 export const redirect = (status: 301 | 302 | 303, location: string): Reply =>
   ({ status, kind: 'page', headers: { location } })
@@ -92,6 +115,7 @@ export function cardReply (
   headers: Reply['headers'] = {}
 ): Reply {
   const language = languageOf(context)
-  const content = context.app.texts(JSON.stringify([language, ...name]), () => createText(HTML, make(language)))
+  const whole = JSON.stringify([language, ...name])
+  const content = context.app.texts(whole, () => createText(HTML, make(language)))
   return { status, kind: 'page', headers, content }
 }

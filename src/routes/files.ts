@@ -8,7 +8,7 @@ import { callerOf, openItem, type Context, type Parts } from './context.ts'
 
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const
 type As = Exclude<Wanted['as'], 'zip'>
-/** what is neither a known image nor a known video is saved, never shown */
+/** a file of any other type is saved, never shown */
 const UNKNOWN_TYPE = 'application/octet-stream'
 
 export async function showImage (context: Context, parts: Parts): Promise<Reply> {

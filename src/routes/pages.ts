@@ -1,11 +1,12 @@
 /** The pages of a link, and the JSON that their script asks for. */
 import { createText, HTML } from '../http/text.ts'
 import type { Reply } from '../http/reply.ts'
-import { linkPath } from '../page/addresses.ts'
+import { linkPath } from '../page/urls.ts'
 import { marksJson, stretchJson } from '../page/list-json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import {
-  callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf, type Context, type Parts
+  callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf,
+  type Context, type Parts
 } from './context.ts'
 import { fileReply } from './files.ts'
 
@@ -24,7 +25,7 @@ export async function showGallery (context: Context, parts: Parts): Promise<Repl
       if (!isRefusal(error, 'missing')) throw error
     }
   }
-  const place = placeOf(context, linkOf(parts))
+  const place = placeOf(context, share, linkOf(parts))
   const make = () => createText(HTML, renderer.gallery(share, place, page))
   return pageReply(share, textOf(context, share, ['gallery', place, page], make))
 }
@@ -33,7 +34,7 @@ export async function showPhoto (context: Context, parts: Parts): Promise<Reply>
   const { gate, renderer } = context.app
   const { share, item } = await openItem(context, parts)
   const facts = share.tells.description ? await gate.facts(share, item, callerOf(context)) : {}
-  const place = placeOf(context, linkOf(parts))
+  const place = placeOf(context, share, linkOf(parts))
   const make = () => createText(HTML, renderer.photo(share, place, item, facts))
   return pageReply(share, textOf(context, share, ['photo', place, item.id, facts.description], make))
 }
@@ -52,7 +53,7 @@ export async function sendMarks (context: Context, parts: Parts): Promise<Reply>
   return jsonReply(context, share, ['marks'], () => marksJson(share))
 }
 
-/** What the details panel shows. */
+/** The facts for the details panel. */
 export async function sendFacts (context: Context, parts: Parts): Promise<Reply> {
   const { share, item } = await openItem(context, parts)
   const facts = await context.app.gate.facts(share, item, callerOf(context))

@@ -1,10 +1,11 @@
 /** The password form: where it is sent, and where it leads. */
-import { linkPath } from '../page/addresses.ts'
+import { parseReturnPath } from '../form.ts'
+import { linkPath } from '../page/urls.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
-import { parseLinkAddress, parsePassword, parseReturnPath, type LinkAddress } from '../validate.ts'
+import { parseLinkAddress, parsePassword, type LinkAddress } from '../validate.ts'
 import type { Reply } from '../http/reply.ts'
 import { readForm, redirect, type Context } from './context.ts'
-import { keepsCookies, passwordForm, type Form } from './refusals.ts'
+import { keepsCookies, passwordForm, type Form } from './error-pages.ts'
 
 /** bytes of a form with a link and a password */
 const MAX_FORM_BYTES = 4096
@@ -23,14 +24,18 @@ export async function unlock (context: Context): Promise<Reply> {
     const location = isForgetful ? `${next}?problem=cookiesOff` : next
     return { status: 303, kind: 'page', headers: { location, 'set-cookie': cookies } }
   } catch (error) {
-    if (isRefusal(error, 'locked')) return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+    if (isRefusal(error, 'locked')) {
+      return tryAgain(context, { ...again, status: 401, problem: 'wrongPassword' })
+    }
     const seconds = error instanceof Refusal ? error.retryAfter : undefined
     if (seconds === undefined) throw error
     return tryAgain(context, { ...again, status: 429, problem: 'tooMany', seconds })
   }
 }
 
-/** Tries what was typed, then without the blanks around it that pasting adds. Throws as the gate's `unlock`. */
+/**
+ * Tries what was typed, then without the blanks around it that pasting adds. Throws as the gate's `unlock`.
+ */
 async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
   const passwords = [...new Set([typed, typed.trim()])].flatMap(text => parsePassword(text) ?? [])
   let refusal = new Refusal('locked')

@@ -1,15 +1,17 @@
 /** The zip of a link, or of what is chosen from it. */
 import type { Parts as Bytes } from '../body.ts'
 import { disposition, safeName } from '../file-name.ts'
+import { parseAssetIds } from '../form.ts'
 import type { Item, Share } from '../gate/gate.ts'
 import type { Reply } from '../http/reply.ts'
-import { linkPath } from '../page/addresses.ts'
+import { linkPath } from '../page/urls.ts'
 import { Refusal } from '../refusal.ts'
-import { parseAssetIds } from '../validate.ts'
 import { decodeSelection, encodeSelection } from '../zip/selection.ts'
 import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
 
-/** bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids */
+/**
+ * bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids
+ */
 const ID_BYTES = 45
 const FORM_OVERHEAD_BYTES = 200
 

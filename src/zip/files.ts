@@ -21,7 +21,7 @@ export type Opened =
 export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
 type Opening = Readonly<{ opened: Promise<Opened>, bytes: number }>
 
-/** What opening needs of the room that all zips share. */
+/** The part of the shared state that opening files needs. */
 export type FilesRoom = Readonly<{
   sent: Sent
   /** how many files of one zip are requested at once */

@@ -10,7 +10,7 @@ const LOCAL_HEADER_BYTES = 30
 const DESCRIPTOR_BYTES = 16
 const DIRECTORY_RECORD_BYTES = 46
 const END_BYTES = 22
-/** What ZIP64 adds to a data descriptor, a directory record and the end. */
+/** Bytes that ZIP64 adds to a data descriptor, a directory record and the end. */
 const DESCRIPTOR64_BYTES = 8
 const RECORD64_BYTES = 28
 const END64_BYTES = 76

@@ -1,4 +1,4 @@
-/** What the files in a zip are called: safe on every system, unique, and the same each time. */
+/** Names of the files in a zip: safe on every system, unique, and the same each time. */
 import { downloadName, type Naming } from '../file-name.ts'
 import type { ZipFile } from '../gate/gate.ts'
 
@@ -12,7 +12,7 @@ const NOTE_SUFFIX = ' is missing.txt'
  * its own is called by its id.
  */
 export function nameOf (
-  file: ZipFile, number: number, naming: Naming, type: string, isPreview: boolean
+  file: ZipFile, number: number, naming: Naming, type: string, isPreview = false
 ): string {
   const { item, name } = file
   const hasExtension = /\.[^.]{1,10}$/.test(name)

@@ -1,4 +1,4 @@
-/** What a zip says of files that are not in it. */
+/** Texts in a zip about files that are not in it. */
 import type { Absence } from './fetch.ts'
 
 /** A file that is not in the zip, by the name it would have had. */

@@ -1,5 +1,5 @@
 /**
- * What a zip will hold, before any file is fetched.
+ * Plans a zip before any of its files is fetched.
  *
  * Where every name and size is known in advance, the zip has a length and a strong ETag, and a download that
  * broke off goes on where it stopped. Immich 2.x tells an album's names only with each file, and no server
@@ -48,7 +48,7 @@ export function planZip (files: readonly ZipFile[], naming: Naming, isSized = tr
   const ruler = new Ruler()
   const hash = createHash('sha256')
   const entries = files.map((file, n) => {
-    const name = unique(nameOf(file, n + 1, naming, '', false))
+    const name = unique(nameOf(file, n + 1, naming, ''))
     const { item, size = 0, time } = file
     ruler.add(Buffer.byteLength(name), size)
     hash.update(`${item.id} ${item.thumbhash} ${size} ${time} ${name}\n`)

@@ -44,7 +44,7 @@ const MAX_MISSING_IN_A_ROW = 20
 /** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
 const MIN_NOTE_BYTES = 1024
 
-/** What all zips share. */
+/** State that all zips share. */
 export type Room = FilesRoom & Readonly<{
   gate: ZipGate, log: Log, naming: Naming
   /** called before a note goes into a zip, whose ETag must then not be used again */
@@ -60,7 +60,6 @@ export type Part = Readonly<{ lane: string, first: number, last?: number }>
 export class Zip implements Body {
   parts: Parts
   #room: Room
-  #share: Share
   #plan: Plan
   #controller = new AbortController()
   #fetcher: Fetcher
@@ -79,7 +78,6 @@ export class Zip implements Body {
 
   constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
     this.#room = room
-    this.#share = share
     this.#plan = plan
     this.#fetcher = new Fetcher(room.gate, share, { lane, controller: this.#controller })
     this.#files = new Files(room, share, plan, this.#fetcher, first)
@@ -132,9 +130,8 @@ export class Zip implements Body {
   /** The name of a file, which is only known with the file where the plan has none. */
   #nameOf ({ entry: { file, number, name }, media }: Opened): string {
     if (name) return name
-    const isPreview = !this.#share.can.originals && !file.item.isVideo
     const named = { ...file, name: file.name || media?.name || '' }
-    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', isPreview))
+    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', media?.isReduced))
   }
 
   async * #partsOf ({ entry: { file }, mark, media, size = 0 }: Opened): Parts {

@@ -11,8 +11,8 @@ import { createSent, type Sent } from './sent.ts'
 import { Zip, type Part, type Room } from './stream.ts'
 
 /**
- * What Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute for
- * bytes; a file costs at least so much, because Immich takes some ms to find it.
+ * Bytes that Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute
+ * for bytes; a file costs at least so much, because Immich takes some ms to find it.
  */
 const MAX_UNSEEN_BYTES = 1024 * 1024 * 1024
 const MIN_FILE_BYTES = 256 * 1024
@@ -29,7 +29,7 @@ export type Answer = Readonly<{
   part?: Readonly<{ first: number, last: number }>
 }>
 
-/** What Immich has to send for a zip that goes on at byte `first`, before that byte. */
+/** Bytes that Immich has to send before byte `first` of a resumed zip. */
 export function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
   const ruler = new Ruler()
   let unseen = 0
@@ -56,7 +56,7 @@ type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
 export type Zips = ReturnType<typeof createZips>
 
 export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
-  /** of whole links, for as long as the gate remembers their lists */
+  /** plans of whole links, for as long as the gate remembers their lists */
   let plans = new WeakMap<Share, Promise<Plan>>()
   const misjudged = new Map<Key, true>()
   /** by the ETag of a plan that had a note, what its next ETag is made of */
@@ -86,8 +86,11 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     },
 
     /**
-     * What to answer. A range that Immich would have to send too much for is answered with the whole, as is
-     * one without If-Range once a zip of this plan had a note, for its bytes may not be what the visitor has.
+     * The status and headers for a request. The answer to a range is the whole zip if Immich would have to
+     * send too much first. It is also the whole if If-Range is absent and a zip of this plan had a note,
+     * because the visitor may hold other bytes.
+     * Another replica, or this one after a restart, knows of no note: it breaks the transfer as long as the
+     * file stays missing, but cannot tell if Immich has the file again by then.
      */
     answer (plan: Plan, { range, ifRange }: Conditions): Answer {
       const { length } = plan

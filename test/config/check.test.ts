@@ -1,13 +1,17 @@
 /** `node src/server.ts check`: what it tells an operator, as a process of its own. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
 import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { createKeys } from '../../src/keys.ts'
+import { createLinkNames } from '../../src/log.ts'
+import { ROOT } from '../helpers.ts'
 import { addLink, photo, sampleLibrary } from '../library.ts'
 import { startImmich } from '../standin.ts'
 import { without } from '../tools.ts'
@@ -16,6 +20,7 @@ const sample = sampleLibrary()
 const { links } = sample
 const slugged = links.slug
 const empty = addLink(sample.library, 'all trashed', {}, [photo(900, { trashed: true })])
+const chosen = addLink(sample.library, 'chosen', { showMetadata: false }, [photo(901), photo(902)])
 const immich = await startImmich(sample.library)
 after(() => immich.close())
 const file = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
@@ -26,14 +31,15 @@ const check = (words?: string, ipp: object = {}, env: Record<string, string> = {
   execFile(process.execPath, [file, 'check', ...words ? words.split(' ') : []], { env: given }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout }))
 })
 
-test('the configuration: each value and where it comes from, secrets left out', async () => {
-  const { status, text } = await check('--verbose', { allowDownload: 0, showMetadata: { exif: { iso: true } } }, { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' })
+test('the configuration: what differs from the defaults and where it comes from, secrets left out', async () => {
+  const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
+  const { status, text } = await check(undefined, ipp, { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' })
   assert.equal(status, 0)
-  assert.match(text, /ipp\.allowDownloadAll = 0 \(CONFIG\)/)
+  assert.match(text, /ipp\.allowDownload = false \(CONFIG\)/)
   assert.match(text, /ipp\.showMetadata\.exif\.iso = true \(CONFIG\)/)
-  assert.match(text, /ipp\.showMetadata\.exif\.make = false \(default\)/)
+  assert.doesNotMatch(text, /exif\.make/)
   assert.match(text, /LOG_LEVEL = "debug" \(environment\)/)
-  assert.match(text, /note {2}ipp\.allowDownload: 0 switches all downloads off/)
+  assert.match(text, /^note {2}ipp\.allowDownload: 0/m)
   assert.match(text, /IPP_SECRET = not shown/)
   assert.doesNotMatch(text, /a very long secret/)
   assert.match(text, /connected to http:\/\/127\.0\.0\.1:\d+, which is Immich 3\.1\.0/)
@@ -46,91 +52,133 @@ test('a wrong configuration: every problem, and status 1', async () => {
   assert.match(text, /WRONG IPP_PORT: got "x"/)
 })
 
-test('what is wrong on the way to Immich, step by step', async () => {
-  const name = await check(undefined, {}, { IMMICH_URL: 'http://nowhere.invalid:2283' })
-  assert.equal(name.status, 1)
-  assert.match(name.text, /nowhere\.invalid A: none\nok {4}nowhere\.invalid AAAA: none\nWRONG Immich cannot be reached: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/)
-  const refused = await check(undefined, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
-  assert.match(refused.text, /WRONG Immich cannot be reached: .*ECONNREFUSED 127\.0\.0\.1:2.*\n {6}→ nothing listens there/)
-  const plain = await check(undefined, {}, { IMMICH_URL: immich.url.replace('http', 'https') })
-  assert.match(plain.text, /WRONG Immich cannot be reached: .*\n {6}→ what listens there does not speak https/)
-  const other = createServer((_, response) => response.end('<h1>router</h1>')).listen(0, '127.0.0.1')
-  await new Promise(resolve => other.on('listening', resolve))
-  const stranger = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(other.address() as AddressInfo).port}` })
-  assert.match(stranger.text, /WRONG Immich cannot be reached: server\/version answered 200 with something else\n {6}→ what answers there is not Immich/)
-  other.close()
+test('a config.json that this user may not read', () => {
+  const folder = mkdtempSync(`${tmpdir()}/check-`)
+  chmodSync(folder, 0o755)
+  const path = join(folder, 'config.json')
+  writeFileSync(path, '{}', { mode: 0 })
+  // root may read every file
+  const user = process.getuid?.() === 0 ? { uid: 65_534 } : {}
+  const env = { IMMICH_URL: immich.url, IPP_CONFIG: path }
+  const { stdout } = spawnSync(process.execPath, [file, 'check'], { env, encoding: 'utf8', ...user })
+  assert.match(stdout, /WRONG IPP_CONFIG .*: user \d+ may not read it, takes chmod a\+r on the host/)
 })
 
-test('a certificate that is not trusted, and one that is', { skip: without('openssl') }, async () => {
+const countWrong = (text: string) => text.match(/^WRONG/gm)?.length ?? 0
+test('why Immich is not reached: one cause, and what to do', async () => {
+  const cases: [string, RegExp][] = [
+    ['http://nowhere.invalid:2283', /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/],
+    ['http://127.0.0.1:2', /WRONG .*ECONNREFUSED 127\.0\.0\.1:2\n {6}→ nothing listens there; in a container, localhost/],
+    [immich.url.replace('http', 'https'), /WRONG .*\n {6}→ that port does not speak https: write http:\/\//]
+  ]
+  await Promise.all(cases.map(async ([IMMICH_URL, cause]) => {
+    const { status, text } = await check(undefined, {}, { IMMICH_URL })
+    assert.match(text, cause)
+    assert.deepEqual([status, countWrong(text)], [1, 1], text)
+  }))
+})
+
+const listen = async (server: Server) => {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  after(() => { server.close(); server.closeAllConnections() })
+  return (server.address() as AddressInfo).port
+}
+
+test('a certificate of another authority, of another name, expired, and one that is right', { skip: without('openssl') }, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'ignore' })
-  const [key, cert] = [readFileSync(`${folder}/key.pem`), readFileSync(`${folder}/cert.pem`)]
-  const secure = createTls({ key, cert }, (request, response) => {
-    response.setHeader('content-type', 'application/json')
-    response.end(request.url!.includes('ping') ? '{"res":"pong"}' : '{"major":3,"minor":1,"patch":0}')
-  }).listen(0, '127.0.0.1')
-  await new Promise(resolve => secure.on('listening', resolve))
-  const url = { IMMICH_URL: `https://localhost:${(secure.address() as AddressInfo).port}` }
-  const distrusted = await check(undefined, {}, url)
-  assert.match(distrusted.text, /WRONG Immich cannot be reached: .*\n {6}→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/)
-  writeFileSync(`${folder}/ca.pem`, cert)
-  const trusted = await check(undefined, {}, { ...url, NODE_EXTRA_CA_CERTS: `${folder}/ca.pem` })
-  assert.match(trusted.text, /connected to https:.*, which is Immich 3\.1\.0/)
-  assert.equal(trusted.status, 0)
-  secure.close()
+  const makeServer = async (name: string, ...dates: string[]) => {
+    const [keyFile, certFile] = [`${folder}/${name}.key`, `${folder}/${name}.pem`]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile, ...dates, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { stdio: 'ignore' })
+    const port = await listen(createTls({ key: readFileSync(keyFile), cert: readFileSync(certFile) }, (request, response) => {
+      response.setHeader('content-type', 'application/json')
+      response.end(request.url!.includes('ping') ? '{"res":"pong"}' : '{"major":3,"minor":1,"patch":0}')
+    }))
+    return { IMMICH_URL: `https://localhost:${port}`, NODE_EXTRA_CA_CERTS: certFile }
+  }
+  const right = await makeServer('localhost', '-days', '2')
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ IMMICH_URL: right.IMMICH_URL }, /→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/],
+    [await makeServer('other.example', '-days', '2'), /→ its certificate is for another name: use that name/],
+    [right, /connected to https:.*, which is Immich 3\.1\.0/]
+  ]
+  for (const [env, expected] of cases) assert.match((await check(undefined, {}, env)).text, expected)
 })
 
 test('a link: what it shares, what limits it, by whom, and what to do', async () => {
-  const told = async (link: { key: string }, ipp = {}) => (await check(`https://photos.example.com/share/${link.key}`, ipp)).text
-  assert.match(await told(links.album), /it is an album of 95 photos and 2 videos/)
-  assert.match(await told(links.noDownload), /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/)
-  assert.match(await told(links.noMetadata), /note {2}the owner shows no metadata/)
-  assert.match(await told(links.album), /note {2}no info panel\n {6}→ set in ipp\.showMetadata/)
-  assert.match(await told(links.album, { allowDownloadAll: 0 }), /note {2}no zip of it\n {6}→ set ipp\.allowDownloadAll/)
-  assert.match(await told(links.album, { maxDownloadQuality: 'preview', maxZoomQuality: 'fullsize' }), /downloads are previews[^]*zooming in shows no more/)
-  assert.match(await told(links.ending), /it ends 2100-12-31T23:59:59.000Z/)
-  assert.match(await told(links.password), /it has a password/)
-  assert.match(await told(empty), /nothing of it can be seen/)
-  const expired = await check(`/share/${links.expired.key}`)
-  assert.match(expired.text, /WRONG Immich knows no such link, or it has expired/)
-  assert.equal(expired.status, 1)
-  assert.match((await check(`/s/${encodeURIComponent(slugged.slug!)}`)).text, /it is an album of 30 photos/)
-  assert.match((await check(`/s/${encodeURIComponent(slugged.slug!)}`, { allowSlugLinks: false })).text, /WRONG addresses with \/s\/ are switched off/)
-  assert.match((await check('https://example.com/photos/abc')).text, /WRONG .* is no address of a link/)
+  const cases: [{ key: string }, object, RegExp][] = [
+    [links.album, {}, /^ok {4}it is an album of 95 photos and 2 videos/],
+    [links.noDownload, {}, /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/],
+    [links.noMetadata, {}, /note {2}the owner shows no metadata/],
+    [links.album, {}, /note {2}there is no details panel\n {6}→ set in ipp\.showMetadata/],
+    [links.album, { allowDownload: true, allowDownloadAll: 0 }, /note {2}there is no zip of it\n {6}→ set ipp\.allowDownloadAll/],
+    [links.album, { allowDownload: false }, /note {2}single photos cannot be downloaded\n {6}→ set ipp\.allowDownload to true/],
+    [links.album, { maxDownloadQuality: 'preview' }, /note {2}downloads are in preview quality\n {6}→ set ipp\.maxDownloadQuality/],
+    [links.noDownload, { maxZoomQuality: 'fullsize' }, /zooming in shows no more than the preview/],
+    [links.ending, {}, /it expires 2100-12-31T23:59:59.000Z/],
+    [links.password, {}, /it has a password/],
+    [empty, {}, /nothing of it can be seen/],
+    [chosen, {}, /note {2}photos that were locked or hidden later are still shared/]
+  ]
+  await Promise.all(cases.map(async ([{ key }, ipp, expected]) => assert.match((await check(`/share/${key}`, ipp)).text, expected)))
+  const whole = await check(`/share/${links.album.key}`)
+  assert.doesNotMatch(whole.text, /locked or hidden/)
+  assert.equal(whole.status, 0)
 })
 
-test('whatever answers instead of Immich, there is a verdict, and status 1', async () => {
-  const answers: [number, string, string][] = [[200, 'text/html', '<h1>router</h1>'], [302, 'text/html', ''], [401, 'text/plain', 'no'], [403, 'text/html', '<h1>Forbidden</h1>'], [404, 'text/html', 'nginx'], [429, 'text/plain', ''], [502, 'text/html', 'Bad Gateway']]
-  for (const [status, type, body] of answers) {
-    const server = createServer((_, response) => { response.writeHead(status, { 'content-type': type, ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' } }).end(body) })
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    const told = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
-    server.close()
-    assert.equal(told.status, 1, String(status))
-    if (status === 302) assert.match(told.text, /WRONG .*it leads to https:\/\/elsewhere\.example\/here\n {6}→ write that address in IMMICH_URL/)
-    else assert.match(told.text, new RegExp(`WRONG .*server/version answered ${status}`), String(status))
-    assert.doesNotMatch(told.text, /secret/)
-    assert.match(told.text, /→ IMMICH_URL has to lead to Immich itself/)
+test('a link that does not work', async () => {
+  const { key } = links.album
+  const slug = `/s/${encodeURIComponent(slugged.slug!)}`
+  assert.match((await check(slug)).text, /it is an album of 30 photos/)
+  const cases: [string, object, RegExp][] = [
+    [`/share/${links.expired.key}`, {}, /^WRONG Immich knows no such link, or it has expired/],
+    [`/share/${key.slice(0, -5)}`, {}, /^WRONG part of its key is missing/],
+    [slug, { allowSlugLinks: false }, /^WRONG addresses with \/s\/ are switched off/],
+    ['https://example.com/photos/abc', {}, /^WRONG .* is not the address of a link/]
+  ]
+  for (const [address, ipp, expected] of cases) {
+    const { status, text } = await check(address, ipp)
+    assert.match(text, expected)
+    assert.deepEqual([status, countWrong(text)], [1, 1], text)
   }
+  const away = await check(`/share/${key}`, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
+  assert.deepEqual([away.status, away.text.split('\n')[0]], [1, 'WRONG the link cannot be tried, because Immich is unavailable'])
+})
+
+test('whatever answers instead of Immich, there is one verdict, and status 1', async () => {
+  const answers: [number, string, RegExp][] = [
+    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ what answers there is not Immich/],
+    [302, '', /it redirects to https:\/\/elsewhere\.example\/here\n {6}→ a login page or another server answers/],
+    [401, 'no', /answered 401\n {6}→ usually a login page or an access rule/],
+    [403, '<h1>Forbidden</h1>', /answered 403\n {6}→ usually a login page or an access rule/],
+    [404, 'nginx', /answered 404\n {6}→ what answers there is not Immich/],
+    [429, '', /answered 429\n {6}→ usually a rate limit/],
+    [500, '', /answered 500\n {6}→ Immich itself failed/],
+    [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy whose Immich is starting/],
+    [503, '', /answered 503\n {6}→ usually a reverse proxy whose Immich is starting/]
+  ]
+  await Promise.all(answers.map(async ([status, body, expected]) => {
+    const headers = { 'content-type': 'text/html', ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' } }
+    const port = await listen(createServer((_, response) => { response.writeHead(status, headers).end(body) }))
+    const { status: got, text } = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${port}` })
+    assert.match(text, expected)
+    assert.deepEqual([got, countWrong(text)], [1, 1], text)
+    assert.doesNotMatch(text, /secret|write that address/)
+  }))
+})
+
+test('the name of a link in the log is that of a server with the same secret', async () => {
+  const { key } = links.album
+  const IPP_SECRET = 'sixteen characters'
+  const name = createLinkNames(createKeys(IPP_SECRET))({ key } as Parameters<ReturnType<typeof createLinkNames>>[0])
+  assert.match((await check(`/share/${key}`, {}, { IPP_SECRET })).text, new RegExp(`ok {4}the log calls it ${name}\n`))
+  assert.match((await check(`/share/${key}`)).text, /its name in the log changes with each start\n {6}→ set IPP_SECRET/)
 })
 
 test('help and unknown words print the usage, and start nothing', () => {
   for (const [word, status] of [['--help', 0], ['help', 0], ['-h', 0], ['chekc', 2]] as const) {
-    const { status: got, stdout } = spawnSync(process.execPath, [file, word], { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 10_000 })
+    const { status: got, stdout } = spawnSync(process.execPath, [file, word], { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 30_000 })
     assert.deepEqual([got, /^node src\/server\.ts check LINK/m.test(stdout)], [status, true], word)
   }
-})
-
-test('of a link the verdict comes first, then what differs; all of it only with --verbose', async () => {
-  const address = `https://photos.example/share/${links.album.key}`
-  const { text } = await check(address, { groupByDate: 'day' })
-  assert.match(text, /^ok {4}it is an album of \d+ photos/)
-  assert.match(text, /ipp\.groupByDate = "day" \(CONFIG\)/)
-  assert.doesNotMatch(text, /\(default\)/)
-  const all = await check(`${address} --verbose`)
-  assert.match(all.text, /^ok {4}it is an album[^]*ipp\.groupByDate = "month" \(default\)/)
-  assert.match((await check(`https://photos.example/share/${links.album.key.slice(0, -5)}`)).text, /^WRONG its key is not whole/)
-  assert.match((await check(`https://photos.example/share/${links.expired.key}`)).text, /^WRONG Immich knows no such link, or it has expired/)
-  const away = await check(address, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
-  assert.deepEqual([away.status, away.text.split('\n')[0]], [1, 'WRONG the link cannot be tried, for Immich does not answer'])
+  const { stdout } = spawnSync(process.execPath, [file, '--version'], { env: {}, encoding: 'utf8', timeout: 30_000 })
+  assert.equal(stdout, `${JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).version}\n`)
 })

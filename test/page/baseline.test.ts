@@ -47,14 +47,21 @@ for (const entry of Object.values(bcd.javascript.builtins!.Intl!)) {
 }
 
 const OPERATORS: Record<string, string> = { '??': 'nullish_coalescing', '??=': 'nullish_coalescing_assignment', '||=': 'logical_or_assignment', '&&=': 'logical_and_assignment', '**': 'exponentiation' }
+/** APIs that some of the browsers lack, and what the page does there. */
 const GUARDED: Record<string, string> = {
+  touches: 'only a touch screen sends the event', startViewTransition: 'behind if: the page changes at once',
+  updateCallbackDone: 'of a view transition', fullscreenEnabled: 'behind if: no button for full screen',
+  fullscreenElement: 'is read, and is nothing there', requestFullscreen: 'behind fullscreenEnabled',
+  exitFullscreen: 'behind fullscreenElement',
+  showModal: 'behind HTMLDialogElement: the zip stays a link, and prompt() shows a text',
   blocking: 'an attribute that others pass over', wakeLock: 'behind ?.: the screen sleeps as it would', canShare: 'behind ?.: no sheet, a download',
   userActivation: 'behind ?.: a press more', requestIdleCallback: 'behind ??: setTimeout', trustedTypes: 'behind ?.: nothing asks for them there',
   createPolicy: 'of trustedTypes', share: 'behind if: the address is copied', isActive: 'of userActivation', loading: 'is read, and is nothing there'
 }
 
-/** Objects of our own, whose fields are no browser's. */
-const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own', 'state', 'view', 'drag']
+/** Objects of the page itself, and those whose properties the table does not list by name. */
+const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own', 'state', 'view', 'drag', 'facts',
+  'start', 'lastTap', 'toolbar', 'actions', 'cover', 'dataset', 'style']
 
 type Node = { type: string, [field: string]: unknown }
 function usedIn (file: string): { reached: Set<string>, named: Set<string>, operators: Set<string> } {
@@ -62,7 +69,8 @@ function usedIn (file: string): { reached: Set<string>, named: Set<string>, oper
   const visit = (node: Node): void => {
     const property = node.property as Node | undefined
     const object = node.object as Node | undefined
-    const isOwn = OWN.includes(String(object?.name)) || (object?.property as Node | undefined)?.name === 'dataset'
+    const of = String(object?.name ?? (object?.property as Node | undefined)?.name)
+    const isOwn = OWN.includes(of)
     if (/^(Optional)?MemberExpression$/.test(node.type) && !node.computed && !isOwn) reached.add(String(property!.name))
     if (node.type === 'NewExpression' && (node.callee as Node).type === 'Identifier') named.add(String((node.callee as Node).name))
     if (/^(Logical|Assignment|Binary)Expression$/.test(node.type)) operators.add(String(node.operator))
@@ -94,13 +102,23 @@ const FALLBACK: Record<string, string> = {
   '100dvh': '100vh stands before it', 'match-parent': '-webkit-match-parent beside it', '-webkit-match-parent': 'match-parent beside it',
   outline: 'square before Safari 16.4', pointer: 'a phone has none', 'ns-resize': 'a phone has none', default: 'a phone has none',
   contain: 'slower', '-webkit-tap-highlight-color': 'of phones alone', 'text-wrap': 'lines as they fall',
-  '-webkit-touch-callout': 'of iPhones alone'
+  '-webkit-touch-callout': 'of iPhones alone', 'overscroll-behavior': 'the page behind scrolls too',
+  resize: 'a phone has no handle', grab: 'a phone has none', grabbing: 'a phone has none',
+  'scrollbar-gutter': 'the page moves by the width of a scrollbar', 'starting-style': 'a sheet appears at once'
+}
+/** Selectors in rules of their own, which a browser without them passes over; and what it shows instead. */
+const PASSED_OVER: Record<string, string> = {
+  'focus-visible': 'no label while the scrubber has the focus', has: 'the page behind a sheet scrolls',
+  backdrop: 'there are no sheets', 'view-transition': 'no motion', 'view-transition-group': 'no motion',
+  'view-transition-old': 'no motion', 'view-transition-new': 'no motion',
+  '-webkit-progress-bar': 'of WebKit and Chromium', '-webkit-progress-value': 'of WebKit and Chromium',
+  '-moz-progress-bar': 'of Firefox'
 }
 
 test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
   const css = bcd.css as unknown as Record<'properties' | 'selectors' | 'at-rules', Record<string, Identifier>>
   const found: string[] = []
-  for (const file of ['style.css', 'card.css', 'tools.css', 'lightbox.css']) {
+  for (const file of readdirSync(root).filter(name => name.endsWith('.css'))) {
     const text = read(file).replace(/\/\*[^]*?\*\//g, '')
     for (const [, name = '', value = ''] of text.matchAll(/[{;]\s*([a-z-]+)\s*:\s*([^;{}]+)(?=[;}])/g)) {
       const entry = css.properties[name]
@@ -116,14 +134,15 @@ test('style: no property, value, selector or rule that they lack, but with a fal
     for (const [, selectors = ''] of text.matchAll(/(?:^|[{};])\s*([^@{};]+)\{/g)) {
       for (const [, name = ''] of selectors.matchAll(/::?([a-z-]+)/g)) {
         const entry = css.selectors[name]
-        // alone, its rule is passed over; beside others it takes them with it
-        const isAlone = name === 'focus-visible' && !selectors.includes(',')
-        if (entry?.__compat && !isAlone) found.push(...without(`${file}: ${selectors.trim()}`, [entry.__compat]))
+        // beside others it takes them with it
+        const isAlone = selectors.split(',').every(one => one.includes(`:${name}`) || one.includes(':view-transition-'))
+        if (Object.hasOwn(PASSED_OVER, name) && isAlone) continue
+        if (entry?.__compat) found.push(...without(`${file}: ${selectors.trim()}`, [entry.__compat]))
       }
     }
     for (const [, name = '', query = ''] of text.matchAll(/@([a-z-]+)([^{;]*)/g)) {
       const entry = css['at-rules'][name]
-      if (entry?.__compat) found.push(...without(`${file}: @${name}`, [entry.__compat]))
+      if (entry?.__compat && !Object.hasOwn(FALLBACK, name)) found.push(...without(`${file}: @${name}`, [entry.__compat]))
       for (const [, feature = ''] of query.matchAll(/\(([a-z-]+)/g)) {
         const known = (entry?.[feature] as Identifier | undefined)?.__compat
         if (known) found.push(...without(`${file}: @${name} (${feature})`, [known]))

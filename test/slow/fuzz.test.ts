@@ -9,9 +9,10 @@ import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as immichJson from '../../src/gate/immich-json.ts'
 import { ConfigError, loadSettings } from '../../src/config/settings.ts'
-import { preferred } from '../../src/accept.ts'
+import { preferred } from '../../src/accept-headers.ts'
 import { mendPath, parsePastedLink } from '../../src/pasted-address.ts'
 import { fill } from '../../src/page/template.ts'
+import { parseForm, parseReturnPath } from '../../src/form.ts'
 import * as validate from '../../src/validate.ts'
 import { ask, HTML, ROOT, start } from '../helpers.ts'
 import { PASSWORD } from '../library.ts'
@@ -223,12 +224,12 @@ describe('fuzzing', () => {
     assert.ok(parsers.length > 12)
     hold(fc.property(fc.oneof(fc.anything(), fc.string(), fc.json()), fc.string(), (value, text) => {
       for (const [, parse] of parsers) (parse as (value: unknown) => unknown)(value)
-      assert.equal(validate.parseReturnPath(value, { key: validate.parseKey('A'.repeat(67))! }), undefined)
+      assert.equal(parseReturnPath(value, { key: validate.parseKey('A'.repeat(67))! }), undefined)
       validate.parseTarget(text)
       mendPath(text)
       parsePastedLink(text)
       immichJson.parseLoginCookie([text])
-      validate.parseForm(text, text)
+      parseForm(text, text)
       const names = [
         'cookie', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'publicbaseurl',
         'accept-language', 'accept-encoding', 'range', 'host'

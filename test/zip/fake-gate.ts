@@ -14,16 +14,17 @@ export const sha = (bytes: Uint8Array): string => createHash('sha256').update(by
 
 /** A file of the fake gate. `tells` is what zipFiles says of it; a `fault` may throw, or change what is given. */
 export type Fake = {
-  name: string, bytes?: Buffer, size?: number, isVideo?: boolean, time?: number, type?: string, etag?: string
+  name: string, bytes?: Buffer, size?: number, isZero?: boolean, isVideo?: boolean, time?: number, type?: string, etag?: string
   tells?: Partial<ZipFile>
   fault?: (tries: number, wanted: Wanted) => Partial<Media> | void | Promise<Partial<Media> | void>
 }
 const BLOCK = madeUp(0, 65535)
+const ZEROS = Buffer.alloc(65536)
 /** Bytes from memory, or made up for a size, in parts of at most 64 kB. */
-async function * bytesOf ({ bytes, size = 0 }: Fake, first: number, last: number): AsyncGenerator<Uint8Array> {
+async function * bytesOf ({ bytes, size = 0, isZero }: Fake, first: number, last: number): AsyncGenerator<Uint8Array> {
   if (bytes) { yield bytes.subarray(first, last + 1); return }
   for (let at = first; at <= last && at < size;) {
-    const part = BLOCK.subarray(at % 65536, Math.min(65536, at % 65536 + last - at + 1))
+    const part = (isZero ? ZEROS : BLOCK).subarray(at % 65536, Math.min(65536, at % 65536 + last - at + 1))
     at += part.length
     yield part
   }

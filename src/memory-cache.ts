@@ -37,7 +37,8 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
       store(name, { value, loadedAt, weight: weigh(value) })
       return value
     } catch (error) {
-      // what is gone ends at once; if Immich merely fails, the old value is served until it is too old
+      // a value that is gone ends at once; if Immich merely fails, the old value is served until it is too
+      // old
       const isGone = isRefusal(error, 'missing') || isRefusal(error, 'locked')
       if (isGone || !old || loadedAt - old.loadedAt >= maxAge) drop(name)
       throw error

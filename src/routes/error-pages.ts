@@ -1,4 +1,4 @@
-/** What a visitor sees when a request is refused: the password form, or a page that says what is wrong. */
+/** Answers to refused requests: the password form, or a page that says what is wrong. */
 import { createText, PLAIN } from '../http/text.ts'
 import type { Headers, Reply } from '../http/reply.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
@@ -9,7 +9,9 @@ import { mendPath } from '../pasted-address.ts'
 /** `next` is where the unlock leads, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
-/** Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing. */
+/**
+ * Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing.
+ */
 const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
 export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
 
@@ -27,7 +29,7 @@ export function passwordForm (context: Context, form: Form): Reply {
   }, headers)
 }
 
-/** What programs read; browsers get the same in words. */
+/** One line for programs; browsers get a page. */
 const NOTICES = { notFound: 'not found', unavailable: 'unavailable', busy: 'busy' }
 type Notice = keyof typeof NOTICES
 
@@ -40,7 +42,8 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   return cardReply(context, status, ['notice', notice], language => {
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
-    return renderer.card('notice', language, words[`${notice}Title`] ?? '', { text, isPassing: notice !== 'notFound' })
+    const title = words[`${notice}Title`] ?? ''
+    return renderer.card('notice', language, title, { text, isPassing: notice !== 'notFound' })
   }, headers)
 }
 

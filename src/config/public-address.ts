@@ -1,0 +1,83 @@
+/**
+ * What `check` asks of the public address of a link, as a visitor would. It is the only code outside the gate
+ * that opens connections, it never runs in the server, and it never asks Immich's own address.
+ */
+import { object, parseJson, text } from '../json.ts'
+import type { LinkAddress } from '../validate.ts'
+
+export type Finding = ['ok' | 'note' | 'WRONG', string, string?]
+type Answer = { status: number, location: string, body: string }
+
+const TIMEOUT_MS = 10_000
+/** more than the head of a page; nothing after it is needed */
+const MAX_CHARACTERS = 20_000
+/** With these words Immich refuses a link's password, so it has read the link's key. */
+const PASSWORD_WORDS = ['Password required', 'Invalid password']
+
+/** The beginning of an answer. Throws if none comes in time. */
+async function ask (address: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const response = await fetch(address, { headers, redirect: 'manual', signal })
+  let body = ''
+  const decoder = new TextDecoder()
+  for await (const part of response.body ?? []) {
+    body += decoder.decode(part, { stream: true })
+    if (body.length > MAX_CHARACTERS) break
+  }
+  return { status: response.status, location: response.headers.get('location') ?? '', body }
+}
+
+/** Whether Immich itself opens links here, by the query or by the headers that it takes a key from. */
+async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean> {
+  const [name, value] = 'key' in link ? ['key', link.key] as const : ['slug', link.slug] as const
+  const path = `${origin}/api/shared-links/me`
+  const answers = [await ask(`${path}?${new URLSearchParams({ [name]: value })}`)]
+  // a slug may hold what no header can
+  answers.push(await ask(path, { [`x-immich-share-${name}`]: encodeURIComponent(value) }))
+  return answers.some(({ body }) => {
+    const { key, message } = object(parseJson(body)) ?? {}
+    return text(key) !== '' || PASSWORD_WORDS.includes(text(message))
+  })
+}
+
+/** Whether the scheme and host that visitors see arrive here; nothing if the page does not say. */
+async function inspectForwarding (address: string, origin: string): Promise<Finding[]> {
+  const { body } = await ask(address, { accept: 'text/html' })
+  const url = URL.parse(/property="og:url" content="([^"]+)"/.exec(body)?.[1] ?? '')
+  if (!url) return []
+  if (url.origin === origin) return [['ok', `scheme and host arrive here as ${origin}`]]
+  if (url.host === new URL(origin).host) {
+    return [['WRONG', `visitors come by ${origin}, but it arrives here as ${url.origin}`,
+      'let the reverse proxy send X-Forwarded-Proto, and list it in ipp.trustedProxies']]
+  }
+  return [['note', `previews in chats name ${url.origin} instead of ${origin}`,
+    'let the reverse proxy send Host or X-Forwarded-Host, or correct PUBLIC_BASE_URL']]
+}
+
+/** What is right and wrong with the public address of a link: does it lead here, and only here? */
+export async function inspectPublicAddress (address: string, link: LinkAddress): Promise<Finding[]> {
+  const { origin } = new URL(address)
+  try {
+    const { status, location, body } = await ask(`${origin}/share/alive`)
+    if (status >= 300 && status < 400) {
+      return [['WRONG', `${origin} redirects visitors to ${URL.parse(location, origin)?.origin ?? location}`,
+        'check the address with which visitors arrive, or exempt /share and /s from a login page']]
+    }
+    if (status !== 200 || body !== 'ok') {
+      return [['WRONG', `${origin}/share does not lead to this program (/share/alive answered ${status})`,
+        'let the reverse proxy send /share and /s here']]
+    }
+    const findings: Finding[] = [['ok', `${origin} leads to this program`]]
+    findings.push(...await inspectForwarding(address, origin))
+    if (await isImmichOpen(origin, link)) {
+      findings.push(['WRONG', `Immich's own API opens links at ${origin}/api, so no password protects them`,
+        'keep share keys from it, as docs/deployment.md says under "One domain for Immich and the proxy"'])
+    }
+    return findings
+  } catch (error) {
+    const { message, cause } = error as Error
+    const reason = cause instanceof Error ? cause.message : message
+    return [['note', `${origin} could not be tried from here: ${reason}`,
+      'some networks reach their own public address from outside only: try it from another one']]
+  }
+}

@@ -1,0 +1,28 @@
+/** What a visitor's form holds. Keys, slugs, ids and passwords in it are parsed by `validate.ts`. */
+import { decode, list, object, parseJson, text } from './json.ts'
+import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } from './validate.ts'
+
+/** The fields of a small form, or of a JSON object, as texts. */
+export function parseForm (body: string, contentType: string): Map<string, string> {
+  if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
+  return new Map(Object.entries(object(parseJson(body)) ?? {})
+    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
+}
+
+/** A JSON array of asset ids, each once; undefined if anything in it is something else. */
+export function parseAssetIds (value: unknown): AssetId[] | undefined {
+  const ids = list(parseJson(text(value))).map(parseAssetId)
+  return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
+}
+
+/** The path after an unlock: `value` if it is a page or file of this link, else undefined. */
+export function parseReturnPath (value: unknown, link: LinkAddress): string | undefined {
+  const path = text(value)
+  if (path.length > 2048) return undefined
+  const [, name] = /^\/(?:share(?:\/photo|\/video)?|s)\/([^/\s\\?#]+)(?:\/[\w-]+){0,2}$/.exec(path) ?? []
+  const isOwn = path.startsWith('/s/') ? 'slug' in link && link.slug === parseSlug(decode(name))
+    : 'key' in link && link.key === parseKey(decode(name))
+  if (!isOwn) return undefined
+  // a header holds ASCII only
+  return /^[\x21-\x7e]+$/.test(path) ? path : encodeURI(path)
+}

@@ -1,0 +1,75 @@
+/** A slideshow that runs for a day on a shelf. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { start } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
+import { openAlbum, skip } from './set-up.ts'
+
+describe('the slideshow', { skip }, async () => {
+  const { view, shown } = await openAlbum()
+
+  test('the slideshow of a day: awake, films to their end, through an hour without Immich, with what is new, and no heavier', async context => {
+    const library = emptyLibrary()
+    const photos = [photo(1), video(2), photo(3), photo(4)]
+    const name = addAlbum(library, 'Shelf', photos)
+    const { key } = addLink(library, 'shelf', { album: name })
+    const own = await start({ library, ipp: { limits: { retries: 1 } }, lightGallery: { slideShowInterval: 240_000 } })
+    const { page, context: window } = await view({ size: 'phone' }, own.base)
+    await page.clock.install()
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => { Object.assign(window, { awake: true }); return { release: async () => { Object.assign(window, { awake: false }) } } } } })
+    })
+    await page.goto(`/share/${key}?play`)
+    await shown(page)
+    assert.equal(await page.evaluate(() => (window as any).awake), true)
+    assert.equal(page.url(), `${own.base}/share/${key}?play`)
+    assert.equal(await page.evaluate(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare')), true)
+    const session = await window.newCDPSession(page)
+    const heap = async () => {
+      await session.send('HeapProfiler.collectGarbage')
+      return (await session.send('Runtime.getHeapUsage')).usedSize / 1e6
+    }
+    const isBlank = () => page.evaluate(() => {
+      const image = document.querySelector<HTMLImageElement>('.lg-current img.lg-object')
+      const film = document.querySelector<HTMLVideoElement>('.lg-current video')
+      return !(film || (image && image.complete && image.naturalWidth > 1))
+    })
+    const slide = () => page.textContent('.lg-counter')
+    const seen = new Set<string>()
+    let first = 0
+    // a film runs by a clock of its own
+    const endFilm = () => page.evaluate(() => document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
+    // Immich is away in the fourth hour
+    for (let hour = 0; hour < 24; hour++) {
+      own.immich.fault = () => hour === 3 ? { status: 503, body: '{}' } : undefined
+      for (let minute = 0; minute < 60; minute += 4) {
+        await page.clock.runFor(240_500)
+        await endFilm()
+        seen.add((await slide())!)
+        assert.equal(await isBlank(), false, `hour ${hour}, minute ${minute}`)
+      }
+      if (hour === 1) first = await heap()
+    }
+    assert.equal(seen.size, 4, [...seen].join())
+    const last = await heap()
+    assert.ok(last < first * 1.3 + 2, `${first} MB at first, ${last} MB in the end`)
+    // what comes is shown, without a touch
+    const real = performance.now.bind(performance)
+    context.mock.method(performance, 'now', () => real() + 120_000)
+    const added = photo(5)
+    library.assets.set(added.id, added)
+    library.albums.get(name)!.assets.push(added.id)
+    for (let n = 0; n < 100 && !/ of 5$/.test((await slide().catch(() => ''))!); n++) {
+      await page.clock.runFor(60_000).catch(() => {})
+      await endFilm().catch(() => {})
+    }
+    assert.match((await slide())!, / of 5$/)
+    assert.equal(page.url(), `${own.base}/share/${key}?play`)
+    await shown(page)
+    // a touch brings the controls, and closing it lets the screen sleep
+    await page.touchscreen.tap(195, 160)
+    await page.click('.lg-close')
+    await page.waitForFunction(() => (window as any).awake === false)
+    await window.close()
+  })
+})

@@ -1,0 +1,112 @@
+/** The limits on guessing are those that `guesses.ts` documents: per visitor, per /48, per link, and in all. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { createGuesses } from '../../src/gate/guesses.ts'
+
+/** Stops the clock; the result puts it ahead by so many ms. */
+function clock (context: TestContext): (ms: number) => void {
+  let now = performance.now()
+  context.mock.method(performance, 'now', () => now)
+  return ms => { now += ms }
+}
+const asker = (address: string, isForgeable = false) => ({ address, isForgeable })
+type Guesses = ReturnType<typeof createGuesses>
+/** Makes a wrong guess if there is no wait; whether it was taken. */
+function guess (guesses: Guesses, address: string, name = 'key a', isForgeable = false): boolean {
+  if (guesses.waitForPassword(asker(address, isForgeable), name) > 0) return false
+  guesses.countPassword(asker(address), name, 1)
+  return true
+}
+const taken = (count: number, one: (n: number) => boolean): number =>
+  Array.from({ length: count }, (_, n) => one(n)).filter(Boolean).length
+/** A different IPv4 address for each number. */
+const fresh = (n: number): string => `198.${n >> 16}.${n >> 8 & 255}.${n & 255}`
+
+test('one visitor: ten at once, then one a minute, at each link', context => {
+  const ahead = clock(context)
+  const guesses = createGuesses(10, 100)
+  assert.equal(taken(15, () => guess(guesses, fresh(1))), 10)
+  const wait = guesses.waitForPassword(asker(fresh(1)), 'key a')
+  assert.ok(wait > 59_000 && wait <= 60_000, `${wait}`)
+  assert.equal(taken(15, () => guess(guesses, fresh(1), 'key b')), 10)
+  ahead(60_000)
+  assert.equal(taken(15, () => guess(guesses, fresh(1))), 1)
+})
+
+test('the /64s of one /48: four times one visitor\'s', context => {
+  const ahead = clock(context)
+  const guesses = createGuesses(10, 1000)
+  const network = (n: number) => `2001:db8:7:${n}::/64`
+  assert.equal(taken(100, n => guess(guesses, network(n))), 40)
+  assert.equal(guess(guesses, '2001:db8:8:1::/64'), true)
+  ahead(15_000)
+  assert.equal(taken(100, n => guess(guesses, network(n + 100))), 1)
+})
+
+test('fresh addresses: of 700 first guesses each is taken, of 2,000 a thousand', context => {
+  const ahead = clock(context)
+  const guesses = createGuesses(10, 100)
+  assert.equal(taken(700, n => guess(guesses, fresh(n))), 700)
+  // those that have guessed wrong before are held by the limit of the link, which is long spent
+  assert.equal(taken(700, n => guess(guesses, fresh(n))), 0)
+  assert.equal(taken(1300, n => guess(guesses, fresh(n + 700))), 300)
+  assert.equal(guess(guesses, fresh(9999), 'key b'), true)
+  ahead(600)
+  assert.equal(taken(10, n => guess(guesses, fresh(n + 5000))), 1)
+})
+
+test('an address that may be forged has no first guess of its own: a hundred in all', context => {
+  const ahead = clock(context)
+  const guesses = createGuesses(10, 100)
+  assert.equal(taken(700, n => guess(guesses, fresh(n), 'key a', true)), 100)
+  assert.equal(guess(guesses, fresh(9999), 'key a', false), true, 'an address that is sure is not held up')
+  ahead(12_000)
+  assert.equal(taken(10, n => guess(guesses, fresh(n + 2000), 'key a', true)), 1)
+})
+
+test('a guess that was not wrong is taken back, and a link has one limit under both of its names', context => {
+  clock(context)
+  const guesses = createGuesses(2, 100)
+  for (let n = 0; n < 20; n++) {
+    assert.ok(guess(guesses, fresh(1)))
+    guesses.countPassword(asker(fresh(1)), 'key a', -1)
+  }
+  guesses.alias('slug a', 'key a')
+  assert.deepEqual([guess(guesses, fresh(1), 'slug a'), guess(guesses, fresh(1))], [true, true])
+  assert.deepEqual([guess(guesses, fresh(1), 'slug a'), guess(guesses, fresh(1))], [false, false])
+})
+
+test('unknown links: 200 a visitor, then one every three seconds, and those that were opened before', context => {
+  const ahead = clock(context)
+  const guesses = createGuesses(10, 100)
+  const lookUp = (name: string, outcome: 'unknown' | 'opened' | 'neither', address = fresh(1)): boolean => {
+    if (guesses.isProbing(asker(address), name)) return false
+    guesses.countLookup(asker(address), name)(outcome)
+    return true
+  }
+  assert.ok(lookUp('key mine', 'opened'))
+  for (let n = 0; n < 300; n++) assert.ok(lookUp(`key locked ${n}`, 'neither'))
+  assert.equal(taken(300, n => lookUp(`key ${n}`, 'unknown')), 200)
+  assert.deepEqual([lookUp('key mine', 'opened'), lookUp('key new', 'opened')], [true, false])
+  assert.equal(lookUp('key locked 1', 'neither'), false, 'a locked link looks like the others')
+  assert.equal(lookUp('key new', 'opened', fresh(2)), true)
+  ahead(3_000)
+  assert.equal(taken(5, n => lookUp(`key again ${n}`, 'unknown')), 1)
+  // many at once are counted before they are answered
+  const other = createGuesses(10, 100)
+  assert.equal(taken(300, n => {
+    if (other.isProbing(asker(fresh(1)), `key ${n}`)) return false
+    other.countLookup(asker(fresh(1)), `key ${n}`)
+    return true
+  }), 200)
+})
+
+test('links opened before are forgotten one by one, the oldest first', () => {
+  const guesses = createGuesses(10, 100)
+  const open = (n: number) => guesses.countLookup(asker(fresh(1)), `key ${n}`)('opened')
+  for (let n = 0; n <= 20_000; n++) open(n)
+  // more than refill meanwhile, however slow this is
+  for (let n = 0; n < 1000; n++) guesses.countLookup(asker(fresh(1)), `key x${n}`)('unknown')
+  const isKnown = (n: number) => !guesses.isProbing(asker(fresh(1)), `key ${n}`)
+  assert.deepEqual([isKnown(0), isKnown(1), isKnown(20_000)], [false, true, true])
+})

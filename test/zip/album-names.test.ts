@@ -1,0 +1,87 @@
+/** What an album's names and edited photos are known by in advance, and what a zip does where they are not. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { start } from '../helpers.ts'
+import { video } from '../library.ts'
+import { newId } from '../standin.ts'
+import { fetchZip, namesIn, photosOf, SERVERS, shareZip } from './album.ts'
+
+const edited = (n: number) => n % 2 ? { edited: true, announced: 5 } : {}
+
+for (const name of ['album by key', 'chosen photos by key'] as const) {
+  test(`3.1.0, ${name}: edited photos have their size at once, so the first zip is right`, async () => {
+    const { library, assets, pathOf } = shareZip(photosOf(10, edited))
+    const run = await start({ library })
+    const zip = await fetchZip(run, pathOf(name))
+    assert.deepEqual([zip.complete, zip.headers['content-length']], [true, String(zip.body.length)])
+    assert.deepEqual(await namesIn(zip.body), assets.map(({ name }) => name))
+  })
+}
+
+test('an album of more than 1,000 is asked for page by page, and only of its own link', async () => {
+  const { library, path, album } = shareZip(photosOf(1002, n => ({ original: { size: 10, type: 'image/jpeg' }, name: `${n}.jpg` })))
+  const run = await start({ library })
+  const head = await run.get(path, { method: 'HEAD' })
+  assert.ok(Number(head.headers['content-length']) > 0)
+  const calls = run.immich.asked.filter(({ path }) => path === '/api/search/metadata')
+  assert.deepEqual(calls.map(({ body }) => JSON.parse(body)), [1, 2].map(page =>
+    ({ albumIds: [album.album], size: 1000, page })))
+  assert.ok(calls.every(({ method, query }) => method === 'POST' && query.get('key') === album.key))
+})
+
+test('names are asked for only after the gate: of no locked link, and of none without downloads', async () => {
+  const { library, path, album } = shareZip(photosOf(3))
+  album.password = 'secret'
+  const run = await start({ library })
+  assert.notEqual((await fetchZip(run, path)).status, 200)
+  album.password = null
+  album.allowDownload = false
+  const other = await start({ library })
+  assert.equal((await fetchZip(other, path)).status, 404)
+  assert.equal(run.immich.count('/api/search/metadata') + other.immich.count('/api/search/metadata'), 0)
+})
+
+test('an Immich that does not answer for names gives a zip without a length', async () => {
+  const { library, assets, path } = shareZip(photosOf(6, edited))
+  for (const status of [400, 403, 404, 500]) {
+    const run = await start({ library })
+    run.immich.fault = ({ path }) => path === '/api/search/metadata' ? { status } : undefined
+    const zip = await fetchZip(run, path)
+    assert.deepEqual([zip.status, zip.complete, zip.headers['content-length']], [200, true, undefined])
+    assert.deepEqual(await namesIn(zip.body), assets.map(({ name }) => name))
+  }
+})
+
+test('2.7.5: an album with edited photos is whole at the first try, without a length', async () => {
+  const { library, assets, path } = shareZip(photosOf(10, edited))
+  const zip = await fetchZip(await start({ library, version: '2.7.5' }), path)
+  assert.deepEqual([zip.complete, zip.headers['content-length'], zip.headers.etag], [true, undefined, undefined])
+  assert.deepEqual(await namesIn(zip.body), assets.map(({ name }) => name))
+})
+
+test('a size that Immich tells wrong breaks one zip; the next has no length and is whole', async () => {
+  const { library, path } = shareZip(photosOf(8, n => n === 4 ? { announced: 12 } : {}))
+  const run = await start({ library })
+  assert.equal((await fetchZip(run, path)).complete, false)
+  const second = await fetchZip(run, path)
+  assert.deepEqual([second.complete, second.headers['content-length']], [true, undefined])
+  assert.equal((await namesIn(second.body)).length, 8)
+})
+
+for (const version of SERVERS) {
+  test(`${version}: names that may not be told are ids, unique and the same at each try`, async () => {
+    const part = video(1, { id: newId('part'), name: 'secret.mp4', visibility: 'hidden' })
+    const assets = photosOf(5, n => n === 1 ? { name: 'secret.jpg', motion: part.id } : {})
+    const { library, pathOf, album, chosen } = shareZip(assets, [part])
+    album.showMetadata = false
+    chosen.showMetadata = false
+    for (const name of ['album by key', 'chosen photos by key'] as const) {
+      const run = await start({ library, version })
+      const [first, second] = [await fetchZip(run, pathOf(name)), await fetchZip(run, pathOf(name))]
+      const names = await namesIn(first.body)
+      assert.deepEqual(await namesIn(second.body), names)
+      assert.equal(new Set(names).size, 6)
+      for (const name of names) assert.match(name, /^[\da-f-]{36}\.(jpg|mp4)$/)
+    }
+  })
+}
