@@ -112,7 +112,7 @@ test('the compose files fit the Compose specification', () => {
     assert.ok(validate(file), JSON.stringify(validate.errors))
   }
   assert.equal(validate({ services: { x: { ports: 7 } } }), false)
-  // the shortest recipe is the same wherever it stands, and joins the network of Immich's own file as the full
+  // the shortest recipe is the same wherever it stands, and joins the network of Immich's file as the full
   // one does
   const recipes = ['README.md', 'docs/setups.md'].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
     .map(text => /```yaml\n([^]*?)```/.exec(text)![1]!)
