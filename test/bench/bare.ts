@@ -1,6 +1,6 @@
 /**
- * What the proxy is measured against: fetch, and a reader loop that awaits drain; or with `pipeTo`, without backpressure,
- * the shape that Immich Public Proxy 3.2 published. It checks nothing and keeps nothing.
+ * What the proxy is measured against: fetch, and a reader loop that awaits drain; or with `pipeTo`, without
+ * backpressure, the shape that Immich Public Proxy 3.2 published. It checks nothing and keeps nothing.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,10 +8,13 @@ import type { AddressInfo } from 'node:net'
 const NAMED = ['content-type', 'content-length', 'content-range', 'etag']
 const server = createServer(async (request, response) => {
   const { range } = request.headers
-  const answer = await fetch(process.env.IMMICH_URL + request.url!, { headers: { 'accept-encoding': 'identity', ...range && { range } } })
-  response.writeHead(answer.status, Object.fromEntries(NAMED.flatMap(name => answer.headers.get(name) ? [[name, answer.headers.get(name)!]] : [])))
+  const asked = { 'accept-encoding': 'identity', ...range && { range } }
+  const answer = await fetch(process.env.IMMICH_URL + request.url!, { headers: asked })
+  const headers = [...answer.headers].filter(([name]) => NAMED.includes(name))
+  response.writeHead(answer.status, Object.fromEntries(headers))
   if (process.argv.includes('pipeTo')) {
-    await answer.body!.pipeTo(new WritableStream({ write (part) { response.write(part) }, close () { response.end() } })).catch(() => {})
+    const sink = new WritableStream({ write (part) { response.write(part) }, close () { response.end() } })
+    await answer.body!.pipeTo(sink).catch(() => {})
     return
   }
   const reader = answer.body!.getReader()

