@@ -136,7 +136,7 @@ export class Immich {
   #silenceMs: number
   #report: Report
   #queues: Record<'short' | 'months' | 'health' | 'streams', Queue>
-  #jsonBudget: Budget = { left: JSON_BUDGET_BYTES }
+  #budget: Budget = { left: JSON_BUDGET_BYTES }
   // all health checks together cost one ping at a time
   #pings = createCache<true>(0, 1, () => 1)
 
@@ -218,8 +218,7 @@ export class Immich {
 
   /** A call that answers with JSON; the value is undefined if it is not JSON, or too much. */
   async askJson (call: Call, known: Known = {}, caller = PROGRAM): Promise<Answer & { value: unknown }> {
-    const budget = this.#jsonBudget
-    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, budget)
+    const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#budget)
     const isBounded = bytes !== undefined && countNodes(bytes) <= MAX_JSON_NODES
     return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }

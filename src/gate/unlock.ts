@@ -78,8 +78,7 @@ export async function provePassword (
   const answer = first.status !== 404 ? first
     : await immich.askJson(CALLS.loginByQuery(address, password), {}, { lane })
   // a password was sent, yet Immich asks for one
-  const isUnheard = parseMessage(answer.value) === 'Password required'
-  if (isUnheard) throw new Refusal('missing', 'password not received')
+  if (parseMessage(answer.value) === 'Password required') throw new Refusal('missing', 'not received')
   return immich.accept(login.path, answer, (value, headers) => {
     const link = parseLink(value)
     const token = parseLoginCookie(headers.getSetCookie())

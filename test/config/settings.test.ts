@@ -37,7 +37,8 @@ test('config.json holds the defaults of the schema, and docs/configuration.md bo
   }
   const documented = [...text.matchAll(/^\| `([\w.]+)` \|/gm)].map(match => match[1]!)
   const known = new Set([...leaves(schema).map(([path]) => path.replace(/^ipp\./, '')),
-    'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL'])
+    'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL',
+    'IPP_KEEP_PERMISSIONS'])
   assert.deepEqual(documented.filter(name => !known.has(name)), [])
 })
 
