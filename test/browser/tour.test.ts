@@ -185,6 +185,9 @@ for (const engine of ENGINES) {
       await hand.click('#select')
       await until('the selection', () => document.body.classList.contains('selecting'))
       for (const n of [0, 1, 2]) await hand.click(`a.tile[data-n="${n}"]`)
+      // it stands there once the selection has been measured
+      await until('the button', () =>
+        !document.querySelector<HTMLElement>('.pick-bar [aria-label="Save"]')!.hidden)
       await hand.click('.pick-bar [aria-label="Save"]')
       await until('the offer', () => document.querySelector('.offer button')?.textContent === 'Save (2)')
       await hand.click('.offer button')

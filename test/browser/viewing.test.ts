@@ -180,7 +180,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     await until(() => heads.includes('HEAD'), 'the question whether it is there')
     await page.waitForTimeout(1500)
     assert.deepEqual(heads, ['GET', 'HEAD'])
-    assert.equal(await page.textContent('.toast'), 'This video cannot be played here.')
+    assert.equal(await page.textContent('.toast'), 'This video can’t be played here.')
   })
 
   test('on a phone: black beside a photo closes nothing, the scrubber takes no touch at rest', async () => {
