@@ -99,8 +99,8 @@ test('advice names the cause', () => {
     return told
   }
   const cases: [object, RegExp][] = [
-    [{ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:2283' }, /localhost is the container itself/],
-    [{ code: 'ECONNREFUSED', errors: [{ message: 'connect ECONNREFUSED ::1:2283' }, { message: 'connect ECONNREFUSED 127.0.0.1:2283' }] }, /localhost is the container itself/],
+    [{ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:2283' }, /localhost is the container:/],
+    [{ code: 'ECONNREFUSED', errors: [{ message: 'connect ECONNREFUSED ::1:2283' }, { message: 'connect ECONNREFUSED 127.0.0.1:2283' }] }, /localhost is the container:/],
     [{ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 10.0.0.7:2283' }, /advice":"nothing listens there: is Immich running/],
     [{ code: 'CERT_HAS_EXPIRED', message: 'certificate has expired' }, /advice":"its certificate has expired: renew it/],
     [{ code: 'ERR_TLS_CERT_ALTNAME_INVALID', message: 'Host: immich is not in the cert' }, /certificate is for another name/],

@@ -89,8 +89,10 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
     response.end()
   } catch (error) {
     if (response.destroyed) return
-    // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone
-    response.socket?.resetAndDestroy()
+    // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone, which loses the
+    // bytes on their way
+    if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy()
+    else response.destroy()
     const { message, cause } = error as Error
     throw new BrokenTransfer(cause instanceof Error ? cause.message : message, { cause: error })
   }

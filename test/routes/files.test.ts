@@ -44,11 +44,11 @@ for (const version of VERSIONS) {
     test('If-Range and validators', async () => {
       const { headers } = await run.get(path)
       assert.equal((await range('bytes=0-9', { 'if-range': headers.etag! })).status, 206)
-      assert.equal((await range('bytes=0-9', { 'if-range': headers['last-modified']! })).status, 206)
+      assert.equal((await range('bytes=0-9', { 'if-range': 'Mon, 01 Jan 2035 00:00:00 GMT' })).status, 200)
       assert.equal((await range('bytes=0-9', { 'if-range': '"other"' })).status, 200)
       for (const target of [path, `/share/photo/${links.album.key}/${library.albums.get(links.album.album!)!.assets[0]}/thumbnail`]) {
         const { headers } = await run.get(target)
-        for (const [name, value] of [['if-none-match', headers.etag!], ['if-none-match', `"x", ${headers.etag}`], ['if-none-match', '*'], ['if-modified-since', headers['last-modified']!]] as const) {
+        for (const [name, value] of [['if-none-match', headers.etag!], ['if-none-match', `"x", ${headers.etag}`], ['if-none-match', '*']] as const) {
           const given = { [name]: value }
           const answer = await run.get(target, { headers: given })
           assert.deepEqual([answer.status, answer.body.length, answer.headers.etag], [304, 0, headers.etag], JSON.stringify(given))
