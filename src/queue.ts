@@ -14,10 +14,10 @@ type Lane = { held: number, waiting: (() => void)[] }
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
 
 /**
- * A queue with `slots`, in which `room` requests may wait. The next slot goes to the waiting visitor who
- * holds fewest, and among equals to the one served longest ago.
+ * A queue with `slots`, of which one visitor may hold `share`, and in which `room` requests may wait. The next
+ * slot goes to the waiting visitor who holds fewest, and among equals to the one served longest ago.
  */
-export function createQueue (slots: number, room: number): Queue {
+export function createQueue (slots: number, room: number, share = quarter(slots)): Queue {
   // in the order in which they were last served
   const lanes = new Map<string, Lane>()
   let held = 0
@@ -26,7 +26,7 @@ export function createQueue (slots: number, room: number): Queue {
   function startNext (): void {
     let next: Lane | undefined
     for (const lane of lanes.values()) {
-      const canStart = lane.waiting.length > 0 && lane.held < quarter(slots)
+      const canStart = lane.waiting.length > 0 && lane.held < share
       if (canStart && lane.held < (next?.held ?? Infinity)) next = lane
     }
     if (held < slots) next?.waiting[0]?.()
@@ -69,7 +69,7 @@ export function createQueue (slots: number, room: number): Queue {
   return async (name, signal) => {
     signal?.throwIfAborted()
     const lane = lanes.get(name) ?? { held: 0, waiting: [] }
-    const isFree = held < slots && lane.held < quarter(slots)
+    const isFree = held < slots && lane.held < share
     const mayWait = waiting < room && lane.waiting.length < quarter(room)
     if (!isFree && !mayWait) throw new Refusal('busy')
     lanes.set(name, lane)

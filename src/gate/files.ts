@@ -33,7 +33,7 @@ type Request = { link: OpenLink, can: Share['can'], item: Item, slice: Slice, ca
 const MIB = 1024 * 1024
 const IMAGE_MAX_AGE_MS = 300_000
 /** larger images are streamed and not cached */
-const MAX_CACHED_BYTES = 2 * MIB
+const MAX_CACHED_BYTES = MIB / 2
 /** memory that a cached image takes beside its bytes: 16,000 of 1 kB were measured as 51 MB */
 const OVERHEAD_BYTES = 2000
 /** larger JPEGs are replaced by their preview where metadata is stripped */

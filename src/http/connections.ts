@@ -12,6 +12,9 @@ import { parsePeer, type Peer } from '../visitor-address.ts'
 /** Unanswered requests on one connection. Browsers send none ahead of an answer, and proxies few. */
 const MAX_PIPELINED = 16
 
+/** one visitor's requests in flight, as a part of all: each may hold an image until it is sent */
+const VISITOR_SHARE = 16
+
 type Turn = { last: Promise<void>, unanswered: number }
 
 /**
@@ -31,7 +34,7 @@ export class Connections {
 
   constructor (server: Server, settings: Settings) {
     this.#most = settings.limits.connections
-    this.#requests = createQueue(this.#most, 0)
+    this.#requests = createQueue(this.#most, 0, Math.ceil(this.#most / VISITOR_SHARE))
     // room for those that are told to come back later
     server.maxConnections = 2 * this.#most
     server.on('connection', (socket: Socket) => this.#add(socket, parsePeer(socket.remoteAddress, settings)))
@@ -90,7 +93,7 @@ export class Connections {
 
   /**
    * Counts a request as the visitor's own until it is answered. False if there are too many of all visitors,
-   * or of this one, who may hold a quarter, also behind a proxy.
+   * or of this one, also behind a proxy.
    */
   async count (address: string, response: ServerResponse): Promise<boolean> {
     try {
