@@ -14,8 +14,8 @@ type Lane = { held: number, waiting: (() => void)[] }
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
 
 /**
- * A queue with `slots`, of which one visitor may hold `share`, and in which `room` requests may wait. The next
- * slot goes to the waiting visitor who holds fewest, and among equals to the one served longest ago.
+ * A queue with `slots`, of which one visitor may hold `share`, and in which `room` requests may wait. The
+ * next slot goes to the waiting visitor who holds fewest, and among equals to the one served longest ago.
  */
 export function createQueue (slots: number, room: number, share = quarter(slots)): Queue {
   // in the order in which they were last served

@@ -21,7 +21,7 @@ import type { Item, List, OpenLink, Policy, Share } from './share.ts'
 import { cookieLines, createSeal, provePassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-files.ts'
 
-export { isMotionPart } from './share.ts'
+export { UNKNOWN_TYPE } from './immich-json.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
 
 export type GateLimits = DoorLimits & {

@@ -109,8 +109,8 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
 }
 
 /**
- * The one writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out with
- * the content of open links only.
+ * The one writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out
+ * with the content of open links only.
  */
 export class ReplyWriter {
   #responseHeaders: Readonly<Record<string, string>>

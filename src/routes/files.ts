@@ -1,6 +1,6 @@
 /** Images and videos. */
 import { disposition, downloadName } from '../file-name.ts'
-import type { Item, Media, Share, Wanted } from '../gate/gate.ts'
+import { UNKNOWN_TYPE, type Item, type Media, type Share, type Wanted } from '../gate/gate.ts'
 import type { Reply } from '../http/reply.ts'
 import { imageVersion } from '../page/layout-data.ts'
 import { Refusal } from '../refusal.ts'
@@ -8,8 +8,6 @@ import { callerOf, openItem, type Context, type Parts } from './context.ts'
 
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const
 type As = Exclude<Wanted['as'], 'zip'>
-/** a file of any other type is saved, never shown */
-const UNKNOWN_TYPE = 'application/octet-stream'
 
 export async function showImage (context: Context, parts: Parts): Promise<Reply> {
   const size = SIZES.find(size => size === (parts.size ?? 'preview'))
