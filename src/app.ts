@@ -1,9 +1,9 @@
 /** The parts of the program, created once for all requests. */
-import type { Settings } from './config/settings.ts'
 import { policyOf } from './config/policy.ts'
+import type { Settings } from './config/settings.ts'
 import { Gate } from './gate/gate.ts'
+import { createTextCache } from './http/compression.ts'
 import { loadStaticFiles } from './http/static-files.ts'
-import { createTextCache } from './http/text.ts'
 import type { Keys } from './keys.ts'
 import { once, type Log } from './log.ts'
 import { createQueue } from './queue.ts'

@@ -1,6 +1,6 @@
 /**
- * Listens, finds the handler of each request in the one table of routes, and stops. A request flows one way:
- * `validate.ts` parses what is asked, the gate decides whether the visitor may have it, a handler makes a
+ * Listens, answers requests, and stops. A request flows one way: `validate.ts` parses what is asked,
+ * `routes/router.ts` finds its handler, the gate decides whether the visitor may have it, the handler makes a
  * `Reply`, and `http/reply.ts` writes it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -9,83 +9,21 @@ import about from '../package.json' with { type: 'json' }
 import { createApp, type App } from './app.ts'
 import { check } from './config/check.ts'
 import { ConfigError, loadSettings, type Settings } from './config/settings.ts'
+import { createText, PLAIN } from './http/compression.ts'
 import { Connections } from './http/connections.ts'
 import { BrokenTransfer, ReplyWriter } from './http/reply.ts'
-import { createText, PLAIN } from './http/text.ts'
 import { traceRequest, type Trace } from './http/trace.ts'
-import { decode } from './json.ts'
 import { createKeys } from './keys.ts'
 import { createLog, type Log } from './log.ts'
 import { Refusal } from './refusal.ts'
-import type { Context, Handler, Parts } from './routes/context.ts'
-import { showImage, showVideo } from './routes/files.ts'
-import * as pages from './routes/pages.ts'
+import type { Context } from './routes/context.ts'
 import { refusalReply } from './routes/error-pages.ts'
-import * as service from './routes/service.ts'
-import { unlock } from './routes/unlock.ts'
-import { sendChosenZip, sendZip } from './routes/zip.ts'
+import { findRoute } from './routes/router.ts'
 import { parseLinkAddress, parseTarget, parseVisitor } from './validate.ts'
 
 const ROOT = new URL('../', import.meta.url)
 
-// ---------------------------------------------------------------------------------------------------- routes
-
-/**
- * The visitors who get the password form at a protected link: everybody at pages, browsers alone at files.
- */
-type Form = 'form' | 'form for browsers' | 'no form'
-type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
-
-/** A trailing slash makes no difference. */
-function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
-  const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
-  return { methods, path, pattern, handle, form }
-}
-const GET = ['GET', 'HEAD']
-const POST = ['POST']
-
-/** Every address there is; the first match counts. */
-const ROUTES: Route[] = [
-  on(GET, '/share/photo/:key/:id/:size', showImage, 'form for browsers'),
-  on(GET, '/share/photo/:key/:id', showImage, 'form for browsers'),
-  on(GET, '/share/video/:key/:id', showVideo, 'form for browsers'),
-  on(GET, '/share/video/:key/:id/:size', showVideo, 'form for browsers'),
-  on(GET, '/share/meta/:key/:id', pages.sendFacts),
-  on(GET, '/share/items/:key/:stretch', pages.sendStretch),
-  on(GET, '/share/marks/:key', pages.sendMarks),
-  on(GET, '/', service.showHome),
-  on(GET, '/share', service.showHome),
-  on(GET, '/healthcheck', service.sendHealth),
-  on(GET, '/share/healthcheck', service.sendHealth),
-  on(GET, '/share/alive', service.sendAlive),
-  on(GET, '/robots.txt', service.sendRobots),
-  on(GET, '/favicon.ico', service.sendIcon),
-  on(GET, '/apple-touch-icon.png', service.sendIcon),
-  on(GET, '/share/static/:version/:file', service.sendStatic),
-  on(POST, '/share/unlock', unlock),
-  on(GET, '/share/unlock', service.redirectHome),
-  on(GET, '/share/:key/download', sendZip, 'form for browsers'),
-  on(GET, '/s/:slug/download', sendZip, 'form for browsers'),
-  on(POST, '/share/:key/download', sendChosenZip),
-  on(POST, '/s/:slug/download', sendChosenZip),
-  on(POST, '/share/:key', pages.redirectToLink),
-  on(POST, '/s/:slug', pages.redirectToLink),
-  on(GET, '/share/:key', pages.showGallery, 'form'),
-  on(GET, '/s/:slug', pages.showGallery, 'form'),
-  on(GET, '/share/:key/:id', pages.showPhoto, 'form'),
-  on(GET, '/s/:slug/:id', pages.showPhoto, 'form')
-]
-
-/** The route of a request with the parts of its path; undefined if there is none. */
-function findRoute (method: string, path: string): { route: Route, parts: Parts } | undefined {
-  for (const route of ROUTES) {
-    const match = route.methods.includes(method) ? route.pattern.exec(path) : undefined
-    if (!match) continue
-    const parts = Object.entries(match.groups ?? {}).map(([name, part]) => [name, decode(part)] as const)
-    return { route, parts: Object.fromEntries(parts) }
-  }
-  return undefined
-}
+// -------------------------------------------------------------------------------------------------- requests
 
 /**
  * The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected.

@@ -3,7 +3,7 @@
 import { make } from './dom.js'
 import { imagePath, item, load } from './items.js'
 import { home, isVideo, options, t, total } from './link.js'
-import { sizeAt } from './originals.js'
+import { sizeAt } from './original-info.js'
 import { openSheet } from './sheet.js'
 import { counted, listed, sizeText } from './words.js'
 

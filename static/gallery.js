@@ -14,7 +14,7 @@ const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 
 // ---------------------------------------------------------------------------------------------- the lightbox
 
-const prepareOpening = lazily(() => import('./opening.js'))
+const prepareOpening = lazily(() => import('./open-photo.js'))
 
 /** Opens item `n`. Rejects if the script cannot be loaded. @param {number} n */
 const openLightbox = (n, isSlideshow = false) =>
@@ -26,7 +26,7 @@ const openLightbox = (n, isSlideshow = false) =>
 const styleTools = lazily(() => addStyle('tools.css'))
 const styleSelection = lazily(() => addStyle('select.css'))
 const prepareSelection = lazily(async () => {
-  const [selection] = await Promise.all([import('./select.js'), import('./choice.js'), styleSelection()])
+  const [selection] = await Promise.all([import('./selection.js'), import('./selection-actions.js'), styleSelection()])
   return selection
 })
 
@@ -147,7 +147,7 @@ function loadTheRest () {
   const parts = [
     () => import('./keyboard.js').then(({ startKeyboard }) => startKeyboard()),
     () => import('./scrubber.js').then(({ startScrubber }) => startScrubber()),
-    () => Promise.all([import('./news.js'), styleTools()]).then(([{ startNews }]) => startNews()),
+    () => Promise.all([import('./new-photos.js'), styleTools()]).then(([{ startNews }]) => startNews()),
     () => import('./share.js')
   ]
   for (const start of parts) keepTrying(start)

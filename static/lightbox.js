@@ -3,18 +3,18 @@
  * The lightbox, which the page calls by `open` and `close`. It keeps the address, the keyboard and the shown
  * photo in step; slides, toolbar, gestures and details are in files of their own.
  */
-import { tryAgain } from './again.js'
+import { tryAgain } from './media-retry.js'
 import { showCaption, startCaption } from './caption.js'
 import { fillPanel, panel, showPanel } from './details.js'
 import { closest, make, say } from './dom.js'
-import { playMotion, removeFilms, showVideo, toggleFilm } from './film.js'
+import { playMotion, removeFilms, showVideo, toggleFilm } from './video.js'
 import { startGestures } from './gestures.js'
-import { glide } from './glide.js'
+import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
 import { onPictureError, slideTo } from './lightgallery-fixes.js'
 import { home, isShelf, isVideo, t, total } from './link.js'
-import { createPlay } from './play.js'
+import { createPlay } from './slideshow.js'
 import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides.js'
 import { closeMenu, createToolbar } from './toolbar.js'
 import { clearZoom, fitPanorama, leaveZoom, resetZoom, sharpenLarge } from './zoom.js'

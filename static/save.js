@@ -4,8 +4,8 @@ import { say } from './dom.js'
 import { download } from './download.js'
 import { imagePath, item, load } from './items.js'
 import { lang, nameOf, options, t } from './link.js'
-import { offer, showProgress } from './offer.js'
-import { measure } from './originals.js'
+import { offer, showProgress } from './snackbar.js'
+import { measure } from './original-info.js'
 import { positionOf, sizeProgress } from './words.js'
 
 /** Files per share sheet; phones refuse many more. */

@@ -4,7 +4,7 @@ import { make, say } from './dom.js'
 import { countOf } from './download.js'
 import { addressOf, load } from './items.js'
 import { t } from './link.js'
-import { namesOf } from './originals.js'
+import { namesOf } from './original-info.js'
 import { openSheet } from './sheet.js'
 
 /**

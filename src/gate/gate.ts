@@ -19,7 +19,7 @@ import { Links } from './open.ts'
 import { isMotionPart, makeShare } from './share.ts'
 import type { Item, List, OpenLink, Policy, Share } from './share.ts'
 import { cookieLines, createSeal, provePassword } from './unlock.ts'
-import { collectZipFiles, type ZipFile } from './zip-files.ts'
+import { collectZipFiles, type ZipFile } from './zip-metadata.ts'
 
 export { UNKNOWN_TYPE } from './immich-json.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }

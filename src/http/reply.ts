@@ -4,7 +4,7 @@
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Body } from '../body.ts'
-import { encode, type Text } from './text.ts'
+import { encode, type Text } from './compression.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 export type Headers = Record<string, string | number | string[] | undefined>

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ratioRules } from '../page/layout-data.ts'
-import { createText, type Text } from './text.ts'
+import { createText, type Text } from './compression.ts'
 
 const TYPES: Record<string, string> =
   { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png' }
@@ -10,13 +10,13 @@ const TYPES: Record<string, string> =
  * The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once.
  */
 const OWN = [
-  'style.css', 'card.css', 'tools.css', 'scrubber.css', 'select.css', 'favicon.svg', 'icon.png',
-  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js', 'wait.js',
-  'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'news.js', 'offer.js', 'select.js',
-  'choice.js', 'save.js', 'share.js', 'sheet.js', 'download.js', 'originals.js', 'words.js', 'opening.js',
-  'glide.js',
-  'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js', 'zoom.js',
-  'caption.js', 'film.js', 'again.js', 'details.js', 'play.js'
+  'style.css', 'card.css', 'tools.css', 'scrubber.css', 'selection.css', 'favicon.svg', 'icon.png',
+  'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js',
+  'auto-reload.js', 'rows.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'new-photos.js',
+  'snackbar.js', 'selection.js', 'selection-actions.js', 'save.js', 'share.js', 'sheet.js',
+  'download.js', 'original-info.js', 'words.js', 'open-photo.js', 'view-transition.js',
+  'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js',
+  'zoom.js', 'caption.js', 'video.js', 'media-retry.js', 'details.js', 'slideshow.js'
 ]
 /** A package's file by the name it is served under. */
 const PACKAGED: Record<string, string> = {

@@ -1,5 +1,5 @@
 /** Answers to refused requests: the password form, or a page that says what is wrong. */
-import { createText, PLAIN } from '../http/text.ts'
+import { createText, PLAIN } from '../http/compression.ts'
 import type { Headers, Reply } from '../http/reply.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
 import type { LinkAddress } from '../validate.ts'

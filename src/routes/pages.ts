@@ -1,5 +1,5 @@
 /** The pages of a link, and the JSON that their script asks for. */
-import { createText, HTML } from '../http/text.ts'
+import { createText, HTML } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
 import { linkPath } from '../page/urls.ts'
 import { marksJson, stretchJson } from '../page/list-json.ts'

@@ -1,5 +1,5 @@
 /** Answers that belong to no link: home, health, robots, icons and static files. */
-import { createText, PLAIN } from '../http/text.ts'
+import { createText, PLAIN } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
 import { cardReply, redirect, type Context, type Parts } from './context.ts'

@@ -13,13 +13,13 @@ import { between, type Body, type Parts } from '../body.ts'
 import type { Share, ZipGate } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher } from './fetch.ts'
-import { Files, type FilesRoom, type Lack, type Opened } from './files.ts'
+import { Files, type FilesRoom, type Lack, type Opened } from './look-ahead.ts'
 import { Ruler, standIn } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { createNames, nameOf, noteName } from './names.ts'
 import { noteText, padded, SUMMARY_NAME, summaryText, type Missing } from './notes.ts'
 import { timeOf, type Plan } from './plan.ts'
-import { MARK_BYTES } from './sent.ts'
+import { MARK_BYTES } from './checksums.ts'
 
 // yazl's own checksum is plain JavaScript, and half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32

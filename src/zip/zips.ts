@@ -7,7 +7,7 @@ import { resolveRange } from '../validate.ts'
 import { Ruler } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { planZip, type Plan } from './plan.ts'
-import { createSent, type Sent } from './sent.ts'
+import { createSent, type Sent } from './checksums.ts'
 import { Zip, type Part, type Room } from './stream.ts'
 
 /**

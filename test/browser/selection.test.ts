@@ -25,7 +25,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.equal(await isSelecting(), false)
     let release = () => {}
     const held = new Promise<void>(resolve => { release = resolve })
-    await page.route('**/select.js', async route => { await held; await route.continue() })
+    await page.route('**/selection.js', async route => { await held; await route.continue() })
     await page.reload()
     await page.waitForSelector('a.tile[data-n="0"] img.in')
     await press(1)

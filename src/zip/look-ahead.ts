@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import { Fetcher, isRest, type Absence } from './fetch.ts'
 import { Ruler } from './format.ts'
 import type { Entry, Plan } from './plan.ts'
-import type { Mark, Sent } from './sent.ts'
+import type { Mark, Sent } from './checksums.ts'
 
 /** Small files are requested further ahead than large ones: up to so many bytes, each at least so large. */
 const AHEAD_BYTES = 1024 * 1024

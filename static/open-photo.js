@@ -4,7 +4,7 @@
  * its scripts are loaded.
  */
 import { make, say } from './dom.js'
-import { glide } from './glide.js'
+import { glide } from './view-transition.js'
 import { relayout } from './grid.js'
 import { addressOf, load } from './items.js'
 import { grid, home, ratio, t } from './link.js'

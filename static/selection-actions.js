@@ -2,8 +2,8 @@
 /** The buttons of a selection (send as text, save, download) and its size. */
 import { say } from './dom.js'
 import { options, t } from './link.js'
-import { measure } from './originals.js'
-import { addAction, selection } from './select.js'
+import { measure } from './original-info.js'
+import { addAction, selection } from './selection.js'
 import { sizeText } from './words.js'
 
 /** How long a selection rests before it is measured. */

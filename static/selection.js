@@ -2,7 +2,7 @@
 /**
  * The selection. `start` begins it, at the press of its button or a day's, or at a long press. Photos are
  * picked by click, by Shift for a range, by dragging after a long press, by day or all at once. Back ends it.
- * `choice.js` adds its buttons by `addAction` and reads `selection`.
+ * `selection-actions.js` adds its buttons by `addAction` and reads `selection`.
  */
 import { closest, icon, iconButton, make } from './dom.js'
 import { listeners, tiles } from './grid.js'

@@ -6,7 +6,7 @@
 import { make } from './dom.js'
 import { focusTile, listeners, tiles } from './grid.js'
 import { key, options, t, visit } from './link.js'
-import { offer } from './offer.js'
+import { offer } from './snackbar.js'
 
 /** Characters of a mark, of which each item has one. */
 const MARK = 4

@@ -4,7 +4,7 @@
  * picture is shown before it has loaded, and photos added meanwhile are included.
  */
 import { home, total } from './link.js'
-import { hasChanged } from './news.js'
+import { hasChanged } from './new-photos.js'
 
 /** How long a video may stand still before it is given up. */
 const STALLED_MS = 15_000
