@@ -21,7 +21,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 /** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
 /** The files whose sizes are asked for. */
-export type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
+type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
 type Query = Record<string, string>
 type Call = {
   method?: 'POST', path: string, query?: Query, token?: Token | undefined, body?: string

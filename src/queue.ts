@@ -2,7 +2,7 @@
 import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */
-export type Release = () => void
+type Release = () => void
 /**
  * Resolves when the visitor `name` gets a slot. Throws a Refusal (busy) if there is no room to wait, and the
  * reason of `signal` if that ends the wait.

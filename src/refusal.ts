@@ -9,7 +9,7 @@
  * - `unreachable`: Immich does not answer, or something else answers in its place
  * - `failed`: Immich answers that it failed
  */
-export type Reason = 'missing' | 'locked' | 'withheld' | 'limited' | 'busy' | 'unreachable' | 'failed'
+type Reason = 'missing' | 'locked' | 'withheld' | 'limited' | 'busy' | 'unreachable' | 'failed'
 
 export class Refusal extends Error {
   reason: Reason

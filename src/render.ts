@@ -22,7 +22,7 @@ const EXPIRY = {
 const PREVIEW_SIDE = 1440
 
 /** The settings that pages depend on. */
-export type PageSettings = {
+type PageSettings = {
   groupByDate: 'day' | 'month' | false, showGalleryTitle: boolean, showExpiryDate: boolean
   singleItemAutoOpen: boolean, lightGallery: unknown, showMetadata: { location: { webLink: boolean } }
 }
@@ -35,7 +35,7 @@ export type Place = { link: LinkAddress, language: string, base: string }
 /** Values that every template gets. */
 type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
 /** A template with no link behind it. */
-export type CardValues = {
+type CardValues = {
   home: Record<never, never>
   notice: { text: string, isPassing: boolean }
   password: { key?: string, slug?: string, next: string, problem?: string }

@@ -103,7 +103,7 @@ const dayOfYear = dates({ weekday: 'short', day: 'numeric', month: 'short', year
  * The heading of a day or month as the server words it: a day has its year where that of the one before
  * was another. @param {number} group @param {number} [before] the group before
  */
-export function headingOf (group, before) {
+function headingOf (group, before) {
   const time = timeOf(group)
   if (isByMonth) return month.format(time)
   const yearOf = (/** @type {number} */ time) => new Date(time).getUTCFullYear()

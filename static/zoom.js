@@ -63,7 +63,7 @@ function apply (next, isSmooth) {
  * Zooms so that the point `at` (px from the slide's middle) stays in place.
  * @param {number} scale @param {{ x: number, y: number }} at
  */
-export function zoomTo (scale, at, isSmooth = false) {
+function zoomTo (scale, at, isSmooth = false) {
   wanted = undefined
   if (isVideo(lg.index) || own.zoom === false) return
   const next = Math.min(Math.max(1, scale), fullScale() * BEYOND)

@@ -5,7 +5,7 @@
 import { object, parseJson, text } from '../json.ts'
 import type { LinkAddress } from '../validate.ts'
 
-export type Finding = ['ok' | 'note' | 'WRONG', string, string?]
+type Finding = ['ok' | 'note' | 'WRONG', string, string?]
 type Answer = { status: number, location: string, body: string }
 
 const TIMEOUT_MS = 10_000

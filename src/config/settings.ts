@@ -19,7 +19,7 @@ type Wider = {
   customInvalidResponse: number | string | false | null
 }
 /** One directive of Cache-Control, such as `max-age` with the value "60"; '' where it has no value. */
-export type Directive = { name: string, value: string }
+type Directive = { name: string, value: string }
 /**
  * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
  * differ from the default. `source` is where config.json was read from. `cacheControl` has the directives of

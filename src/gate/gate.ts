@@ -24,12 +24,12 @@ import { collectZipFiles, type ZipFile } from './zip-metadata.ts'
 export { UNKNOWN_TYPE } from './immich-json.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
 
-export type GateLimits = DoorLimits & {
+type GateLimits = DoorLimits & {
   links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
 }
-export type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
+type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
 /** A visitor, as far as the gate wants to know one. */
-export type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
+type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
 type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
 

@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import { parseToken, type LinkAddress, type Password, type Token } from '../validate.ts'
 import { parseLink, parseLoginCookie, parseMessage, type Link } from './immich-json.ts'
 
-export const UNLOCK_SECONDS = 3600
+const UNLOCK_SECONDS = 3600
 /** how far the clocks of two replicas may differ */
 const MAX_CLOCK_SKEW_MS = 60_000
 /** browsers accept a cookie of this name over https only (RFC 6265bis section 4.1.3) */
@@ -28,7 +28,7 @@ const nameOf = (link: LinkAddress): string => 'key' in link ? `key:${link.key}` 
 export const cookieName = (link: LinkAddress): string =>
   `ipp_${createHash('sha256').update(nameOf(link)).digest('base64url').slice(0, 16)}`
 
-export type Seal = ReturnType<typeof createSeal>
+type Seal = ReturnType<typeof createSeal>
 /** Seals and opens unlock cookies: nonce, tag, then the encrypted time of the unlock and the token. */
 export function createSeal (key: KeyObject, now = steadyNow) {
   function decrypt (link: LinkAddress, sealed: Buffer): string {
@@ -65,7 +65,7 @@ export function createSeal (key: KeyObject, now = steadyNow) {
   }
 }
 
-export type Proof = { link: Link, token: Token }
+type Proof = { link: Link, token: Token }
 /**
  * Proves a password to Immich. Throws a Refusal: `locked` if it is wrong, `missing` if the link is unknown or
  * has no password, or whatever else keeps Immich from answering.

@@ -14,7 +14,7 @@ import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Sh
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 
 /** An opened link, and how to ask for the headers of one of its files. */
-export type ZipSource = {
+type ZipSource = {
   immich: Immich, policy: Policy, link: OpenLink, list: List, share: Share
   head: (item: Item) => Promise<Media>
 }

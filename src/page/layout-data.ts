@@ -20,7 +20,7 @@ export const ratioRules = (): string =>
   Array.from({ length: STEPS }, (_, step) => `.r${step}{--r:${ratioOf(step).toFixed(3)}}`).join('')
 
 /** The days or months of items one after another, with how many items each has. */
-export type Run = [day: number, count: number]
+type Run = [day: number, count: number]
 export function runsOf (days: readonly number[] | undefined, count: number): Run[] {
   if (!days) return [[0, count]]
   const runs: Run[] = []
@@ -36,7 +36,7 @@ export function runsOf (days: readonly number[] | undefined, count: number): Run
  * `skeleton`: a character an item, U+0100 + step, + 100 for a video. `positions`: where each item stands.
  * `videos`: how many there are.
  */
-export type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number>, videos: number }
+type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number>, videos: number }
 const made = new WeakMap<Share, LayoutData>()
 
 /** The layout data of a share, made once. */

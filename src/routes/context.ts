@@ -30,7 +30,7 @@ export function linkOf ({ key, slug }: Parts): LinkAddress {
   return link
 }
 
-export function assetIdOf ({ id }: Parts): AssetId {
+function assetIdOf ({ id }: Parts): AssetId {
   const assetId = parseAssetId(id)
   if (!assetId) throw new Refusal('missing')
   return assetId

@@ -11,7 +11,7 @@ const MAX_TRIES = 6
 /** Why a file is not in the zip: Immich cannot give it, or the operator's settings withhold it. */
 export type Absence = 'missing' | 'withheld'
 /** `isProven` where Immich gave other files in between, so that only this one can be missing. */
-export type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: boolean }>
+type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: boolean }>
 /** The files of a zip share its slot; `controller` ends whatever is under way. */
 type Caller = Readonly<{ lane: string, controller: AbortController }>
 

@@ -3,7 +3,7 @@ import { downloadName, type Naming } from '../file-name.ts'
 import type { ZipFile } from '../gate/gate.ts'
 
 /** Most file systems take 255 bytes; a note has its file's name and more. */
-export const MAX_NAME_BYTES = 220
+const MAX_NAME_BYTES = 220
 const NOTE_SUFFIX = ' is missing.txt'
 
 /**

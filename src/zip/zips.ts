@@ -30,7 +30,7 @@ export type Answer = Readonly<{
 }>
 
 /** Bytes that Immich has to send before byte `first` of a resumed zip. */
-export function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
+function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
   const ruler = new Ruler()
   let unseen = 0
   for (const { file, name } of entries) {
