@@ -39,6 +39,7 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
     await shot('scrolled')
     await page.evaluate(() => scrollTo(0, 0))
     await page.click('#select')
+    await page.waitForSelector('body.selecting')
     await page.click('a.tile[data-n="1"]')
     await page.click('a.tile[data-n="3"]', { modifiers: ['Shift'] })
     await shot('selecting')

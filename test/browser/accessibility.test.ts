@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
 import { SIZES } from '../browser.ts'
-import { openAlbum, skip } from './set-up.ts'
+import { openAlbum, skip, startSelecting } from './set-up.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -37,7 +37,7 @@ describe('axe and the keyboard', { skip }, async () => {
         await mirrored.page.waitForSelector('.scrubber', { state: 'attached' })
         await check('in Arabic', mirrored.page)
         await mirrored.context.close()
-        await page.click('#select')
+        await startSelecting(page)
         await page.click('a.tile[data-n="1"]')
         await check('selecting')
         await page.keyboard.press('Escape')

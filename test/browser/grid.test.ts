@@ -6,6 +6,7 @@ import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
 import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
 import { start } from '../helpers.ts'
 import { without } from '../tools.ts'
+import { startSelecting } from './set-up.ts'
 
 const DAY = 86_400_000
 const library = emptyLibrary()
@@ -104,7 +105,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await filled(page)
     const days = () => page.evaluate(() =>
       Array.from(document.querySelectorAll('.day'), day => day.getAttribute('aria-pressed')).slice(0, 3))
-    await page.click('#select')
+    await startSelecting(page)
     await page.click('a.tile[data-n="0"]')
     assert.deepEqual(await days(), ['mixed', 'false', 'false'])
     await page.click('.day >> nth=0')
@@ -124,8 +125,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await page.focus('a.tile[data-n="0"]')
     await page.keyboard.press('ArrowRight')
     await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '1')
-    await page.click('#select')
-    await page.waitForSelector('body.selecting')
+    await startSelecting(page)
     await context.close()
   })
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fingersOf, SIZES } from '../browser.ts'
 import { until } from '../helpers.ts'
-import { openAlbum, skip } from './set-up.ts'
+import { openAlbum, skip, startSelecting } from './set-up.ts'
 
 describe('navigation: opening, going on, Back and Forward, addresses', { skip }, async () => {
   const { run, links, library, view, album, shown, counter, idle } = await openAlbum()
@@ -66,7 +66,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
       await page.waitForSelector('.ipp-play[aria-pressed=true]', { state: 'attached' })
       await page.click('.lg-close')
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
-      await page.click('#select')
+      await startSelecting(page)
       await page.click('a.tile[data-n="1"]')
       await page.click('a.tile[data-n="4"]', { modifiers: ['Shift'] })
       assert.match((await page.textContent('.pick-count'))!, /4 selected/)

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { CHROMIUM, launch, openView, type View } from '../browser.ts'
 import { start, until } from '../helpers.ts'
 import { without } from '../tools.ts'
+import { startSelecting } from './set-up.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
 
@@ -40,7 +41,7 @@ describe('saving', { skip }, async () => {
     return view
   }
   const pick = async (page: Page, ...numbers: number[]) => {
-    await page.click('#select')
+    await startSelecting(page)
     for (const n of numbers) await page.click(`a.tile[data-n="${n}"]`)
   }
   const take = async (page: Page, press: () => Promise<unknown>) => {
@@ -111,7 +112,7 @@ describe('saving', { skip }, async () => {
   test('many are saved in parts, one from the lightbox, and a closed offer ends it', async () => {
     const { page, complaints } = await openAlbum({ size: 'phone' }, true)
     const counts = async () => (await sharedBy(page)).map(({ files }) => files?.length)
-    await page.click('#select')
+    await startSelecting(page)
     // 14, 12 and 12 of three days, of which the last is not there before it comes into view
     for (let n = 0; n < 3; n++) {
       const day = `.day[data-first="${[0, 14, 26][n]}"]`

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { start } from '../helpers.ts'
-import { openAlbum, skip } from './set-up.ts'
+import { openAlbum, skip, startSelecting } from './set-up.ts'
 
 describe('a selection: how it begins and ends', { skip }, async () => {
   const { run, library, view, album, shown, idle } = await openAlbum()
@@ -51,14 +51,14 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.match((await page.getAttribute('a.tile[data-n="0"] img', 'alt'))!,
       /^(Photo|Video) 1, \d+ \w+ \d{4}$/)
     assert.equal(await page.getAttribute('h2', 'aria-label'), (await page.textContent('h2'))!.trim())
-    await page.click('#select')
+    await startSelecting(page)
     await page.click('.day >> nth=0')
     await page.waitForSelector('.day[aria-pressed=true]')
     await page.goBack()
     await page.waitForSelector('.pick-bar', { state: 'hidden' })
     assert.equal(page.url(), own.base + album)
     assert.equal(await page.locator('a.tile.picked').count(), 0)
-    await page.click('#select')
+    await startSelecting(page)
     await page.keyboard.press('Escape')
     await page.waitForFunction(() => !history.state?.isSelecting)
     assert.deepEqual(complaints, [])
@@ -69,8 +69,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     await page.goto(album)
     await page.waitForSelector('.pick-bar', { state: 'attached' })
     await page.context().setOffline(true)
-    await page.click('#select')
-    await page.waitForSelector('body.selecting')
+    await startSelecting(page)
     const late = await view()
     let isBlocked = true
     await late.page.route(/(select|scrubber)\.js$/, route => isBlocked ? route.abort() : route.continue())

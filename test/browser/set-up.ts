@@ -35,3 +35,9 @@ export async function openAlbum () {
     idle: (page: Page) => page.waitForLoadState('networkidle')
   }
 }
+
+/** Presses "Select", and waits for the script that comes with the first press. */
+export async function startSelecting (page: Page): Promise<void> {
+  await page.click('#select')
+  await page.waitForSelector('body.selecting')
+}
