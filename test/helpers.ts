@@ -9,13 +9,24 @@ import { loadSettings } from '../src/config/settings.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich, type Library, type Version } from './standin.ts'
 
-export type Answer = { status: number, headers: IncomingHttpHeaders, body: Buffer, text: string, complete: boolean, json: () => any }
+export type Answer = {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Buffer
+  text: string
+  complete: boolean
+  json: () => any
+}
 export type Ask = { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer }
 export const ROOT = new URL('../', import.meta.url)
 export const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 
-/** One request on a connection of its own; resolves even where the answer breaks off (`complete` is false then). */
-export function ask (base: string, path: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Answer> {
+/** One request on its own connection; resolves even if the answer breaks off (then `complete` is false). */
+export function ask (
+  base: string,
+  path: string,
+  { method = 'GET', headers = {}, body }: Ask = {}
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base)
     const out = request({ hostname, port, path, method, headers, agent: false }, answer => {
@@ -26,7 +37,12 @@ export function ask (base: string, path: string, { method = 'GET', headers = {},
       answer.on('close', () => {
         const body = Buffer.concat(chunks)
         resolve({
-          status: answer.statusCode!, headers: answer.headers, body, get text () { return body.toString() }, complete: complete && answer.complete, json: () => JSON.parse(body.toString())
+          status: answer.statusCode!,
+          headers: answer.headers,
+          body,
+          get text () { return body.toString() },
+          complete: complete && answer.complete,
+          json: () => JSON.parse(body.toString())
         })
       })
     })
@@ -40,7 +56,9 @@ export async function freePorts (count: number): Promise<number[]> {
   const held = new Map<number, ReturnType<typeof createServer>>()
   while (held.size < count) {
     const [port, server] = [20_000 + Math.floor(Math.random() * 10_000), createServer()]
-    const free = await new Promise<boolean>(resolve => server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)))
+    const free = await new Promise<boolean>(resolve =>
+      server.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    )
     if (free) held.set(port, server)
   }
   await Promise.all([...held.values()].map(server => new Promise(resolve => server.close(resolve))))
@@ -48,19 +66,35 @@ export async function freePorts (count: number): Promise<number[]> {
 }
 
 export type Options = {
-  version?: Version, ipp?: Record<string, unknown>, lightGallery?: Record<string, unknown>, env?: Record<string, string>, library?: Library
+  version?: Version
+  ipp?: Record<string, unknown>
+  lightGallery?: Record<string, unknown>
+  env?: Record<string, string>
+  library?: Library
 }
 /** A proxy and its Immich, both stopped when the file's tests have run. */
 export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = {}, library }: Options = {}) {
   const sample = sampleLibrary()
   const immich = await startImmich(library ?? sample.library, { version })
   const lines: string[] = []
-  const write = (level: string) => (event: string, fields?: unknown) => { lines.push(`${level} ${event} ${JSON.stringify(fields ?? {})}`) }
+  const write = (level: string) => (event: string, fields?: unknown) => {
+    lines.push(`${level} ${event} ${JSON.stringify(fields ?? {})}`)
+  }
   const settings = loadSettings({
-    IMMICH_URL: immich.url, IPP_PORT: '0', IPP_HOST: '127.0.0.1', CONFIG: JSON.stringify({ ipp, ...lightGallery && { lightGallery } }), ...env
+    IMMICH_URL: immich.url,
+    IPP_PORT: '0',
+    IPP_HOST: '127.0.0.1',
+    CONFIG: JSON.stringify({ ipp, ...lightGallery && { lightGallery } }),
+    ...env
   }, ROOT)
   const keys = createKeys(settings.secret)
-  const log: Log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug'), nameOf: createLinkNames(keys) }
+  const log: Log = {
+    error: write('error'),
+    warn: write('warn'),
+    info: write('info'),
+    debug: write('debug'),
+    nameOf: createLinkNames(keys)
+  }
   const proxy = createProxy(settings, keys, log)
   await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
@@ -72,7 +106,9 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
     /** Unlocks, and gives the Cookie header for it. */
     async unlock (fields: Record<string, string>, headers: Record<string, string> = {}) {
       const answer = await ask(base, '/share/unlock', {
-        method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers }, body: new URLSearchParams(fields).toString()
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        body: new URLSearchParams(fields).toString()
       })
       const cookies = ([] as string[]).concat(answer.headers['set-cookie'] ?? [])
       return { answer, cookies, cookie: cookies.map(cookie => cookie.split(';')[0]).join('; ') }
@@ -91,7 +127,7 @@ export function createRandom (seed: number): (below: number) => number {
   }
 }
 
-/** Waits until `check` holds; fails after half a minute. For what happens soon, but on a busy machine not at once. */
+/** Waits until `check` holds; fails after half a minute. For what happens soon, but not at once if busy. */
 export async function until (check: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
   for (let n = 0; n < 3000; n++) {
     if (await check()) return
@@ -128,7 +164,9 @@ export function countRequests ({ proxy }: Running): () => number {
 }
 
 /** Puts the clock of `performance.now` ahead by so many ms, for one test. */
-export function clock (context: { mock: { method: (object: any, name: any, by: any) => unknown } }): (ms: number) => void {
+export function clock (context: {
+  mock: { method: (object: any, name: any, by: any) => unknown }
+}): (ms: number) => void {
   const real = performance.now.bind(performance)
   let ahead = 0
   context.mock.method(performance, 'now', () => real() + ahead)

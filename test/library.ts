@@ -14,10 +14,23 @@ export function photo (n: number, more: Part = {}): Asset {
   const { width, height, thumbhash } = index[`${sample}-preview.jpg`]!
   const preview = { path: `${folder}${sample}-preview.jpg`, type: 'image/jpeg' }
   return {
-    id: newId(`photo ${n} ${more.name ?? ''}`), type: 'IMAGE', name: `IMG_${String(n).padStart(4, '0')}.jpg`, mime: 'image/jpeg',
-    taken: Date.UTC(2025, 9, 18, 16) - n * 7_200_000, offsetHours: 2, width, height, duration: null, thumbhash,
-    visibility: 'timeline', trashed: false, motion: null, exif: {},
-    original: preview, preview, thumbnail: { path: `${folder}${sample}-thumbnail.webp`, type: 'image/webp' },
+    id: newId(`photo ${n} ${more.name ?? ''}`),
+    type: 'IMAGE',
+    name: `IMG_${String(n).padStart(4, '0')}.jpg`,
+    mime: 'image/jpeg',
+    taken: Date.UTC(2025, 9, 18, 16) - n * 7_200_000,
+    offsetHours: 2,
+    width,
+    height,
+    duration: null,
+    thumbhash,
+    visibility: 'timeline',
+    trashed: false,
+    motion: null,
+    exif: {},
+    original: preview,
+    preview,
+    thumbnail: { path: `${folder}${sample}-thumbnail.webp`, type: 'image/webp' },
     ...more
   }
 }
@@ -29,11 +42,23 @@ const sampled = (file: string, mime: string, n: number, more: Part): Asset => {
     preview: { path: `${folder}${base}-preview.jpg`, type: 'image/jpeg' },
     thumbnail: { path: `${folder}${base}-thumbnail.webp`, type: 'image/webp' }
   }
-  return photo(n, { id: newId(`${file} ${n}`), name: file, mime, width, height, thumbhash, duration, original: { path: folder + file, type: mime }, ...still, ...more })
+  return photo(n, {
+    id: newId(`${file} ${n}`),
+    name: file,
+    mime,
+    width,
+    height,
+    thumbhash,
+    duration,
+    original: { path: folder + file, type: mime },
+    ...still,
+    ...more
+  })
 }
 export const video = (n: number, more: Part = {}): Asset =>
   sampled(n % 2 ? 'video-portrait.mp4' : 'video-landscape.mp4', 'video/mp4', n, { type: 'VIDEO', ...more })
-export const gif = (n: number, more: Part = {}): Asset => sampled('animated.gif', 'image/gif', n, { duration: 2010, ...more })
+export const gif = (n: number, more: Part = {}): Asset =>
+  sampled('animated.gif', 'image/gif', n, { duration: 2010, ...more })
 /** A photo with EXIF, GPS and a real full-resolution file. */
 export const original = (n: number, more: Part = {}): Asset => {
   const shown = photo(n === 0 ? 2 : n === 1 ? 6 : 4)
@@ -41,8 +66,18 @@ export const original = (n: number, more: Part = {}): Asset => {
     preview: shown.preview!,
     thumbnail: shown.thumbnail!,
     exif: {
-      make: 'Canon', model: 'Canon EOS R5', lensModel: 'RF24-70mm F2.8 L IS USM', fNumber: 2.8, focalLength: 35, iso: 100,
-      exposureTime: '1/250', latitude: 52.5163, longitude: 13.3777, city: 'Berlin', state: 'State of Berlin', country: 'Germany',
+      make: 'Canon',
+      model: 'Canon EOS R5',
+      lensModel: 'RF24-70mm F2.8 L IS USM',
+      fNumber: 2.8,
+      focalLength: 35,
+      iso: 100,
+      exposureTime: '1/250',
+      latitude: 52.5163,
+      longitude: 13.3777,
+      city: 'Berlin',
+      state: 'State of Berlin',
+      country: 'Germany',
       description: 'The lake <b>at dawn</b> & "after"'
     },
     ...more
@@ -50,21 +85,46 @@ export const original = (n: number, more: Part = {}): Asset => {
 }
 
 export const link = (seed: string, more: Partial<ShareLink>): ShareLink => ({
-  key: newKey(seed), slug: null, password: null, description: null, expiresAt: null, allowDownload: true, showMetadata: true, ...more
+  key: newKey(seed),
+  slug: null,
+  password: null,
+  description: null,
+  expiresAt: null,
+  allowDownload: true,
+  showMetadata: true,
+  ...more
 })
 
 export function emptyLibrary (): Library {
   return { assets: new Map(), albums: new Map(), links: [] }
 }
 /** Adds an album of these assets to the library, and gives its id. */
-export function addAlbum (library: Library, name: string, assets: Asset[], more: Partial<Library['albums'] extends Map<string, infer A> ? A : never> = {}): string {
+export function addAlbum (
+  library: Library,
+  name: string,
+  assets: Asset[],
+  more: Partial<Library['albums'] extends Map<string, infer A> ? A : never> = {}
+): string {
   const id = newId(`album ${name}`)
   for (const asset of assets) library.assets.set(asset.id, asset)
-  library.albums.set(id, { id, name, description: '', order: 'desc', cover: assets[0]?.id ?? null, assets: assets.map(({ id }) => id), ...more })
+  library.albums.set(id, {
+    id,
+    name,
+    description: '',
+    order: 'desc',
+    cover: assets[0]?.id ?? null,
+    assets: assets.map(({ id }) => id),
+    ...more
+  })
   return id
 }
 /** Adds a link to the library, and gives it. */
-export function addLink (library: Library, seed: string, more: Partial<ShareLink>, assets: Asset[] = []): ShareLink {
+export function addLink (
+  library: Library,
+  seed: string,
+  more: Partial<ShareLink>,
+  assets: Asset[] = []
+): ShareLink {
   for (const asset of assets) library.assets.set(asset.id, asset)
   const added = link(seed, { ...more, ...assets.length && { assets: assets.map(({ id }) => id) } })
   library.links.push(added)
@@ -99,8 +159,19 @@ export function sampleLibrary () {
   delete part.thumbnail; delete part.preview
   library.assets.set(part.id, part)
   const motion = photo(3, { name: 'PXL_MOTION.jpg', motion: part.id })
-  const many = [...Array.from({ length: 90 }, (_, n) => photo(n)), original(0), original(1), original(2), video(92), video(93), gif(94), motion]
-  const album = addAlbum(library, 'Summer at the lake', many, { description: 'Two weeks\nby the <water> & more' })
+  const many = [
+    ...Array.from({ length: 90 }, (_, n) => photo(n)),
+    original(0),
+    original(1),
+    original(2),
+    video(92),
+    video(93),
+    gif(94),
+    motion
+  ]
+  const album = addAlbum(library, 'Summer at the lake', many, {
+    description: 'Two weeks\nby the <water> & more'
+  })
   const hidden = photo(200, { visibility: 'hidden' })
   const locked = photo(201, { visibility: 'locked' })
   const trashed = photo(202, { trashed: true })

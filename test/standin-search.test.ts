@@ -6,10 +6,10 @@ import { newId, startImmich, type Version } from './standin.ts'
 
 /** The fields of an item in 01-album-plain/search-metadata-noexif. */
 const FIELDS = [
-  'checksum', 'createdAt', 'duplicateId', 'duration', 'fileCreatedAt', 'fileModifiedAt', 'hasMetadata', 'height',
-  'id', 'isArchived', 'isEdited', 'isFavorite', 'isOffline', 'isTrashed', 'libraryId', 'livePhotoVideoId',
-  'localDateTime', 'originalFileName', 'originalMimeType', 'originalPath', 'ownerId', 'people', 'resized',
-  'thumbhash', 'type', 'updatedAt', 'visibility', 'width'
+  'checksum', 'createdAt', 'duplicateId', 'duration', 'fileCreatedAt', 'fileModifiedAt', 'hasMetadata',
+  'height', 'id', 'isArchived', 'isEdited', 'isFavorite', 'isOffline', 'isTrashed', 'libraryId',
+  'livePhotoVideoId', 'localDateTime', 'originalFileName', 'originalMimeType', 'originalPath', 'ownerId',
+  'people', 'resized', 'thumbhash', 'type', 'updatedAt', 'visibility', 'width'
 ]
 
 async function begin (version: Version) {
@@ -22,7 +22,11 @@ async function begin (version: Version) {
   const immich = await startImmich(library, { version })
   after(() => immich.close())
   const search = async (key: string, body: unknown) => {
-    const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const options = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body)
+    }
     const answer = await fetch(`${immich.url}/api/search/metadata?key=${key}`, options)
     return { status: answer.status, json: await answer.json() as any }
   }
@@ -34,11 +38,20 @@ test('3.1.0 answers with all but locked photos of the link\'s own album, names i
   const { status, json } = await search(key, { albumIds: [album], size: 1000 })
   assert.equal(status, 200)
   assert.deepEqual(Object.keys(json.assets).sort(), ['count', 'facets', 'items', 'nextPage', 'total'])
-  assert.deepEqual(json.assets.items.map((item: any) => item.originalFileName), ['timeline.jpg', 'archive.jpg', 'hidden.jpg'])
+  assert.deepEqual(
+    json.assets.items.map((item: any) => item.originalFileName),
+    ['timeline.jpg', 'archive.jpg', 'hidden.jpg']
+  )
   assert.deepEqual(Object.keys(json.assets.items[0]).sort(), FIELDS)
   assert.equal(json.assets.nextPage, null)
-  const pages = [await search(key, { albumIds: [album], size: 2 }), await search(key, { albumIds: [album], size: 2, page: 2 })]
-  assert.deepEqual(pages.map(({ json: { assets: { total, nextPage } } }) => [total, nextPage]), [[2, '2'], [1, null]])
+  const pages = [
+    await search(key, { albumIds: [album], size: 2 }),
+    await search(key, { albumIds: [album], size: 2, page: 2 })
+  ]
+  assert.deepEqual(
+    pages.map(({ json: { assets: { total, nextPage } } }) => [total, nextPage]),
+    [[2, '2'], [1, null]]
+  )
   assert.equal((await search(key, { albumIds: [album], size: 2, page: 4 })).json.assets.total, 0)
 })
 

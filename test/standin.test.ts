@@ -7,39 +7,85 @@ import { emptyLibrary } from './library.ts'
 import { newKey, startImmich, VERSIONS, type Asset, type File, type Library } from './standin.ts'
 
 type Json = any
-type Recording = { name: string, method: string, path: string, headers?: Record<string, string>, body?: string, status: number, answer: Record<string, string>, json?: Json }
+type Recording = {
+  name: string
+  method: string
+  path: string
+  headers?: Record<string, string>
+  body?: string
+  status: number
+  answer: Record<string, string>
+  json?: Json
+}
 const recordings = (version: string): Recording[] =>
   JSON.parse(readFileSync(new URL(`./recordings/${version}.json`, import.meta.url), 'utf8'))
 
-const ms = (value: unknown): number | null => typeof value === 'number' ? value
-  : typeof value === 'string' && !/^0:00:00/.test(value) ? Date.parse(`1970-01-01T${value.padStart(12, '0')}Z`) : null
+const ms = (value: unknown): number | null =>
+  typeof value === 'number'
+    ? value
+    : typeof value === 'string' && !/^0:00:00/.test(value)
+      ? Date.parse(`1970-01-01T${value.padStart(12, '0')}Z`)
+      : null
 const zoned = (text: string) => Date.parse(/Z|[+-]\d\d:\d\d$/.test(text) ? text : text + 'Z')
 const fileOf = ({ answer }: Recording): File => ({
-  size: Number(answer['content-length']), type: answer['content-type']!, modified: Date.parse(answer['last-modified']!), etag: answer.etag!,
-  ...answer['content-disposition'] !== undefined && { name: decodeURIComponent(answer['content-disposition'].split("''")[1]!) }
+  size: Number(answer['content-length']),
+  type: answer['content-type']!,
+  modified: Date.parse(answer['last-modified']!),
+  etag: answer.etag!,
+  ...answer['content-disposition'] !== undefined && {
+    name: decodeURIComponent(answer['content-disposition'].split("''")[1]!)
+  }
 })
 
 /** The library that a server must have had to answer so. */
 function rebuild (rows: Recording[]): Library {
   const library = emptyLibrary()
   const blank = (id: string): Asset => ({
-    id, type: 'IMAGE', name: 'x.jpg', mime: 'image/jpeg', taken: 0, offsetHours: 0, width: 1000, height: 1000, duration: null, thumbhash: null,
-    visibility: 'timeline', trashed: false, motion: null, exif: {}, original: { size: 1, type: 'image/jpeg' }
+    id,
+    type: 'IMAGE',
+    name: 'x.jpg',
+    mime: 'image/jpeg',
+    taken: 0,
+    offsetHours: 0,
+    width: 1000,
+    height: 1000,
+    duration: null,
+    thumbhash: null,
+    visibility: 'timeline',
+    trashed: false,
+    motion: null,
+    exif: {},
+    original: { size: 1, type: 'image/jpeg' }
   })
-  const asset = (id: string): Asset => { const known = library.assets.get(id) ?? blank(id); library.assets.set(id, known); return known }
+  const asset = (id: string): Asset => {
+    const known = library.assets.get(id) ?? blank(id)
+    library.assets.set(id, known)
+    return known
+  }
   const details = (json: Json) => {
     const known = asset(json.id)
     Object.assign(known, {
-      type: json.type, mime: json.originalMimeType, width: json.width, height: json.height, duration: ms(json.duration),
-      thumbhash: json.thumbhash, motion: json.livePhotoVideoId,
+      type: json.type,
+      mime: json.originalMimeType,
+      width: json.width,
+      height: json.height,
+      duration: ms(json.duration),
+      thumbhash: json.thumbhash,
+      motion: json.livePhotoVideoId,
       ...json.exifInfo && {
-        name: json.originalFileName, exif: json.exifInfo, visibility: json.visibility, taken: Date.parse(json.fileCreatedAt), edited: json.isEdited,
+        name: json.originalFileName,
+        exif: json.exifInfo,
+        visibility: json.visibility,
+        taken: Date.parse(json.fileCreatedAt),
+        edited: json.isEdited,
         offsetHours: (Date.parse(json.localDateTime) - Date.parse(json.fileCreatedAt)) / 3_600_000
       }
     })
   }
   // what is known of a link without metadata must not overwrite what another told
-  const ordered = [...rows].sort((a, b) => Number(Boolean(a.json?.exifInfo)) - Number(Boolean(b.json?.exifInfo)))
+  const ordered = [...rows].sort(
+    (a, b) => Number(Boolean(a.json?.exifInfo)) - Number(Boolean(b.json?.exifInfo))
+  )
   for (const row of ordered) {
     const id = /^\/api\/assets\/([\da-f-]{36})/.exec(row.path)?.[1]
     if (row.status === 200 && row.name.endsWith('-asset') && row.json) details(row.json)
@@ -48,11 +94,22 @@ function rebuild (rows: Recording[]): Library {
         const known = asset(id)
         const ratio = row.json.ratio[n]
         Object.assign(known, {
-          type: row.json.isImage[n] ? 'IMAGE' : 'VIDEO', taken: zoned(row.json.fileCreatedAt[n]), offsetHours: row.json.localOffsetHours[n],
-          duration: ms(row.json.duration[n]), thumbhash: row.json.thumbhash[n], motion: row.json.livePhotoVideoId[n], visibility: row.json.visibility[n],
-          ...Math.round(known.width / known.height * 1000) / 1000 !== ratio && { width: ratio * 1000, height: 1000 }
+          type: row.json.isImage[n] ? 'IMAGE' : 'VIDEO',
+          taken: zoned(row.json.fileCreatedAt[n]),
+          offsetHours: row.json.localOffsetHours[n],
+          duration: ms(row.json.duration[n]),
+          thumbhash: row.json.thumbhash[n],
+          motion: row.json.livePhotoVideoId[n],
+          visibility: row.json.visibility[n],
+          ...Math.round(known.width / known.height * 1000) / 1000 !== ratio && {
+            width: ratio * 1000,
+            height: 1000
+          }
         })
-        known.exif = { ...known.exif, ...row.json.city && { city: row.json.city[n], country: row.json.country[n] } }
+        known.exif = {
+          ...known.exif,
+          ...row.json.city && { city: row.json.city[n], country: row.json.country[n] }
+        }
       })
     }
     if (row.name.endsWith('video-big-playback-range')) {
@@ -70,19 +127,30 @@ function rebuild (rows: Recording[]): Library {
   }
   for (const folder of new Set(rows.map(row => row.name.split('/')[0]!))) {
     const own = rows.filter(row => row.name.startsWith(`${folder}/`))
-    const me = own.find(row => /\/(me-key|login-right|me-password-query-right)$/.test(row.name) && row.status < 300)?.json
+    const me = own.find(
+      row => /\/(me-key|login-right|me-password-query-right)$/.test(row.name) && row.status < 300
+    )?.json
     if (!me || folder.startsWith('00')) continue
     const link = {
       key: me.key, slug: me.slug, password: me.password, description: me.description, expiresAt: me.expiresAt,
       allowDownload: me.allowDownload, showMetadata: me.showMetadata
     }
     if (me.album) {
-      const listed = own.flatMap(row => row.json?.fileCreatedAt instanceof Array ? row.json.id as string[] : [])
+      const listed = own.flatMap(row =>
+        row.json?.fileCreatedAt instanceof Array ? row.json.id as string[] : []
+      )
       const motions = new Set([...library.assets.values()].map(asset => asset.motion))
-      const hidden = own.filter(row => row.name.endsWith('-asset') && row.status === 200 && row.json).map(row => row.json.id as string).filter(id => !motions.has(id))
+      const hidden = own
+        .filter(row => row.name.endsWith('-asset') && row.status === 200 && row.json)
+        .map(row => row.json.id as string)
+        .filter(id => !motions.has(id))
       const before = library.albums.get(me.album.id)?.assets ?? []
       library.albums.set(me.album.id, {
-        id: me.album.id, name: me.album.albumName, description: me.album.description, order: me.album.order, cover: me.album.albumThumbnailAssetId,
+        id: me.album.id,
+        name: me.album.albumName,
+        description: me.album.description,
+        order: me.album.order,
+        cover: me.album.albumThumbnailAssetId,
         assets: [...new Set([...before, ...listed, ...hidden])]
       })
       library.links.push({ ...link, album: me.album.id })
@@ -93,7 +161,16 @@ function rebuild (rows: Recording[]): Library {
     }
   }
   // those of 00-general that are asked for by spellings of a key
-  library.links.push({ key: newKey('unused'), slug: null, password: null, description: null, expiresAt: '2020-01-01T00:00:00Z', allowDownload: true, showMetadata: true, assets: [] })
+  library.links.push({
+    key: newKey('unused'),
+    slug: null,
+    password: null,
+    description: null,
+    expiresAt: '2020-01-01T00:00:00Z',
+    allowDownload: true,
+    showMetadata: true,
+    assets: []
+  })
   return library
 }
 
@@ -102,11 +179,17 @@ function shape (value: Json): Json {
   if (value === null) return null
   if (Array.isArray(value)) return value.map(shape).reduce(merge, null)
   if (typeof value !== 'object') return typeof value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([name, inner]) => [name, shape(inner)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => a < b ? -1 : 1)
+      .map(([name, inner]) => [name, shape(inner)])
+  )
 }
 function merge (a: Json, b: Json): Json {
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return a ?? b
-  return Object.fromEntries(Object.keys({ ...a, ...b }).map(name => [name, merge(a[name] ?? null, b[name] ?? null)]))
+  return Object.fromEntries(
+    Object.keys({ ...a, ...b }).map(name => [name, merge(a[name] ?? null, b[name] ?? null)])
+  )
 }
 function assertShape (actual: Json, expected: Json, at: string): void {
   if (actual === null || expected === null) return
@@ -116,15 +199,20 @@ function assertShape (actual: Json, expected: Json, at: string): void {
   for (const name of Object.keys(actual)) assertShape(actual[name], expected[name], `${at}.${name}`)
 }
 
-const ask = (base: string, row: Recording) => new Promise<{ status: number, headers: Record<string, any>, body: Buffer }>((resolve, reject) => {
-  const out = request(base + row.path, { method: row.method, headers: row.headers ?? {}, agent: false }, async answer => {
-    const chunks = []
-    for await (const chunk of answer) chunks.push(chunk)
-    resolve({ status: answer.statusCode!, headers: answer.headers, body: Buffer.concat(chunks) })
+const ask = (base: string, row: Recording) =>
+  new Promise<{ status: number, headers: Record<string, any>, body: Buffer }>((resolve, reject) => {
+    const out = request(
+      base + row.path,
+      { method: row.method, headers: row.headers ?? {}, agent: false },
+      async answer => {
+        const chunks = []
+        for await (const chunk of answer) chunks.push(chunk)
+        resolve({ status: answer.statusCode!, headers: answer.headers, body: Buffer.concat(chunks) })
+      }
+    )
+    out.on('error', reject)
+    out.end(row.body)
   })
-  out.on('error', reject)
-  out.end(row.body)
-})
 
 for (const version of VERSIONS) {
   describe(`the stand-in answers as Immich ${version} did`, async () => {
@@ -136,7 +224,14 @@ for (const version of VERSIONS) {
         // the token of a recorded unlock is Immich's own; the stand-in has another for the same link
         const cookie = row.headers?.cookie
         if (cookie && row.status === 200) {
-          const own = await ask(immich.url, { ...rows.find(other => /login-right$|me-password-query-right$/.test(other.name) && other.status < 300 && other.name.split('/')[0] === row.name.split('/')[0])! })
+          const own = await ask(immich.url, {
+            ...rows.find(
+              other =>
+                /login-right$|me-password-query-right$/.test(other.name) &&
+                other.status < 300 &&
+                other.name.split('/')[0] === row.name.split('/')[0]
+            )!
+          })
           row.headers = { ...row.headers, cookie: (own.headers['set-cookie'] as string[])[0]!.split(';')[0]! }
         }
         const { status, headers, body } = await ask(immich.url, row)
@@ -144,16 +239,30 @@ for (const version of VERSIONS) {
         if (row.json !== undefined) {
           const json = JSON.parse(body.toString())
           assertShape(shape(json), shape(row.json), 'body')
-          if (typeof row.json.message === 'string' && !/^Cannot/.test(row.json.message)) assert.equal(json.message, row.json.message)
+          if (typeof row.json.message === 'string' && !/^Cannot/.test(row.json.message)) {
+            assert.equal(json.message, row.json.message)
+          }
           if (status === 200 && row.path.includes('/timeline/')) {
             const { createdAt: _, ownerId: __, isFavorite: ___, ...facts } = row.json
             for (const [name, value] of Object.entries(facts)) assert.deepEqual(json[name], value, name)
           }
           if (Array.isArray(row.json) || row.path.includes('/timeline/')) return
         } else if (row.answer['accept-ranges']) {
-          for (const name of ['content-type', 'content-range', 'content-disposition', 'accept-ranges', 'last-modified', 'etag', ...row.status < 300 ? ['content-length'] : []]) {
-            const expected = name === 'content-disposition' ? row.answer[name] && decodeURIComponent(row.answer[name]) : row.answer[name]
-            assert.equal(name === 'content-disposition' && headers[name] ? decodeURIComponent(headers[name]) : headers[name], expected, name)
+          for (const name of [
+            'content-type', 'content-range', 'content-disposition', 'accept-ranges', 'last-modified', 'etag',
+            ...row.status < 300 ? ['content-length'] : []
+          ]) {
+            const expected =
+              name === 'content-disposition'
+                ? row.answer[name] && decodeURIComponent(row.answer[name])
+                : row.answer[name]
+            assert.equal(
+              name === 'content-disposition' && headers[name]
+                ? decodeURIComponent(headers[name])
+                : headers[name],
+              expected,
+              name
+            )
           }
         }
         assert.equal(headers.location, row.answer.location)

@@ -1,6 +1,6 @@
 /**
- * A stand-in for Immich's share API that answers as the recordings of three real servers do, traps included. It records
- * what it was asked and can be told to misbehave. `standin.test.ts` holds it against the recordings.
+ * A stand-in for Immich's share API that answers as the recordings of three real servers do, traps included.
+ * It records each request and can be told to misbehave. `standin.test.ts` compares it with the recordings.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
@@ -11,7 +11,15 @@ import { Readable } from 'node:stream'
 export const VERSIONS = ['3.1.0', '2.7.5', '2.5.6'] as const
 export type Version = typeof VERSIONS[number]
 /** A file by path, by bytes, or so many made-up bytes. */
-export type File = { path?: string, bytes?: Buffer, size?: number, type: string, modified?: number, etag?: string, name?: string }
+export type File = {
+  path?: string
+  bytes?: Buffer
+  size?: number
+  type: string
+  modified?: number
+  etag?: string
+  name?: string
+}
 export type Asset = {
   id: string
   type: 'IMAGE' | 'VIDEO'
@@ -54,7 +62,14 @@ export type ShareLink = {
   assets?: string[]
 }
 export type Library = { assets: Map<string, Asset>, albums: Map<string, Album>, links: ShareLink[] }
-export type Asked = { method: string, path: string, query: URLSearchParams, headers: IncomingMessage['headers'], body: string, closed: boolean }
+export type Asked = {
+  method: string
+  path: string
+  query: URLSearchParams
+  headers: IncomingMessage['headers']
+  body: string
+  closed: boolean
+}
 /** How to answer one request otherwise. */
 export type Fault = {
   /** ms before anything */
@@ -114,9 +129,13 @@ function read (file: File, first: number, last: number): Readable {
 const utc = (ms: number): string => new Date(ms).toISOString().replace(/\.?0*Z$/, '')
 const offset = (ms: number): string => utc(ms) + '+00:00'
 /** `H:MM:SS.mmm` of 2.x. */
-const clock = (ms: number | null): string | null => ms === null ? null : new Date(ms).toISOString().slice(11, 23)
+const clock = (ms: number | null): string | null =>
+  ms === null ? null : new Date(ms).toISOString().slice(11, 23)
 
-export async function startImmich (library: Library, options: { version?: Version, port?: number, host?: string } = {}) {
+export async function startImmich (
+  library: Library,
+  options: { version?: Version, port?: number, host?: string } = {}
+) {
   let version: Version = options.version ?? '3.1.0'
   const asked: Asked[] = []
   const sockets = new Set<Socket>()
@@ -126,7 +145,7 @@ export async function startImmich (library: Library, options: { version?: Versio
     library,
     /** what to do with a request, where it is not to be answered as it should */
     fault: (_request: Asked): Fault | undefined => undefined,
-    /** answers what Immich should not: protected links without a token, and what is trashed, hidden or locked */
+    /** serves what Immich should not: protected links without a token; trashed, hidden or locked assets */
     careless: false,
     /** hours by which the zone of the database session differs from UTC, in which a bare date is read */
     zone: 0,
@@ -137,26 +156,56 @@ export async function startImmich (library: Library, options: { version?: Versio
   }
   const modern = () => version.startsWith('3.')
 
-  const json = (response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}) => {
+  const json = (
+    response: ServerResponse,
+    status: number,
+    value: unknown,
+    headers: Record<string, string> = {}
+  ) => {
     const body = Buffer.from(JSON.stringify(value))
-    const etag = `"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64').slice(0, 27)}"`
-    if (status === 200 && response.req.headers['if-none-match'] === etag) { response.writeHead(304, { etag, ...headers }).end(); return }
+    const digest = createHash('sha1').update(body).digest('base64').slice(0, 27)
+    const etag = `"${body.length.toString(16)}-${digest}"`
+    if (status === 200 && response.req.headers['if-none-match'] === etag) {
+      response.writeHead(304, { etag, ...headers }).end()
+      return
+    }
     const fault = faults.get(response) ?? {}
     response.writeHead(status, {
-      'content-type': 'application/json; charset=utf-8', 'content-length': body.length + (fault.lie ?? 0), etag, vary: 'Accept-Encoding', ...headers
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': body.length + (fault.lie ?? 0),
+      etag,
+      vary: 'Accept-Encoding',
+      ...headers
     })
     if (response.req.method === 'HEAD') response.end()
     else void sendBody(response, Readable.from([body]), fault)
   }
-  const NAMES: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 500: 'Internal Server Error' }
+  const NAMES: Record<number, string> = {
+    400: 'Bad Request',
+    401: 'Unauthorized',
+    403: 'Forbidden',
+    404: 'Not Found',
+    500: 'Internal Server Error'
+  }
   const fail = (response: ServerResponse, status: number, message: string | string[], errors?: unknown) => {
     const id = randomBytes(4).toString('hex')
-    if (modern()) return json(response, status, { message: Array.isArray(message) ? 'Validation failed' : message, ...errors !== undefined && { errors } })
-    json(response, status, message === 'Internal server error'
-      ? { message, statusCode: status, correlationId: id } : { message, error: NAMES[status], statusCode: status, correlationId: id })
+    if (modern()) {
+      return json(response, status, {
+        message: Array.isArray(message) ? 'Validation failed' : message,
+        ...errors !== undefined && { errors }
+      })
+    }
+    json(
+      response,
+      status,
+      message === 'Internal server error'
+        ? { message, statusCode: status, correlationId: id }
+        : { message, error: NAMES[status], statusCode: status, correlationId: id }
+    )
   }
 
-  const tokenOf = (link: ShareLink) => createHash('sha256').update(`${link.key}${link.password}`).digest('base64')
+  const tokenOf = (link: ShareLink) =>
+    createHash('sha256').update(`${link.key}${link.password}`).digest('base64')
   const timeColumns = (asset: Asset) => asset.taken
   const localDay = (asset: Asset) => Math.floor((asset.taken + asset.offsetHours * 3_600_000) / 86_400_000)
 
@@ -164,16 +213,25 @@ export async function startImmich (library: Library, options: { version?: Versio
     const visibility = query.get('visibility')
     const trashed = query.get('isTrashed') === 'true'
     const sign = query.get('order') === 'asc' ? 1 : -1
-    return album.assets.map(id => library.assets.get(id)!).filter(asset => state.careless || (asset.trashed === trashed &&
-      (visibility ? asset.visibility === visibility : asset.visibility === 'timeline' || asset.visibility === 'archive')))
-      // 3.x and 2.7 by local day, then fileCreatedAt; 2.5 by fileCreatedAt alone
-      .sort((a, b) => sign * ((version === '2.5.6' ? 0 : localDay(a) - localDay(b)) || timeColumns(a) - timeColumns(b)))
+    const isListed = (asset: Asset) => visibility
+      ? asset.visibility === visibility
+      : asset.visibility === 'timeline' || asset.visibility === 'archive'
+    // 3.x and 2.7 by local day, then fileCreatedAt; 2.5 by fileCreatedAt alone
+    const days = (a: Asset, b: Asset) => version === '2.5.6' ? 0 : localDay(a) - localDay(b)
+    return album.assets
+      .map(id => library.assets.get(id)!)
+      .filter(asset => state.careless || (asset.trashed === trashed && isListed(asset)))
+      .sort((a, b) => sign * (days(a, b) || timeColumns(a) - timeColumns(b)))
   }
-  const month = (asset: Asset) => new Date(asset.taken + asset.offsetHours * 3_600_000).toISOString().slice(0, 7) + '-01'
+  const month = (asset: Asset) =>
+    new Date(asset.taken + asset.offsetHours * 3_600_000).toISOString().slice(0, 7) + '-01'
 
   function columns (assets: Asset[], link: ShareLink): unknown {
     const column = (of: (asset: Asset) => unknown) => assets.map(of)
-    const places = { city: column(asset => asset.exif.city ?? null), country: column(asset => asset.exif.country ?? null) }
+    const places = {
+      city: column(asset => asset.exif.city ?? null),
+      country: column(asset => asset.exif.country ?? null)
+    }
     return {
       ...!modern() && places,
       duration: column(asset => modern() ? asset.duration : clock(asset.duration)),
@@ -197,7 +255,11 @@ export async function startImmich (library: Library, options: { version?: Versio
 
   function assetJson (asset: Asset, link: ShareLink, stamp: (ms: number) => string): Record<string, unknown> {
     const local = stamp(asset.taken + asset.offsetHours * 3_600_000)
-    const duration = modern() ? asset.duration : asset.duration === null ? '0:00:00.00000' : clock(asset.duration)
+    const duration = modern()
+      ? asset.duration
+      : asset.duration === null
+        ? '0:00:00.00000'
+        : clock(asset.duration)
     const few = {
       id: asset.id,
       type: asset.type,
@@ -228,9 +290,10 @@ export async function startImmich (library: Library, options: { version?: Versio
       isTrashed: asset.trashed,
       visibility: asset.visibility,
       exifInfo: {
-        make: null, model: null, exifImageWidth: asset.width, exifImageHeight: asset.height, fileSizeInByte: fileSize(asset.original),
-        orientation: '1', dateTimeOriginal: offset(asset.taken), modifyDate: offset(asset.taken), timeZone: 'UTC', lensModel: null,
-        fNumber: null, focalLength: null, iso: null, exposureTime: null, latitude: null, longitude: null, city: null, state: null,
+        make: null, model: null, exifImageWidth: asset.width, exifImageHeight: asset.height,
+        fileSizeInByte: fileSize(asset.original), orientation: '1', dateTimeOriginal: offset(asset.taken),
+        modifyDate: offset(asset.taken), timeZone: 'UTC', lensModel: null, fNumber: null, focalLength: null,
+        iso: null, exposureTime: null, latitude: null, longitude: null, city: null, state: null,
         country: null, description: '', projectionType: null, rating: null, ...asset.exif
       },
       ...single && { tags: [], stack: null },
@@ -258,7 +321,10 @@ export async function startImmich (library: Library, options: { version?: Versio
       type: album ? 'ALBUM' : 'INDIVIDUAL',
       createdAt: '2026-11-23T07:10:52.085Z',
       expiresAt: link.expiresAt,
-      assets: (link.assets ?? []).map(id => library.assets.get(id)!).filter(asset => state.careless || !asset.trashed).map(asset => assetJson(asset, link, offset)),
+      assets: (link.assets ?? [])
+        .map(id => library.assets.get(id)!)
+        .filter(asset => state.careless || !asset.trashed)
+        .map(asset => assetJson(asset, link, offset)),
       ...album && {
         album: {
           albumName: album.name,
@@ -267,12 +333,28 @@ export async function startImmich (library: Library, options: { version?: Versio
           createdAt: '2026-11-23T07:10:51.327551+00:00',
           updatedAt: '2026-11-23T07:10:52.057599+00:00',
           id: album.id,
-          ...!modern() && { ownerId: owner, owner: { id: owner, email: 'admin@example.com', name: 'Lab Admin', profileImagePath: '', avatarColor: 'gray', profileChangedAt: '2026-11-23T07:19:58.549354+00:00' }, assets: [] },
+          ...!modern() && {
+            ownerId: owner,
+            owner: {
+              id: owner,
+              email: 'admin@example.com',
+              name: 'Lab Admin',
+              profileImagePath: '',
+              avatarColor: 'gray',
+              profileChangedAt: '2026-11-23T07:19:58.549354+00:00'
+            },
+            assets: []
+          },
           albumUsers: [],
           shared: true,
           hasSharedLink: true,
-          ...shown.length && { startDate: offset(Math.min(...shown.map(timeColumns))), endDate: offset(Math.max(...shown.map(timeColumns))) },
-          assetCount: album.assets.filter(id => !library.assets.get(id)!.trashed && library.assets.get(id)!.visibility !== 'locked').length,
+          ...shown.length && {
+            startDate: offset(Math.min(...shown.map(timeColumns))),
+            endDate: offset(Math.max(...shown.map(timeColumns)))
+          },
+          assetCount: album.assets.filter(
+            id => !library.assets.get(id)!.trashed && library.assets.get(id)!.visibility !== 'locked'
+          ).length,
           isActivityEnabled: true,
           order: album.order
         }
@@ -291,24 +373,34 @@ export async function startImmich (library: Library, options: { version?: Versio
     const etag = file.etag ?? `W/"${size.toString(16)}-${Date.parse(modified).toString(16)}"`
     const headers: Record<string, string | number> = {
       ...!modern() && { 'x-immich-cid': 'standin0' },
-      'cache-control': 'private, max-age=86400, no-transform, stale-while-revalidate=2592000, stale-if-error=2592000',
+      'cache-control':
+        'private, max-age=86400, no-transform, stale-while-revalidate=2592000, stale-if-error=2592000',
       'content-type': file.type,
-      ...file.name !== undefined && { 'content-disposition': `inline; filename*=UTF-8''${encodeURIComponent(file.name)}` },
+      ...file.name !== undefined && {
+        'content-disposition': `inline; filename*=UTF-8''${encodeURIComponent(file.name)}`
+      },
       'accept-ranges': 'bytes',
       'last-modified': modified,
       etag
     }
     const deny = (ranged = true) => {
-      const body = modern() ? '{"message":"Not Found"}' : '{"message":"Internal server error","statusCode":500,"correlationId":"standin0"}'
+      const body = modern()
+        ? '{"message":"Not Found"}'
+        : '{"message":"Internal server error","statusCode":500,"correlationId":"standin0"}'
       response.writeHead(modern() ? 404 : 500, {
-        ...headers, 'content-type': `${file.type}; charset=utf-8`, ...ranged && { 'content-range': `bytes */${size}` }, 'content-length': body.length
+        ...headers,
+        'content-type': `${file.type}; charset=utf-8`,
+        ...ranged && { 'content-range': `bytes */${size}` },
+        'content-length': body.length
       }).end(body)
     }
     const { range, 'if-none-match': tag, 'if-modified-since': since } = request.headers
     const ifRange = request.headers['if-range'] as string | undefined
     const weak = (tag: string) => tag.trim().replace(/^W\//, '')
     const { 'if-match': match, 'if-unmodified-since': unmodified } = request.headers
-    if ((match && match !== etag) || (unmodified && Date.parse(unmodified) < Date.parse(modified))) return deny(false)
+    if ((match && match !== etag) || (unmodified && Date.parse(unmodified) < Date.parse(modified))) {
+      return deny(false)
+    }
     if (request.headers['cache-control'] !== 'no-cache') {
       const fresh = tag !== undefined ? tag === '*' || tag.split(',').some(one => weak(one) === weak(etag))
         : since !== undefined && Date.parse(modified) <= Date.parse(since)
@@ -339,17 +431,29 @@ export async function startImmich (library: Library, options: { version?: Versio
     void sendBody(response, read(file, first, last), fault)
   }
 
-  async function sendBody (response: ServerResponse, body: Readable, { dieAfter = Infinity, silentAfter = Infinity, drip }: Fault): Promise<void> {
+  async function sendBody (
+    response: ServerResponse,
+    body: Readable,
+    { dieAfter = Infinity, silentAfter = Infinity, drip }: Fault
+  ): Promise<void> {
     response.on('close', () => body.destroy())
     if (dieAfter === Infinity && silentAfter === Infinity && !drip) { body.pipe(response); return }
     let sent = 0
     try {
       for await (const whole of body as AsyncIterable<Buffer>) {
         for (let at = 0; at < whole.length;) {
-          const chunk = whole.subarray(at, at + Math.min(drip?.[0] ?? Infinity, Math.max(0, Math.min(dieAfter, silentAfter) - sent)))
+          const chunk = whole.subarray(
+            at,
+            at + Math.min(drip?.[0] ?? Infinity, Math.max(0, Math.min(dieAfter, silentAfter) - sent))
+          )
           at += chunk.length
           sent += chunk.length
-          if (chunk.length && !response.write(chunk)) await new Promise(resolve => { response.once('drain', resolve); response.once('close', resolve) })
+          if (chunk.length && !response.write(chunk)) {
+            await new Promise(resolve => {
+              response.once('drain', resolve)
+              response.once('close', resolve)
+            })
+          }
           if (sent >= dieAfter) { setTimeout(() => response.destroy(), 20); return }
           if (sent >= silentAfter) return
           if (drip) await new Promise(resolve => setTimeout(resolve, drip[1]))
@@ -371,82 +475,126 @@ export async function startImmich (library: Library, options: { version?: Versio
     }
     if (!path.startsWith('/api/')) return unknown()
     const [, , area = '', id = '', part = '', sub = ''] = path.split('/')
-    const known = (get && ['shared-links/me', 'timeline/buckets', 'timeline/bucket'].includes(`${area}/${id}`)) ||
-      (get && area === 'assets') || (!get && ['download/info', 'search/metadata'].includes(`${area}/${id}`)) ||
+    const known =
+      (get && ['shared-links/me', 'timeline/buckets', 'timeline/bucket'].includes(`${area}/${id}`)) ||
+      (get && area === 'assets') ||
+      (!get && ['download/info', 'search/metadata'].includes(`${area}/${id}`)) ||
       (!get && `${area}/${id}` === 'shared-links/login' && version !== '2.5.6')
     if (!known) return unknown()
     const key = query.get('key')
     const slug = query.get('slug')
     if (!key && !slug) return fail(response, 401, 'Authentication required')
     if (slug?.includes('\0')) return fail(response, 500, 'Internal server error')
-    const bytes = (text: string) => Buffer.from(text, text.length === 100 ? 'hex' : 'base64url').toString('hex')
-    const link = library.links.find(link => (key ? bytes(link.key) === bytes(key) : link.slug === slug) &&
-      !(link.expiresAt && Date.parse(link.expiresAt) <= Date.now()) && (link.assets || library.albums.has(link.album!)))
+    const bytes = (text: string) =>
+      Buffer.from(text, text.length === 100 ? 'hex' : 'base64url').toString('hex')
+    const link = library.links.find(
+      link =>
+        (key ? bytes(link.key) === bytes(key) : link.slug === slug) &&
+        !(link.expiresAt && Date.parse(link.expiresAt) <= Date.now()) &&
+        (link.assets || library.albums.has(link.album!))
+    )
     if (!link) return fail(response, 401, key ? 'Invalid share key' : 'Invalid share slug')
     if (area === 'shared-links') return sharedLink(request, raw, response, link, id)
     if (area === 'timeline') return timeline(response, link, id, query)
     if (area === 'download') return sizes(request, response, link)
     if (area === 'search') return search(request, response, link)
-    if (!uuid.test(id)) return fail(response, 400, ['id must be a UUID'], [{ origin: 'string', code: 'invalid_format', format: 'uuid', pattern: '', path: ['id'], message: 'Invalid UUID' }])
+    if (!uuid.test(id)) {
+      const error = { origin: 'string', code: 'invalid_format', format: 'uuid', pattern: '', path: ['id'] }
+      return fail(response, 400, ['id must be a UUID'], [{ ...error, message: 'Invalid UUID' }])
+    }
     const asset = library.assets.get(id)
     const album = link.album ? library.albums.get(link.album) : undefined
     const ids = album?.assets ?? link.assets ?? []
     const shared = asset && !asset.trashed && (asset.visibility !== 'locked' || link.assets) &&
       (ids.includes(id) || ids.some(other => library.assets.get(other)?.motion === id))
-    const denied = (what: string, status = 400) => modern() && status === 404 ? fail(response, 404, 'Not Found') : fail(response, 400, `Not found or no asset.${what} access`)
-    if (part === '') return shared ? json(response, 200, assetJson(asset, link, ms => new Date(ms).toISOString())) : denied('read')
+    const denied = (what: string, status = 400) =>
+      modern() && status === 404
+        ? fail(response, 404, 'Not Found')
+        : fail(response, 400, `Not found or no asset.${what} access`)
+    if (part === '') {
+      return shared
+        ? json(response, 200, assetJson(asset, link, ms => new Date(ms).toISOString()))
+        : denied('read')
+    }
     if (part === 'original') {
       if (!shared || !link.allowDownload) return denied('download', 404)
       return sendFile(raw, response, { name: asset.name, ...asset.original }, fault)
     }
     if (part === 'video' && sub === 'playback') {
       if (!shared) return denied('view', 404)
-      if (asset.type !== 'VIDEO') return fail(response, 404, modern() ? 'Not Found' : 'Asset not found or asset is not a video')
+      if (asset.type !== 'VIDEO') {
+        return fail(response, 404, modern() ? 'Not Found' : 'Asset not found or asset is not a video')
+      }
       return sendFile(raw, response, asset.playback ?? { ...asset.original, type: asset.mime }, fault)
     }
     if (part !== 'thumbnail') return unknown()
     const size = query.get('size') ?? 'thumbnail'
     if (size === 'original' && !modern()) return fail(response, 400, 'May not request original file')
     if (!['original', 'fullsize', 'preview', 'thumbnail'].includes(size)) {
-      return fail(response, 400, ['size must be one of the following values: fullsize, preview, thumbnail'], [{ code: 'invalid_value', values: [], path: ['size'], message: '' }])
+      const message = 'size must be one of the following values: fullsize, preview, thumbnail'
+      const error = { code: 'invalid_value', values: [], path: ['size'], message: '' }
+      return fail(response, 400, [message], [error])
     }
     if (!shared) return denied('view')
     const file = size === 'original' ? undefined : asset[size as 'preview']
     if (!file && (size === 'fullsize' || size === 'original')) {
       const credential = key ? `key=${key}` : `slug=${slug}`
-      const location = size === 'original' ? `original?${credential}` : `/api/assets/${id}/thumbnail?size=preview&${credential}`
+      const location = size === 'original'
+        ? `original?${credential}`
+        : `/api/assets/${id}/thumbnail?size=preview&${credential}`
       const body = `Found. Redirecting to ${location}`
-      response.writeHead(302, { location, vary: 'Accept, Accept-Encoding', 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length }).end(body)
+      response.writeHead(302, {
+        location,
+        vary: 'Accept, Accept-Encoding',
+        'content-type': 'text/plain; charset=utf-8',
+        'content-length': body.length
+      }).end(body)
       return
     }
     if (!file) return fail(response, 404, 'Asset media not found')
     const extension = file.type === 'image/webp' ? 'webp' : 'jpeg'
     // without metadata the name is not told here; of an original it still is
-    const stem = link.showMetadata || version === '2.5.6' ? asset.name.replace(/^.*\//, '').replace(/\.[^.]*$/, '') : asset.id
+    const stem = link.showMetadata || version === '2.5.6'
+      ? asset.name.replace(/^.*\//, '').replace(/\.[^.]*$/, '')
+      : asset.id
     sendFile(raw, response, { name: `${stem}_${size}.${extension}`, ...file }, fault)
   }
 
-  function sharedLink (request: Asked, raw: IncomingMessage, response: ServerResponse, link: ShareLink, call: string): void {
+  function sharedLink (
+    request: Asked,
+    raw: IncomingMessage,
+    response: ServerResponse,
+    link: ShareLink,
+    call: string
+  ): void {
     const cookie = /(?:^|; ?)immich_shared_link_token=([^;]*)/.exec(raw.headers.cookie ?? '')?.[1]
     const tokens = cookie ? decodeURIComponent(cookie).split(',') : []
-    const setCookie = () => ({
-      'set-cookie': `immich_shared_link_token=${encodeURIComponent([...new Set([...tokens, tokenOf(link)])].join(','))}; Max-Age=86400; Path=/; Expires=${new Date(Date.now() + 86_400_000).toUTCString()}; HttpOnly; SameSite=Lax`
-    })
+    const setCookie = () => {
+      const value = encodeURIComponent([...new Set([...tokens, tokenOf(link)])].join(','))
+      const expires = new Date(Date.now() + 86_400_000).toUTCString()
+      const flags = `Max-Age=86400; Path=/; Expires=${expires}; HttpOnly; SameSite=Lax`
+      return { 'set-cookie': `immich_shared_link_token=${value}; ${flags}` }
+    }
     if (call === 'login') {
       if (!link.password) return fail(response, 400, 'Shared link is not password protected')
       let body: { password?: unknown } = {}
       try { body = JSON.parse(request.body) } catch {}
       if (typeof body.password !== 'string') {
-        return fail(response, 400, ['password must be a string', 'password should not be empty'], [{ expected: 'string', code: 'invalid_type', path: ['password'], message: '' }])
+        const error = { expected: 'string', code: 'invalid_type', path: ['password'], message: '' }
+        return fail(response, 400, ['password must be a string', 'password should not be empty'], [error])
       }
       if (body.password !== link.password) return fail(response, 401, 'Invalid password')
       return json(response, 201, linkJson(link), setCookie())
     }
     if (!link.password || state.careless) return json(response, 200, linkJson(link))
-    if (tokens.includes(tokenOf(link))) return json(response, 200, linkJson(link, true), version === '2.5.6' ? setCookie() : {})
+    if (tokens.includes(tokenOf(link))) {
+      return json(response, 200, linkJson(link, true), version === '2.5.6' ? setCookie() : {})
+    }
     const given = request.query.get('password')
     if (!modern() && given !== null) {
-      return given === link.password ? json(response, 200, linkJson(link, true), setCookie()) : fail(response, 401, 'Invalid password')
+      return given === link.password
+        ? json(response, 200, linkJson(link, true), setCookie())
+        : fail(response, 401, 'Invalid password')
     }
     fail(response, 401, version === '2.5.6' ? 'Invalid password' : 'Password required')
   }
@@ -461,43 +609,66 @@ export async function startImmich (library: Library, options: { version?: Versio
       const months = new Map<string, number>()
       for (const asset of assets) months.set(month(asset), (months.get(month(asset)) ?? 0) + 1)
       const sign = query.get('order') === 'asc' ? 1 : -1
-      return json(response, 200, [...months].sort(([a], [b]) => sign * (a < b ? -1 : 1)).map(([timeBucket, count]) => ({ timeBucket, count })))
+      const sorted = [...months].sort(([a], [b]) => sign * (a < b ? -1 : 1))
+      return json(response, 200, sorted.map(([timeBucket, count]) => ({ timeBucket, count })))
     }
     const bucket = query.get('timeBucket') ?? ''
     if (!/^\d{4}-\d\d-\d\d/.test(bucket)) return fail(response, 500, 'Failed to get time bucket')
     // a bare date in another zone is another time, of which there is no bucket
     const isMissed = !bucket.includes('T') && state.zone !== 0
-    json(response, 200, columns(isMissed ? [] : assets.filter(asset => month(asset) === bucket.slice(0, 10)), link))
+    const found = isMissed ? [] : assets.filter(asset => month(asset) === bucket.slice(0, 10))
+    json(response, 200, columns(found, link))
   }
 
   /** Recordings …/search-metadata*: 3.0.2 and later, for exactly the link's album; before, 403. */
   function search (request: Asked, response: ServerResponse, link: ShareLink): void {
     if (!modern()) return fail(response, 403, 'Forbidden')
-    const { albumIds, size = 250, page = 1 } = JSON.parse(request.body || '{}') as { albumIds?: string[], size?: number, page?: number }
-    if (size > 1000) return fail(response, 400, ['Too big'], [{ origin: 'number', code: 'too_big', maximum: 1000, inclusive: true, path: ['size'], message: 'Too big: expected number to be <=1000' }])
-    if (!albumIds) return fail(response, 400, 'Shared link access is only allowed in combination with an albumIds filter')
+    type Query = { albumIds?: string[], size?: number, page?: number }
+    const { albumIds, size = 250, page = 1 } = JSON.parse(request.body || '{}') as Query
+    if (size > 1000) {
+      const error = { origin: 'number', code: 'too_big', maximum: 1000, inclusive: true, path: ['size'] }
+      const message = 'Too big: expected number to be <=1000'
+      return fail(response, 400, ['Too big'], [{ ...error, message }])
+    }
+    if (!albumIds) {
+      return fail(response, 400, 'Shared link access is only allowed in combination with an albumIds filter')
+    }
     const album = library.albums.get(link.album ?? '')
-    if (!album || albumIds.length !== 1 || albumIds[0] !== album.id) return fail(response, 400, 'Not found or no album.read access')
-    const found = album.assets.map(id => library.assets.get(id)!).filter(({ trashed, visibility }) => !trashed && visibility !== 'locked')
+    if (!album || albumIds.length !== 1 || albumIds[0] !== album.id) {
+      return fail(response, 400, 'Not found or no album.read access')
+    }
+    const found = album.assets
+      .map(id => library.assets.get(id)!)
+      .filter(({ trashed, visibility }) => !trashed && visibility !== 'locked')
     // metadata off makes no difference here
     const items = found.slice((page - 1) * size, page * size).map(asset => {
-      const { exifInfo: _, tags: __, stack: ___, ...told } = assetJson(asset, { ...link, showMetadata: true }, ms => new Date(ms).toISOString())
+      const whole = assetJson(asset, { ...link, showMetadata: true }, ms => new Date(ms).toISOString())
+      const { exifInfo: _, tags: __, stack: ___, ...told } = whole
       return told
     })
     const nextPage = found.length > page * size ? String(page + 1) : null
-    json(response, 200, { albums: { total: 0, count: 0, items: [], facets: [] }, assets: { total: items.length, count: items.length, items, facets: [], nextPage } })
+    json(response, 200, {
+      albums: { total: 0, count: 0, items: [], facets: [] },
+      assets: { total: items.length, count: items.length, items, facets: [], nextPage }
+    })
   }
 
   function sizes (request: Asked, response: ServerResponse, link: ShareLink): void {
-    const { albumId, assetIds, archiveSize = 4 * 1024 ** 3 } = JSON.parse(request.body || '{}') as { albumId?: string, assetIds?: string[], archiveSize?: number }
+    type Query = { albumId?: string, assetIds?: string[], archiveSize?: number }
+    const { albumId, assetIds, archiveSize = 4 * 1024 ** 3 } = JSON.parse(request.body || '{}') as Query
     if (!albumId && !assetIds) return fail(response, 400, 'assetIds, albumId, or userId is required')
-    if (albumId && (albumId !== link.album || !link.allowDownload)) return fail(response, 400, 'Not found or no album.download access')
+    if (albumId && (albumId !== link.album || !link.allowDownload)) {
+      return fail(response, 400, 'Not found or no album.download access')
+    }
     const ids = albumId ? library.albums.get(albumId)!.assets : assetIds!
     const own = link.album ? library.albums.get(link.album)!.assets : link.assets!
-    if (!albumId && (!link.allowDownload || ids.some(id => !own.includes(id)))) return fail(response, 400, 'Not found or no asset.download access')
+    if (!albumId && (!link.allowDownload || ids.some(id => !own.includes(id)))) {
+      return fail(response, 400, 'Not found or no asset.download access')
+    }
     const archives: { size: number, assetIds: string[] }[] = []
     let current = { size: 0, assetIds: [] as string[] }
-    // hidden and archived assets of an album are in it, the video part of a motion photo is not (06-individual-mixed5)
+    // hidden and archived assets of an album are in it, the video part of a motion photo is not
+    // (06-individual-mixed5)
     for (const id of ids) {
       const asset = library.assets.get(id)
       if (!asset || asset.trashed || asset.visibility === 'locked') continue
@@ -511,7 +682,14 @@ export async function startImmich (library: Library, options: { version?: Versio
 
   const server = createServer(async (request, response) => {
     const url = new URL(request.url!, 'http://immich')
-    const entry: Asked = { method: request.method!, path: url.pathname, query: url.searchParams, headers: request.headers, body: '', closed: false }
+    const entry: Asked = {
+      method: request.method!,
+      path: url.pathname,
+      query: url.searchParams,
+      headers: request.headers,
+      body: '',
+      closed: false
+    }
     asked.push(entry)
     response.on('close', () => { entry.closed = true })
     response.on('error', () => {})
@@ -523,7 +701,11 @@ export async function startImmich (library: Library, options: { version?: Versio
     if (fault.hang || response.destroyed) return
     if (fault.status !== undefined || fault.body !== undefined) {
       const body = fault.body ?? '{"message":"fault"}'
-      response.writeHead(fault.status ?? 200, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body), ...fault.headers })
+      response.writeHead(fault.status ?? 200, {
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': Buffer.byteLength(body),
+        ...fault.headers
+      })
       return void sendBody(response, Readable.from([Buffer.from(body)]), fault)
     }
     faults.set(response, fault)
@@ -538,9 +720,14 @@ export async function startImmich (library: Library, options: { version?: Versio
     sockets,
     setVersion (next: Version) { version = next },
     /** Refuses connections from now on; `listen` takes them again. */
-    async close () { const closed = new Promise(resolve => server.close(resolve)); server.closeAllConnections(); await closed },
+    async close () {
+      const closed = new Promise(resolve => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
     listen: () => new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve)),
-    count: (path: string | RegExp) => asked.filter(one => typeof path === 'string' ? one.path === path : path.test(one.path)).length
+    count: (path: string | RegExp) =>
+      asked.filter(one => typeof path === 'string' ? one.path === path : path.test(one.path)).length
   })
 }
 export type StandIn = Awaited<ReturnType<typeof startImmich>>
