@@ -26,14 +26,21 @@ after(() => immich.close())
 const file = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 type Told = { status: number, text: string }
-const check = (words?: string, ipp: object = {}, env: Record<string, string> = {}) => new Promise<Told>(resolve => {
-  const given = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: JSON.stringify({ ipp }), ...env }
-  execFile(process.execPath, [file, 'check', ...words ? words.split(' ') : []], { env: given }, (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout }))
-})
+const check = (words?: string, ipp: object = {}, env: Record<string, string> = {}) =>
+  new Promise<Told>(resolve => {
+    const given = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: JSON.stringify({ ipp }), ...env }
+    execFile(
+      process.execPath,
+      [file, 'check', ...words ? words.split(' ') : []],
+      { env: given },
+      (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout })
+    )
+  })
 
-test('the configuration: what differs from the defaults and where it comes from, secrets left out', async () => {
+test('the configuration: what differs from the defaults and where it is set, secrets left out', async () => {
   const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
-  const { status, text } = await check(undefined, ipp, { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' })
+  const env = { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' }
+  const { status, text } = await check(undefined, ipp, env)
   assert.equal(status, 0)
   assert.match(text, /ipp\.allowDownload = false \(CONFIG\)/)
   assert.match(text, /ipp\.showMetadata\.exif\.iso = true \(CONFIG\)/)
@@ -67,8 +74,14 @@ test('a config.json that this user may not read', () => {
 const countWrong = (text: string) => text.match(/^WRONG/gm)?.length ?? 0
 test('why Immich is not reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
-    ['http://nowhere.invalid:2283', /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/],
-    ['http://127.0.0.1:2', /WRONG .*ECONNREFUSED 127\.0\.0\.1:2\n {6}→ nothing listens there; in a container, localhost/],
+    [
+      'http://nowhere.invalid:2283',
+      /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/
+    ],
+    [
+      'http://127.0.0.1:2',
+      /WRONG .*ECONNREFUSED 127\.0\.0\.1:2\n {6}→ nothing listens there; in a container, localhost/
+    ],
     [immich.url.replace('http', 'https'), /WRONG .*\n {6}→ that port does not speak https: write http:\/\//]
   ]
   await Promise.all(cases.map(async ([IMMICH_URL, cause]) => {
@@ -84,12 +97,21 @@ const listen = async (server: Server) => {
   return (server.address() as AddressInfo).port
 }
 
-test('a certificate of another authority, of another name, expired, and one that is right', { skip: without('openssl') }, async () => {
+const openssl = { skip: without('openssl') }
+test('a certificate of another authority, of another name, and one that is right', openssl, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
   const makeServer = async (name: string, ...dates: string[]) => {
     const [keyFile, certFile] = [`${folder}/${name}.key`, `${folder}/${name}.pem`]
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile, ...dates, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { stdio: 'ignore' })
-    const port = await listen(createTls({ key: readFileSync(keyFile), cert: readFileSync(certFile) }, (request, response) => {
+    execFileSync(
+      'openssl',
+      [
+        'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile, ...dates,
+        '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`
+      ],
+      { stdio: 'ignore' }
+    )
+    const options = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
+    const port = await listen(createTls(options, (request, response) => {
       response.setHeader('content-type', 'application/json')
       response.end(request.url!.includes('ping') ? '{"res":"pong"}' : '{"major":3,"minor":1,"patch":0}')
     }))
@@ -107,19 +129,37 @@ test('a certificate of another authority, of another name, expired, and one that
 test('a link: what it shares, what limits it, by whom, and what to do', async () => {
   const cases: [{ key: string }, object, RegExp][] = [
     [links.album, {}, /^ok {4}it is an album of 95 photos and 2 videos/],
-    [links.noDownload, {}, /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/],
+    [
+      links.noDownload,
+      {},
+      /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/
+    ],
     [links.noMetadata, {}, /note {2}the owner shows no metadata/],
     [links.album, {}, /note {2}there is no details panel\n {6}→ set in ipp\.showMetadata/],
-    [links.album, { allowDownload: true, allowDownloadAll: 0 }, /note {2}there is no zip of it\n {6}→ set ipp\.allowDownloadAll/],
-    [links.album, { allowDownload: false }, /note {2}single photos cannot be downloaded\n {6}→ set ipp\.allowDownload to true/],
-    [links.album, { maxDownloadQuality: 'preview' }, /note {2}downloads are in preview quality\n {6}→ set ipp\.maxDownloadQuality/],
+    [
+      links.album,
+      { allowDownload: true, allowDownloadAll: 0 },
+      /note {2}there is no zip of it\n {6}→ set ipp\.allowDownloadAll/
+    ],
+    [
+      links.album,
+      { allowDownload: false },
+      /note {2}single photos cannot be downloaded\n {6}→ set ipp\.allowDownload to true/
+    ],
+    [
+      links.album,
+      { maxDownloadQuality: 'preview' },
+      /note {2}downloads are in preview quality\n {6}→ set ipp\.maxDownloadQuality/
+    ],
     [links.noDownload, { maxZoomQuality: 'fullsize' }, /zooming in shows no more than the preview/],
     [links.ending, {}, /it expires 2100-12-31T23:59:59.000Z/],
     [links.password, {}, /it has a password/],
     [empty, {}, /nothing of it can be seen/],
     [chosen, {}, /note {2}photos that were locked or hidden later are still shared/]
   ]
-  await Promise.all(cases.map(async ([{ key }, ipp, expected]) => assert.match((await check(`/share/${key}`, ipp)).text, expected)))
+  await Promise.all(cases.map(async ([{ key }, ipp, expected]) => {
+    assert.match((await check(`/share/${key}`, ipp)).text, expected)
+  }))
   const whole = await check(`/share/${links.album.key}`)
   assert.doesNotMatch(whole.text, /locked or hidden/)
   assert.equal(whole.status, 0)
@@ -141,13 +181,20 @@ test('a link that does not work', async () => {
     assert.deepEqual([status, countWrong(text)], [1, 1], text)
   }
   const away = await check(`/share/${key}`, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
-  assert.deepEqual([away.status, away.text.split('\n')[0]], [1, 'WRONG the link cannot be tried, because Immich is unavailable'])
+  assert.deepEqual(
+    [away.status, away.text.split('\n')[0]],
+    [1, 'WRONG the link cannot be tried, because Immich is unavailable']
+  )
 })
 
 test('whatever answers instead of Immich, there is one verdict, and status 1', async () => {
   const answers: [number, string, RegExp][] = [
     [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ what answers there is not Immich/],
-    [302, '', /it redirects to https:\/\/elsewhere\.example\/here\n {6}→ a login page or another server answers/],
+    [
+      302,
+      '',
+      /it redirects to https:\/\/elsewhere\.example\/here\n {6}→ a login page or another server answers/
+    ],
     [401, 'no', /answered 401\n {6}→ usually a login page or an access rule/],
     [403, '<h1>Forbidden</h1>', /answered 403\n {6}→ usually a login page or an access rule/],
     [404, 'nginx', /answered 404\n {6}→ what answers there is not Immich/],
@@ -157,8 +204,13 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
     [503, '', /answered 503\n {6}→ usually a reverse proxy whose Immich is starting/]
   ]
   await Promise.all(answers.map(async ([status, body, expected]) => {
-    const headers = { 'content-type': 'text/html', ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' } }
-    const port = await listen(createServer((_, response) => { response.writeHead(status, headers).end(body) }))
+    const headers = {
+      'content-type': 'text/html',
+      ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' }
+    }
+    const port = await listen(
+      createServer((_, response) => { response.writeHead(status, headers).end(body) })
+    )
     const { status: got, text } = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${port}` })
     assert.match(text, expected)
     assert.deepEqual([got, countWrong(text)], [1, 1], text)
@@ -169,16 +221,24 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
 test('the name of a link in the log is that of a server with the same secret', async () => {
   const { key } = links.album
   const IPP_SECRET = 'sixteen characters'
-  const name = createLinkNames(createKeys(IPP_SECRET))({ key } as Parameters<ReturnType<typeof createLinkNames>>[0])
-  assert.match((await check(`/share/${key}`, {}, { IPP_SECRET })).text, new RegExp(`ok {4}the log calls it ${name}\n`))
-  assert.match((await check(`/share/${key}`)).text, /its name in the log changes with each start\n {6}→ set IPP_SECRET/)
+  const nameOf = createLinkNames(createKeys(IPP_SECRET))
+  const name = nameOf({ key } as Parameters<typeof nameOf>[0])
+  assert.match(
+    (await check(`/share/${key}`, {}, { IPP_SECRET })).text,
+    new RegExp(`ok {4}the log calls it ${name}\n`)
+  )
+  assert.match(
+    (await check(`/share/${key}`)).text,
+    /its name in the log changes with each start\n {6}→ set IPP_SECRET/
+  )
 })
 
 test('help and unknown words print the usage, and start nothing', () => {
+  const options = { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 30_000 } as const
   for (const [word, status] of [['--help', 0], ['help', 0], ['-h', 0], ['chekc', 2]] as const) {
-    const { status: got, stdout } = spawnSync(process.execPath, [file, word], { env: { IMMICH_URL: 'http://x' }, encoding: 'utf8', timeout: 30_000 })
+    const { status: got, stdout } = spawnSync(process.execPath, [file, word], options)
     assert.deepEqual([got, /^node src\/server\.ts check LINK/m.test(stdout)], [status, true], word)
   }
-  const { stdout } = spawnSync(process.execPath, [file, '--version'], { env: {}, encoding: 'utf8', timeout: 30_000 })
+  const { stdout } = spawnSync(process.execPath, [file, '--version'], { ...options, env: {} })
   assert.equal(stdout, `${JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')).version}\n`)
 })

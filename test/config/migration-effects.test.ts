@@ -16,11 +16,14 @@ test('motionPhotos: false: no clip on the page, by its address or in the zip', a
     assert.equal((await get(`/share/video/${mixed.key}/${part.id}`)).status, motionPhotos ? 200 : 404)
     const zip = await get(`/share/${mixed.key}/download`)
     const names = (await entriesOf(zip.body)).map(({ name }) => name)
-    assert.equal(names.filter(name => name.startsWith('PXL_MOTION') || name === 'MOTION.mp4').length, motionPhotos ? 2 : 1)
+    assert.equal(
+      names.filter(name => name.startsWith('PXL_MOTION') || name === 'MOTION.mp4').length,
+      motionPhotos ? 2 : 1
+    )
   }
 })
 
-test('zoom follows its own key: full resolution where the owner allows downloads, whatever the download keys say', async () => {
+test('zoom ignores the download keys: full resolution wherever the owner allows downloads', async () => {
   for (const off of [{ allowDownload: false }, { maxDownloadQuality: 'preview' }, { allowDownload: 0 }]) {
     const { get, links: { photo }, library } = await start({ ipp: { maxZoomQuality: 'fullsize', ...off } })
     const { original } = library.assets.get(photo.assets![0]!)!

@@ -1,7 +1,14 @@
-/** Configuration files of the shapes that the original's releases shipped, written anew, by the first release of each shape. */
+/**
+ * Configuration files in the shapes that the original's releases shipped, by each shape's first release.
+ * Written anew, not copied.
+ */
 export type Config = { ipp?: Record<string, unknown>, lightGallery?: Record<string, unknown> }
 
-const lightGallery = { controls: true, download: true, mobileSettings: { controls: false, showCloseIcon: true, download: true } }
+const lightGallery = {
+  controls: true,
+  download: true,
+  mobileSettings: { controls: false, showCloseIcon: true, download: true }
+}
 const cached = { 'Cache-Control': 'public, max-age=2592000' }
 const shared = { ...cached, 'Access-Control-Allow-Origin': '*' }
 const first = { responseHeaders: cached, singleImageGallery: false, singleItemAutoOpen: true }
@@ -11,23 +18,56 @@ const numbered = { ...home, customInvalidResponse: false, allowDownloadAll: 0 }
 const described = { ...numbered, showMetadata: { description: false } }
 const slugs = { ...described, allowSlugLinks: true }
 
-const flags = (names: string, value: boolean) => Object.fromEntries(names.split(' ').map(name => [name, value]))
-export const EXIF = 'dateTimeOriginal fileName dimensions fileSize make model lensModel exposureTime iso fNumber focalLength'
+const flags = (names: string, value: boolean) =>
+  Object.fromEntries(names.split(' ').map(name => [name, value]))
+export const EXIF =
+  'dateTimeOriginal fileName dimensions fileSize make model lensModel exposureTime iso fNumber focalLength'
 const PLACE = 'city state country gps'
-const gallery = { singleImage: false, singleItemAutoOpen: true, showTitle: true, showDescription: false, groupByDate: false }
+const gallery = {
+  singleImage: false,
+  singleItemAutoOpen: true,
+  showTitle: true,
+  showDescription: false,
+  groupByDate: false
+}
 const lightbox = { showArrows: true, showDownload: true, mobileArrows: false }
-const common = { responseHeaders: shared, downloadedFilename: 0, allowSlugLinks: true, showHomePage: true, customInvalidResponse: false }
-const grouped = { ...common, downloadOriginalPhoto: true, allowDownloadAll: 0, showMetadata: { description: false }, gallery, lightbox }
+const common = {
+  responseHeaders: shared,
+  downloadedFilename: 0,
+  allowSlugLinks: true,
+  showHomePage: true,
+  customInvalidResponse: false
+}
+const grouped = {
+  ...common,
+  downloadOriginalPhoto: true,
+  allowDownloadAll: 0,
+  showMetadata: { description: false },
+  gallery,
+  lightbox
+}
 const limited = { ...grouped, downloadFromImmichConcurrencyLimit: 20 }
 const both = { caption: false, sidebar: false }
 const plainFlags = { description: both, exif: flags(EXIF, false), location: flags(PLACE, false) }
 const playing = { ...lightbox, autoPlayVideos: false }
 const third = {
-  ...common, maxDownloadQuality: 'original', maxZoomQuality: 'preview', allowDownload: 0, downloadFromImmichConcurrencyLimit: 20,
-  showMetadata: plainFlags, gallery, lightbox: playing
+  ...common,
+  maxDownloadQuality: 'original',
+  maxZoomQuality: 'preview',
+  allowDownload: 0,
+  downloadFromImmichConcurrencyLimit: 20,
+  showMetadata: plainFlags,
+  gallery,
+  lightbox: playing
 }
 const dated = {
-  ...gallery, cacheTime: 300, singleVideo: true, showExpiryDate: false, expiryDateFormat: 'YYYY-MM-DD', expiryDateLocale: '', showDownloadZip: true
+  ...gallery,
+  cacheTime: 300,
+  singleVideo: true,
+  showExpiryDate: false,
+  expiryDateFormat: 'YYYY-MM-DD',
+  expiryDateLocale: '',
+  showDownloadZip: true
 }
 
 export const OLD_CONFIGS: Record<string, Config> = {
@@ -43,14 +83,24 @@ export const OLD_CONFIGS: Record<string, Config> = {
   '1.11.0': { ipp: described, lightGallery },
   '1.13.1': { ipp: slugs, lightGallery },
   '1.14.0': { ipp: { ...slugs, downloadedFilename: 0 }, lightGallery },
-  '1.15.0': { ipp: { ...slugs, downloadedFilename: 0 }, lightGallery: { ...lightGallery, customSlideName: true } },
-  '1.15.2': { ipp: { ...slugs, downloadedFilename: 0, showGalleryDescription: false }, lightGallery: { ...lightGallery, customSlideName: true } },
+  '1.15.0': {
+    ipp: { ...slugs, downloadedFilename: 0 },
+    lightGallery: { ...lightGallery, customSlideName: true }
+  },
+  '1.15.2': {
+    ipp: { ...slugs, downloadedFilename: 0, showGalleryDescription: false },
+    lightGallery: { ...lightGallery, customSlideName: true }
+  },
   '2.0.0': { ipp: grouped },
   '2.0.2': { ipp: limited },
   '2.3.0': {
     ipp: {
       ...limited,
-      showMetadata: { description: both, exif: { enabled: false, ...flags(EXIF, true) }, location: { enabled: false, ...flags(PLACE, true) } }
+      showMetadata: {
+        description: both,
+        exif: { enabled: false, ...flags(EXIF, true) },
+        location: { enabled: false, ...flags(PLACE, true) }
+      }
     }
   },
   '2.4.0': { ipp: { ...limited, showMetadata: plainFlags } },
@@ -58,5 +108,7 @@ export const OLD_CONFIGS: Record<string, Config> = {
   '3.0.0': { ipp: third },
   '3.0.2': { ipp: { ...third, gallery: { ...gallery, cacheTime: 300 } } },
   '3.1.0': { ipp: { ...third, gallery: dated } },
-  '3.2.0': { ipp: { ...third, gallery: dated, showMetadata: { ...plainFlags, exif: flags(`${EXIF} timeZone`, false) } } }
+  '3.2.0': {
+    ipp: { ...third, gallery: dated, showMetadata: { ...plainFlags, exif: flags(`${EXIF} timeZone`, false) } }
+  }
 }

@@ -1,4 +1,4 @@
-/** Configurations of the original's releases, by their effect: buttons, addresses, bytes, JSON and headers. */
+/** What configurations of the original's releases do: buttons, addresses, bytes, JSON and headers. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -20,12 +20,16 @@ async function downloads ({ get, links, library }: Running) {
   const original = await get(`/share/photo/${photo.key}/${id}/original`)
   const zip = await get(`/share/${album.key}/download`, { method: 'HEAD' })
   const posted = await get(`/share/${album.key}/download`, {
-    method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: `assets=["${inAlbum}"]`
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: `assets=["${inAlbum}"]`
   })
   return {
     zip: [/\/download"/.test(page), zip.status === 200, posted.status === 303],
     single: [/\/original[?"]/.test(photoPage), original.status === 200],
-    name: /filename="([^"]*)"/.exec(String(original.headers['content-disposition']))?.[1], body: original.body, id
+    name: /filename="([^"]*)"/.exec(String(original.headers['content-disposition']))?.[1],
+    body: original.body,
+    id
   }
 }
 const ALL = { zip: [true, true, true], single: [true, true] }
@@ -51,7 +55,10 @@ for (const [release, config] of Object.entries(OLD_CONFIGS)) {
     assert.deepEqual({ zip, single }, NONE)
     const { get, links: { photo, album }, settings } = running
     assert.deepEqual((await get(`/share/meta/${photo.key}/${photo.assets![0]}`)).json(), {})
-    assert.match((await get(`/share/${album.key}`, { headers: HTML })).text, /Summer at the lake|Shared photos/)
+    assert.match(
+      (await get(`/share/${album.key}`, { headers: HTML })).text,
+      /Summer at the lake|Shared photos/
+    )
     const { headers } = await get(`/share/photo/${photo.key}/${photo.assets![0]}/thumbnail`)
     const given = config.ipp?.responseHeaders as Record<string, string> | undefined
     assert.equal(headers['access-control-allow-origin'], given?.['Access-Control-Allow-Origin'])
@@ -110,21 +117,40 @@ test('one download key for all, by generation: single photos, zips', async () =>
     [{ ipp: { limits: {}, allowDownload: true }, lightGallery: { download: false } }, ALL],
     [{ ipp: { stripMetadata: false }, lightGallery: { speed: 300 } }, ALL]
   ]
-  for (const [config, expected] of table) assert.deepEqual(await allowed(config), expected, JSON.stringify(config))
+  for (const [config, expected] of table) {
+    assert.deepEqual(await allowed(config), expected, JSON.stringify(config))
+  }
 })
 
 test('download notices say the effect and the line that opens them; a key of today has none', () => {
-  assert.match(notices({ ipp: { gallery: { showTitle: true } } }), /^Downloads are off: this file is from 2\.x or 3\.x .*"allowDownload": true/)
+  assert.match(
+    notices({ ipp: { gallery: { showTitle: true } } }),
+    /^Downloads are off: this file is from 2\.x or 3\.x .*"allowDownload": true/
+  )
   assert.match(notices({ ipp: { allowDownload: 0 } }), /^ipp\.allowDownload: 0 switches all downloads off/)
-  assert.match(notices({ ipp: { allowDownload: 0, allowDownloadAll: 1 } }), /ipp\.allowDownloadAll: 1 has no effect beside ipp\.allowDownload/)
-  assert.match(notices({ ipp: { downloadOriginalPhoto: false, allowDownloadAll: 1 } }), /downloads of photos are 1440-pixel previews/)
-  assert.match(notices({ ipp: { allowDownload: 1, gallery: { showDownloadZip: false } } }), /showDownloadZip: false switches zips off/)
-  for (const ipp of [{ allowDownload: false }, { allowDownloadAll: 0 }, { allowDownload: true, allowDownloadAll: 2 }, { maxDownloadQuality: 'fullsize' }]) {
+  assert.match(
+    notices({ ipp: { allowDownload: 0, allowDownloadAll: 1 } }),
+    /ipp\.allowDownloadAll: 1 has no effect beside ipp\.allowDownload/
+  )
+  assert.match(
+    notices({ ipp: { downloadOriginalPhoto: false, allowDownloadAll: 1 } }),
+    /downloads of photos are 1440-pixel previews/
+  )
+  assert.match(
+    notices({ ipp: { allowDownload: 1, gallery: { showDownloadZip: false } } }),
+    /showDownloadZip: false switches zips off/
+  )
+  for (const ipp of [
+    { allowDownload: false },
+    { allowDownloadAll: 0 },
+    { allowDownload: true, allowDownloadAll: 2 },
+    { maxDownloadQuality: 'fullsize' }
+  ]) {
     assert.equal(notices({ ipp }), '', JSON.stringify(ipp))
   }
 })
 
-test('metadata of 2.3: enabled stands for its eleven and four flags, except those that are false', async () => {
+test('metadata of 2.3: enabled stands for eleven and four flags, except those that are false', async () => {
   const none = Object.fromEntries(EXIF.split(' ').map(name => [name, false]))
   // the photo of the library has no more than these
   const all = await told({ exif: true })
@@ -134,58 +160,107 @@ test('metadata of 2.3: enabled stands for its eleven and four flags, except thos
   assert.deepEqual(await told({ exif: { enabled: true, fileName: false } }), without('originalFileName'))
   assert.deepEqual(await told({ exif: { enabled: true, fileSize: false } }), without('fileSizeInByte'))
   assert.deepEqual(await told({ exif: { enabled: true, iso: false } }), without('iso'))
-  assert.deepEqual(await told({ location: { enabled: true } }), ['city', 'country', 'latitude', 'longitude', 'state'])
+  const places = ['city', 'country', 'latitude', 'longitude', 'state']
+  assert.deepEqual(await told({ location: { enabled: true } }), places)
   assert.deepEqual(await told({ location: { enabled: true, gps: false } }), ['city', 'country', 'state'])
-  assert.deepEqual(await told({ exif: { enabled: false, iso: true, fileName: true }, location: { enabled: false, gps: true } }), [])
-  assert.deepEqual(await told({ exif: { ...none, fileName: true }, location: { gps: true } }), ['latitude', 'longitude', 'originalFileName'])
+  assert.deepEqual(
+    await told({
+      exif: { enabled: false, iso: true, fileName: true },
+      location: { enabled: false, gps: true }
+    }),
+    []
+  )
+  assert.deepEqual(await told({ exif: { ...none, fileName: true }, location: { gps: true } }), [
+    'latitude',
+    'longitude',
+    'originalFileName'
+  ])
   assert.deepEqual(await told({ exif: { timeZone: true } }), [])
   assert.deepEqual(await told({ description: { caption: false, sidebar: true } }), ['description'])
 })
 
 test('4.0: a description by true or false showed nothing', () => {
-  assert.equal(settingsOf({ ipp: { uploadUrl: '', showMetadata: { description: true } } }).showMetadata.description, false)
+  assert.equal(
+    settingsOf({ ipp: { uploadUrl: '', showMetadata: { description: true } } }).showMetadata.description,
+    false
+  )
   assert.equal(settingsOf({ ipp: { showMetadata: { description: true } } }).showMetadata.description, true)
 })
 
-test('file names by number: as 1.x documented them in a plain file, as its release meant them from 2.0 on', async () => {
+test('file names by number: as 1.x documented them, or from 2.0 on as that release meant them', async () => {
   const name = async (ipp: Record<string, unknown>) => {
     const { name, id } = await downloads(await run({ ipp: { allowDownload: true, ...ipp } }))
     return String(name).replace(id!, 'ID').replace(id!.slice(0, 8), 'SHORT').replace(/^\d{8}_\d{6}/, 'TIME')
   }
   const groups = { gallery: { showTitle: true } }
   const table: [Record<string, unknown>, string][] = [
-    [{ downloadedFilename: 0 }, 'TIME.jpg'], [{ downloadedFilename: 1 }, 'original0.jpg'], [{ downloadedFilename: 2 }, 'ID.jpg'],
-    [{ ...groups, downloadedFilename: 0 }, 'original0.jpg'], [{ ...groups, downloadedFilename: 1 }, 'ID.jpg'],
-    [{ ...groups, downloadedFilename: 2 }, 'img_SHORT.jpg'], [{ maxDownloadQuality: 'original', downloadedFilename: 1 }, 'ID.jpg'],
-    [{ uploadUrl: '' }, 'img_SHORT.jpg'], [{ downloadedFilename: 'short-id' }, 'img_SHORT.jpg'], [groups, 'original0.jpg']
+    [{ downloadedFilename: 0 }, 'TIME.jpg'],
+    [{ downloadedFilename: 1 }, 'original0.jpg'],
+    [{ downloadedFilename: 2 }, 'ID.jpg'],
+    [{ ...groups, downloadedFilename: 0 }, 'original0.jpg'],
+    [{ ...groups, downloadedFilename: 1 }, 'ID.jpg'],
+    [{ ...groups, downloadedFilename: 2 }, 'img_SHORT.jpg'],
+    [{ maxDownloadQuality: 'original', downloadedFilename: 1 }, 'ID.jpg'],
+    [{ uploadUrl: '' }, 'img_SHORT.jpg'],
+    [{ downloadedFilename: 'short-id' }, 'img_SHORT.jpg'],
+    [groups, 'original0.jpg']
   ]
   for (const [ipp, expected] of table) assert.equal(await name(ipp), expected, JSON.stringify(ipp))
-  assert.match(notices({ ipp: { downloadedFilename: 1 } }), /1 names downloads by "original"; releases from 1\.14 on meant "id"/)
+  assert.match(
+    notices({ ipp: { downloadedFilename: 1 } }),
+    /1 names downloads by "original"; releases from 1\.14 on meant "id"/
+  )
   assert.doesNotMatch(notices({ ipp: { ...groups, downloadedFilename: 1 } }), /1\.14/)
 })
 
 test('the later of two names wins: groups over the flat names of 1.x, today\'s over groups', () => {
-  const { showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality, lightGallery, notices } = settingsOf({
-    ipp: {
-      showGalleryTitle: true, singleImageGallery: false, gallery: { showTitle: false, singleImage: true, groupByDate: 'month' }, groupByDate: 'day',
-      downloadOriginalPhoto: true, maxDownloadQuality: 'preview', lightbox: { showArrows: false, mobileArrows: true }
-    },
-    lightGallery: { controls: true }
+  const { showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality, lightGallery, notices } =
+    settingsOf({
+      ipp: {
+        showGalleryTitle: true,
+        singleImageGallery: false,
+        gallery: { showTitle: false, singleImage: true, groupByDate: 'month' },
+        groupByDate: 'day',
+        downloadOriginalPhoto: true,
+        maxDownloadQuality: 'preview',
+        lightbox: { showArrows: false, mobileArrows: true }
+      },
+      lightGallery: { controls: true }
+    })
+  assert.deepEqual(
+    [showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality],
+    [false, true, 'day', 'preview']
+  )
+  assert.deepEqual(lightGallery, {
+    controls: false,
+    download: true,
+    mobileSettings: { controls: true, showCloseIcon: true, download: true }
   })
-  assert.deepEqual([showGalleryTitle, singleImageGallery, groupByDate, maxDownloadQuality], [false, true, 'day', 'preview'])
-  assert.deepEqual(lightGallery, { controls: false, download: true, mobileSettings: { controls: true, showCloseIcon: true, download: true } })
   assert.ok(notices.includes('ipp.downloadOriginalPhoto has no effect beside ipp.maxDownloadQuality'))
-  assert.ok(notices.includes('ipp.gallery.showTitle: false is now ipp.showGalleryTitle: false, with the same effect, and wins over ipp.showGalleryTitle: true'))
+  const title = 'ipp.gallery.showTitle: false is now ipp.showGalleryTitle: false, with the same effect, ' +
+    'and wins over ipp.showGalleryTitle: true'
+  assert.ok(notices.includes(title))
 })
 
 test('names without an equal: a notice with what happens instead', () => {
   const text = notices({
     ipp: {
-      allowDownload: 1, uploadUrl: '/upload', upload: { maxFileSize: 1 }, downloadFromImmichConcurrencyLimit: 5,
-      gallery: { cacheTime: 60, expiryDateFormat: 'D', expiryDateLocale: 'de' }, lightbox: { options: { stripMetadata: 1 }, autoPlayVideos: true }
+      allowDownload: 1,
+      uploadUrl: '/upload',
+      upload: { maxFileSize: 1 },
+      downloadFromImmichConcurrencyLimit: 5,
+      gallery: { cacheTime: 60, expiryDateFormat: 'D', expiryDateLocale: 'de' },
+      lightbox: { options: { stripMetadata: 1 }, autoPlayVideos: true }
     }
   })
-  for (const effect of ['visitors cannot upload here', 'limits.zipRequests', 'check at each visit', 'the visitor\'s language', 'another lightbox', 'videos play when']) {
+  for (const effect of [
+    'visitors cannot upload here',
+    'limits.zipRequests',
+    'check at each visit',
+    'the visitor\'s language',
+    'another lightbox',
+    'videos play when'
+  ]) {
     assert.ok(text.includes(effect), effect)
   }
   assert.doesNotMatch(text, /unknown/)
@@ -194,11 +269,20 @@ test('names without an equal: a notice with what happens instead', () => {
 test('an old file without responseHeaders sends none, as it did; today\'s has the default', async () => {
   assert.deepEqual(settingsOf({ ipp: { allowDownload: 1 } }).responseHeaders, {})
   assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not given, which meant none/)
-  assert.equal(settingsOf({ ipp: { showHomePage: false } }).responseHeaders['access-control-allow-origin'], '*')
+  assert.equal(
+    settingsOf({ ipp: { showHomePage: false } }).responseHeaders['access-control-allow-origin'],
+    '*'
+  )
 })
 
 test('variables of 1.x have no effect, with a notice', () => {
-  const { port, publicBaseUrl, notices } = settingsOf({}, { PORT: '8080', PROXY_PUBLIC_URL: 'nonsense', CACHE_AGE: '0' })
+  const { port, publicBaseUrl, notices } = settingsOf(
+    {},
+    { PORT: '8080', PROXY_PUBLIC_URL: 'nonsense', CACHE_AGE: '0' }
+  )
   assert.deepEqual([port, publicBaseUrl], [3000, ''])
-  assert.deepEqual(notices.map(notice => notice.split(' ')[0]), ['PORT=8080', 'PROXY_PUBLIC_URL=nonsense', 'CACHE_AGE=0'])
+  assert.deepEqual(
+    notices.map(notice => notice.split(' ')[0]),
+    ['PORT=8080', 'PROXY_PUBLIC_URL=nonsense', 'CACHE_AGE=0']
+  )
 })

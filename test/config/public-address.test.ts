@@ -12,7 +12,9 @@ const { links, immich, base } = run
 const file = fileURLToPath(new URL('src/server.ts', ROOT))
 
 /** Where a reverse proxy sends a request, and with which headers more; or what it answers itself. */
-type Way = { to: string, headers?: Record<string, string>, without?: RegExp } | { status: number, location?: string, body?: string }
+type Way =
+  { to: string, headers?: Record<string, string>, without?: RegExp }
+  | { status: number, location?: string, body?: string }
 async function front (wayOf: (path: string) => Way): Promise<string> {
   const server = createServer((incoming: IncomingMessage, response) => {
     const way = wayOf(incoming.url!)
@@ -22,12 +24,18 @@ async function front (wayOf: (path: string) => Way): Promise<string> {
     }
     const kept = Object.entries(incoming.headers).filter(([name]) => !way.without?.test(name))
     // the stand-in reads no key from a header, as Immich does
-    const name = way.to === immich.url && ['key', 'slug'].find(name => kept.some(([header]) => header === `x-immich-share-${name}`))
+    const name =
+      way.to === immich.url &&
+      ['key', 'slug'].find(name => kept.some(([header]) => header === `x-immich-share-${name}`))
     const query = name ? `?${name}=${incoming.headers[`x-immich-share-${name}`]}` : ''
-    const out = request(way.to + incoming.url + query, { headers: { ...Object.fromEntries(kept), ...way.headers } }, answer => {
-      response.writeHead(answer.statusCode!, answer.headers)
-      answer.pipe(response)
-    })
+    const out = request(
+      way.to + incoming.url + query,
+      { headers: { ...Object.fromEntries(kept), ...way.headers } },
+      answer => {
+        response.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(response)
+      }
+    )
     incoming.pipe(out)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -35,14 +43,18 @@ async function front (wayOf: (path: string) => Way): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const check = (origin: string, { key, slug }: { key: string, slug?: string | null }) => new Promise<{ status: number, text: string }>(resolve => {
-  const address = slug ? `${origin}/s/${encodeURIComponent(slug)}` : `${origin}/share/${key}`
-  const env = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: '{}' }
-  execFile(process.execPath, [file, 'check', address], { env }, (error, text) => resolve({ status: error ? Number(error.code) : 0, text }))
-})
+const check = (origin: string, { key, slug }: { key: string, slug?: string | null }) =>
+  new Promise<{ status: number, text: string }>(resolve => {
+    const address = slug ? `${origin}/s/${encodeURIComponent(slug)}` : `${origin}/share/${key}`
+    const env = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: '{}' }
+    execFile(process.execPath, [file, 'check', address], { env }, (error, text) =>
+      resolve({ status: error ? Number(error.code) : 0, text })
+    )
+  })
 
 const OPEN = /^WRONG Immich's own API opens links at \S+\/api, so no password protects them/m
-const toProxy = (path: string): Way => path.startsWith('/api') ? { status: 404, body: '<h1>nginx</h1>' } : { to: base }
+const toProxy = (path: string): Way =>
+  path.startsWith('/api') ? { status: 404, body: '<h1>nginx</h1>' } : { to: base }
 
 test('an address that leads here and nowhere else', async () => {
   const origin = await front(toProxy)
@@ -52,14 +64,26 @@ test('an address that leads here and nowhere else', async () => {
     assert.doesNotMatch(text, /WRONG/)
     assert.equal(status, 0)
   }
-  assert.match((await check(origin, links.album)).text, new RegExp(`^ok {4}scheme and host arrive here as ${origin}$`, 'm'))
+  assert.match(
+    (await check(origin, links.album)).text,
+    new RegExp(`^ok {4}scheme and host arrive here as ${origin}$`, 'm')
+  )
 })
 
 test('an address that leads elsewhere', async () => {
   const cases: [(path: string) => Way, RegExp][] = [
-    [() => ({ status: 404, body: 'nginx' }), /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 404\)/],
-    [() => ({ status: 200, body: '<title>Immich</title>' }), /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 200\)/],
-    [() => ({ status: 302, location: 'https://login.example/?x=1' }), /WRONG \S+ redirects visitors to https:\/\/login\.example\n/]
+    [
+      () => ({ status: 404, body: 'nginx' }),
+      /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 404\)/
+    ],
+    [
+      () => ({ status: 200, body: '<title>Immich</title>' }),
+      /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 200\)/
+    ],
+    [
+      () => ({ status: 302, location: 'https://login.example/?x=1' }),
+      /WRONG \S+ redirects visitors to https:\/\/login\.example\n/
+    ]
   ]
   for (const [way, expected] of cases) {
     const { status, text } = await check(await front(way), links.album)
@@ -74,7 +98,8 @@ test('a scheme or a host that does not arrive', async () => {
     return 'to' in way ? { ...way, headers } : way
   }
   const scheme = await check(await front(withHeaders({ 'x-forwarded-proto': 'https' })), links.album)
-  assert.match(scheme.text, /WRONG visitors come by http:\S+, but it arrives here as https:\S+\n {6}→ let the reverse proxy send X-Forwarded-Proto/)
+  assert.match(scheme.text, /WRONG visitors come by http:\S+, but it arrives here as https:\S+\n {6}→ let/)
+  assert.match(scheme.text, / {6}→ let the reverse proxy send X-Forwarded-Proto/)
   assert.equal(scheme.status, 1)
   const host = await check(await front(withHeaders({ host: 'inside.example' })), links.album)
   assert.match(host.text, /note {2}previews in chats name http:\/\/inside\.example instead of http:/)
@@ -84,7 +109,8 @@ test('a scheme or a host that does not arrive', async () => {
 test("Immich's own API beside it, as the examples shut it and open", async () => {
   const toImmich = (without?: RegExp) => (path: string): Way =>
     path.startsWith('/api') ? { to: immich.url, ...without && { without } } : { to: base }
-  const isGuarded = (path: string): Way => /[?&](key|slug)=/.test(path) ? { status: 404 } : toImmich(/^x-immich-share-/)(path)
+  const isGuarded = (path: string): Way =>
+    /[?&](key|slug)=/.test(path) ? { status: 404 } : toImmich(/^x-immich-share-/)(path)
   const ways: [string, (path: string) => Way, boolean][] = [
     ['open', toImmich(), true],
     ['guarded', isGuarded, false],

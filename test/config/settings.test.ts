@@ -7,18 +7,33 @@ import { addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 import { HTML, ROOT, start } from '../helpers.ts'
 
 const env = { IMMICH_URL: 'http://immich:2283' }
-const load = (config: unknown, more: Record<string, string> = {}) => loadSettings({ ...env, CONFIG: JSON.stringify(config), ...more }, ROOT)
+const load = (config: unknown, more: Record<string, string> = {}) =>
+  loadSettings({ ...env, CONFIG: JSON.stringify(config), ...more }, ROOT)
 const problem = (config: unknown, more: Record<string, string> = {}): string => {
   try { load(config, more) } catch (error) { assert.ok(error instanceof ConfigError); return error.message }
   throw new Error('accepted')
 }
-type Schema = { properties?: Record<string, Schema>, default?: unknown, description?: string, enum?: unknown[], type?: unknown }
+type Schema = {
+  properties?: Record<string, Schema>
+  default?: unknown
+  description?: string
+  enum?: unknown[]
+  type?: unknown
+}
 const schema = JSON.parse(readFileSync(new URL('config.schema.json', ROOT), 'utf8')) as Schema
 const defaults = (schema: Schema): unknown => schema.properties
-  ? Object.fromEntries(Object.entries(schema.properties).filter(([name]) => name !== '$schema').map(([name, inner]) => [name, defaults(inner)]))
+  ? Object.fromEntries(
+      Object.entries(schema.properties)
+        .filter(([name]) => name !== '$schema')
+        .map(([name, inner]) => [name, defaults(inner)])
+    )
   : schema.default
-const leaves = (schema: Schema, at = ''): [string, Schema][] => Object.entries(schema.properties ?? {}).filter(([name]) => name !== '$schema')
-  .flatMap(([name, inner]) => inner.properties ? leaves(inner, `${at}${name}.`) : [[at + name, inner] as [string, Schema]])
+const leaves = (schema: Schema, at = ''): [string, Schema][] =>
+  Object.entries(schema.properties ?? {})
+    .filter(([name]) => name !== '$schema')
+    .flatMap(([name, inner]) =>
+      inner.properties ? leaves(inner, `${at}${name}.`) : [[at + name, inner] as [string, Schema]]
+    )
 
 test('config.json holds the defaults of the schema, and docs/configuration.md both', () => {
   const { $schema, ...given } = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8'))
@@ -31,60 +46,121 @@ test('config.json holds the defaults of the schema, and docs/configuration.md bo
     const name = path.replace(/^ipp\./, '')
     const row = text.split('\n').find(line => line.startsWith(`| \`${name}\` |`))
     assert.ok(row, `docs/configuration.md has no row for ${name}`)
-    assert.ok(row.includes(description!), `docs/configuration.md: ${name} is described otherwise in the schema`)
+    assert.ok(
+      row.includes(description!),
+      `docs/configuration.md: ${name} is described otherwise in the schema`
+    )
     const shown = JSON.stringify(value)
-    assert.ok(row.includes(`\`${shown}\``) || shown.length > 40, `docs/configuration.md: the default of ${name} is ${shown}`)
+    assert.ok(
+      row.includes(`\`${shown}\``) || shown.length > 40,
+      `docs/configuration.md: the default of ${name} is ${shown}`
+    )
   }
   const documented = [...text.matchAll(/^\| `([\w.]+)` \|/gm)].map(match => match[1]!)
-  const known = new Set([...leaves(schema).map(([path]) => path.replace(/^ipp\./, '')),
-    'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL',
-    'IPP_KEEP_PERMISSIONS'])
+  const known = new Set([
+    ...leaves(schema).map(([path]) => path.replace(/^ipp\./, '')),
+    'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG',
+    'LOG_LEVEL', 'IPP_KEEP_PERMISSIONS'
+  ])
   assert.deepEqual(documented.filter(name => !known.has(name)), [])
 })
 
 test('what is given is merged over the defaults', () => {
-  const settings = load({ ipp: { showMetadata: { exif: { iso: true }, location: true }, showHomePage: false, limits: null }, lightGallery: { speed: 100, mobileSettings: { controls: true } } })
+  const settings = load({
+    ipp: { showMetadata: { exif: { iso: true }, location: true }, showHomePage: false, limits: null },
+    lightGallery: { speed: 100, mobileSettings: { controls: true } }
+  })
   assert.equal(settings.showMetadata.exif.iso, true)
   assert.equal(settings.showMetadata.exif.make, false)
   assert.ok(Object.values(settings.showMetadata.location).every(value => value === true))
   assert.equal(settings.lightGallery.speed, 100)
   assert.equal(settings.lightGallery.controls, true)
-  assert.deepEqual(settings.lightGallery.mobileSettings, { controls: true, showCloseIcon: true, download: true })
+  assert.deepEqual(settings.lightGallery.mobileSettings, {
+    controls: true,
+    showCloseIcon: true,
+    download: true
+  })
   assert.deepEqual((settings.changed.lightGallery as any).speed, 100)
-  assert.deepEqual(Object.keys(settings.changed).filter(name => !name.startsWith('ipp.showMetadata')), ['ipp.responseHeaders', 'ipp.allowDownload', 'ipp.allowDownloadAll', 'ipp.showHomePage', 'lightGallery'])
+  assert.deepEqual(
+    Object.keys(settings.changed).filter(name => !name.startsWith('ipp.showMetadata')),
+    ['ipp.responseHeaders', 'ipp.allowDownload', 'ipp.allowDownloadAll', 'ipp.showHomePage', 'lightGallery']
+  )
 })
 
 test('a wrong type or value names the key, what it got and what it takes', () => {
   for (const [config, line] of [
     [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes true or false'],
-    [{ ipp: { showHomePage: 'false' } }, 'ipp.showHomePage: got "false", takes true or false, without the quotation marks'],
-    [{ ipp: { groupByDate: 'false' } }, 'ipp.groupByDate: got "false", takes "day", "month" or false, without the quotation marks'],
-    [{ ipp: { downloadedFilename: 3 } }, 'ipp.downloadedFilename: got 3, takes "time", "original", "id" or "short-id"'],
+    [
+      { ipp: { showHomePage: 'false' } },
+      'ipp.showHomePage: got "false", takes true or false, without the quotation marks'
+    ],
+    [
+      { ipp: { groupByDate: 'false' } },
+      'ipp.groupByDate: got "false", takes "day", "month" or false, without the quotation marks'
+    ],
+    [
+      { ipp: { downloadedFilename: 3 } },
+      'ipp.downloadedFilename: got 3, takes "time", "original", "id" or "short-id"'
+    ],
     [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month" or false'],
     [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes a whole number of 1 or more'],
-    [{ ipp: { limits: { zipRequests: 9 } } }, 'ipp.limits.zipRequests: got 9, takes a whole number from 1 to 8'],
-    [{ ipp: { showMetadata: { exif: { iso: 1 } } } }, 'ipp.showMetadata.exif.iso: got 1, takes true or false'],
-    [{ ipp: { responseHeaders: { 'X-A': 1 } } }, 'ipp.responseHeaders.X-A: got 1, takes one line of plain ASCII text'],
-    [{ ipp: { responseHeaders: { 'X A': 'x' } } }, 'ipp.responseHeaders: got "X A", takes the name of a header'],
-    [{ ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } }, 'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes one line of plain ASCII text'],
-    [{ ipp: { customInvalidResponse: 'javascript:1' } }, 'ipp.customInvalidResponse: got "javascript:1", takes false, null, a status from 200 to 599, or an address that begins with http:// or https://'],
+    [
+      { ipp: { limits: { zipRequests: 9 } } },
+      'ipp.limits.zipRequests: got 9, takes a whole number from 1 to 8'
+    ],
+    [
+      { ipp: { showMetadata: { exif: { iso: 1 } } } },
+      'ipp.showMetadata.exif.iso: got 1, takes true or false'
+    ],
+    [
+      { ipp: { responseHeaders: { 'X-A': 1 } } },
+      'ipp.responseHeaders.X-A: got 1, takes one line of plain ASCII text'
+    ],
+    [
+      { ipp: { responseHeaders: { 'X A': 'x' } } },
+      'ipp.responseHeaders: got "X A", takes the name of a header'
+    ],
+    [
+      { ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } },
+      'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes one line of plain ASCII text'
+    ],
+    [
+      { ipp: { customInvalidResponse: 'javascript:1' } },
+      'ipp.customInvalidResponse: got "javascript:1", takes false, null, a status from 200 to 599, ' +
+        'or an address that begins with http:// or https://'
+    ],
     [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
-    [{ ipp: { trustedProxies: ['10.0.0.0/99'] } }, 'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'],
-    [{ ipp: { trustedProxies: ['10.0.0.0/'] } }, 'ipp.trustedProxies: got "10.0.0.0/", takes a range such as 10.0.0.0/8'],
+    [
+      { ipp: { trustedProxies: ['10.0.0.0/99'] } },
+      'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'
+    ],
+    [
+      { ipp: { trustedProxies: ['10.0.0.0/'] } },
+      'ipp.trustedProxies: got "10.0.0.0/", takes a range such as 10.0.0.0/8'
+    ],
     [{ ipp: [] }, 'ipp: got [], takes a group: { … }'],
     [{ ipp: { trustedProxies: 'x' } }, 'ipp.trustedProxies: got "x", takes a list: [ … ]'],
     [[], 'configuration: got [], takes a group: { … }']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
   for (const [name, value, takes] of [
-    ['IPP_PORT', 'http', 'takes a port from 0 to 65535'], ['IPP_HOST', 'localhost', 'takes an IP address'], ['IPP_SECRET', 'short', 'takes 16 characters or more'],
-    ['PUBLIC_BASE_URL', 'photos', 'takes an address'], ['IMMICH_URL', 'immich:2283', 'takes an address'],
+    ['IPP_PORT', 'http', 'takes a port from 0 to 65535'],
+    ['IPP_HOST', 'localhost', 'takes an IP address'],
+    ['IPP_SECRET', 'short', 'takes 16 characters or more'],
+    ['PUBLIC_BASE_URL', 'photos', 'takes an address'],
+    ['IMMICH_URL', 'immich:2283', 'takes an address'],
     ['IMMICH_URL', '', 'got nothing']
   ] as const) assert.ok(problem({}, { [name]: value }).includes(takes), name)
   assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*takes JSON/)
-  assert.match(problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }), /IPP_CONFIG \/nowhere\.json: .*ENOENT/)
+  assert.match(
+    problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }),
+    /IPP_CONFIG \/nowhere\.json: .*ENOENT/
+  )
   // all at once, not one at a time
-  assert.equal(problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length, 4)
+  assert.equal(
+    problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length,
+    4
+  )
 })
 
 test('a known key in the wrong place stops the start and names the right place', () => {
@@ -102,23 +178,42 @@ test('a known key in the wrong place stops the start and names the right place',
 })
 
 test('null for a group is its default', () => {
-  for (const config of [{ ipp: null, lightGallery: null }, { ipp: { limits: null, showMetadata: null, responseHeaders: null } }, { ipp: { showMetadata: { exif: null } } }, null]) {
+  for (const config of [
+    { ipp: null, lightGallery: null },
+    { ipp: { limits: null, showMetadata: null, responseHeaders: null } },
+    { ipp: { showMetadata: { exif: null } } },
+    null
+  ]) {
     const { notices, changed } = load(config)
     assert.deepEqual([notices, changed], [[], {}], JSON.stringify(config))
   }
   assert.equal(load({ ipp: { customInvalidResponse: null } }).customInvalidResponse, null)
 })
 
-test('responseHeaders replace the default ones; those that frame an answer or set a cookie stop the start', () => {
+test('responseHeaders replace the defaults; framing and cookie headers stop the start', () => {
   assert.deepEqual(load({ ipp: { responseHeaders: { 'X-Own': 'x' } } }).responseHeaders, { 'x-own': 'x' })
-  assert.deepEqual([load({ ipp: { responseHeaders: {} } }).responseHeaders, load({ ipp: { responseHeaders: {} } }).cacheControl], [{}, undefined])
-  for (const name of ['Transfer-Encoding', 'Content-Length', 'content-encoding', 'Set-Cookie', 'Connection', 'Keep-Alive', 'Upgrade', 'TE', 'Trailer']) {
-    assert.match(problem({ ipp: { responseHeaders: { [name]: 'x' } } }), new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", takes no header that`))
+  const none = load({ ipp: { responseHeaders: {} } })
+  assert.deepEqual([none.responseHeaders, none.cacheControl], [{}, undefined])
+  for (const name of [
+    'Transfer-Encoding', 'Content-Length', 'content-encoding', 'Set-Cookie', 'Connection', 'Keep-Alive',
+    'Upgrade', 'TE', 'Trailer'
+  ]) {
+    assert.match(
+      problem({ ipp: { responseHeaders: { [name]: 'x' } } }),
+      new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", takes no header that`)
+    )
   }
-  assert.deepEqual(load({ ipp: { responseHeaders: { 'cache-control': 'Public , max-age="60",no-transform' } } }).cacheControl,
-    [{ name: 'public', value: '' }, { name: 'max-age', value: '60' }, { name: 'no-transform', value: '' }])
+  const responseHeaders = { 'cache-control': 'Public , max-age="60",no-transform' }
+  assert.deepEqual(
+    load({ ipp: { responseHeaders } }).cacheControl,
+    [{ name: 'public', value: '' }, { name: 'max-age', value: '60' }, { name: 'no-transform', value: '' }]
+  )
   for (const wrong of ['max-age=soon', 'max-age', 'public; max-age=1', 'public max-age=1', 'public,,']) {
-    assert.match(problem({ ipp: { responseHeaders: { 'Cache-Control': wrong } } }), /takes directives such as "public, max-age=60"$/, wrong)
+    assert.match(
+      problem({ ipp: { responseHeaders: { 'Cache-Control': wrong } } }),
+      /takes directives such as "public, max-age=60"$/,
+      wrong
+    )
   }
 })
 
@@ -126,29 +221,58 @@ test('variables of other programs never stop the start without a way on', () => 
   const link = load({}, { IPP_PORT: 'tcp://10.43.0.1:3000' })
   assert.equal(link.port, 3000)
   assert.match(link.notices.join(), /^IPP_PORT=tcp:.*has no effect.*enableServiceLinks/)
-  for (const [given, level] of [['verbose', 'debug'], ['log', 'info'], ['WARNING', 'warn'], ['fatal', 'error'], ['loud', 'info'], ['WARN', 'warn']] as const) {
+  for (const [given, level] of [
+    ['verbose', 'debug'],
+    ['log', 'info'],
+    ['WARNING', 'warn'],
+    ['fatal', 'error'],
+    ['loud', 'info'],
+    ['WARN', 'warn']
+  ] as const) {
     const { logLevel, notices } = load({}, { LOG_LEVEL: given })
     assert.equal(logLevel, level)
     assert.equal(notices.length, given === 'WARN' ? 0 : 1, given)
   }
-  assert.match(problem({}, { CONFIG: 'production' }), /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
+  const word = problem({}, { CONFIG: 'production' })
+  assert.match(word, /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; /)
+  assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
-    assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [`${name}_FILE is not read: put the value itself into ${name}`])
+    assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [
+      `${name}_FILE is not read: put the value itself into ${name}`
+    ])
   }
 })
 
 test('an unknown key is a notice with the nearest known one', () => {
-  assert.match(load({ ipp: { showHomepage: false } }).notices[0]!, /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/)
+  assert.match(
+    load({ ipp: { showHomepage: false } }).notices[0]!,
+    /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/
+  )
   assert.match(load({ lightgallery: {} }).notices[0]!, /lightgallery: unknown.*lightGallery/)
-  assert.deepEqual(load({ ipp: { frobnicate: 1 } }).notices, ['ipp.frobnicate: unknown, ignored.'], 'nothing is near')
-  assert.deepEqual(load({ ipp: { allowDownload: 1, gallery: { showThumbs: 1 } } }).notices.filter(line => line.includes('unknown')), ['ipp.gallery.showThumbs: unknown, ignored.'])
-  assert.equal(problem({ ipp: JSON.parse('{"__proto__": {"showHomePage": false}, "constructor": 1}') }), 'ipp.__proto__.showHomePage: is in the wrong place, and belongs at ipp.showHomePage')
+  assert.deepEqual(
+    load({ ipp: { frobnicate: 1 } }).notices,
+    ['ipp.frobnicate: unknown, ignored.'],
+    'nothing is near'
+  )
+  const { notices } = load({ ipp: { allowDownload: 1, gallery: { showThumbs: 1 } } })
+  const unknown = notices.filter(line => line.includes('unknown'))
+  assert.deepEqual(unknown, ['ipp.gallery.showThumbs: unknown, ignored.'])
+  assert.equal(
+    problem({ ipp: JSON.parse('{"__proto__": {"showHomePage": false}, "constructor": 1}') }),
+    'ipp.__proto__.showHomePage: is in the wrong place, and belongs at ipp.showHomePage'
+  )
   assert.equal(load({ ipp: JSON.parse('{"__proto__": {"x": 1}, "constructor": 1}') }).showHomePage, true)
 })
 
 test('customised invalid responses apply to every method and path', async () => {
-  const requests = [['GET', '/nowhere'], ['GET', '/share/x'], ['POST', '/share/unlock'], ['DELETE', '/'], ['OPTIONS', '/share/photo/x/y']] as const
+  const requests = [
+    ['GET', '/nowhere'],
+    ['GET', '/share/x'],
+    ['POST', '/share/unlock'],
+    ['DELETE', '/'],
+    ['OPTIONS', '/share/photo/x/y']
+  ] as const
   const run410 = await start({ ipp: { customInvalidResponse: 410, showHomePage: false } })
   for (const [method, path] of [...requests, ['GET', '/'] as const]) {
     const { status, text } = await run410.get(path, { method, headers: HTML })
@@ -157,18 +281,36 @@ test('customised invalid responses apply to every method and path', async () => 
   const moved = await start({ ipp: { customInvalidResponse: 'https://example.com/' } })
   for (const [method, path] of requests) {
     const { status, headers } = await moved.get(path, { method })
-    assert.deepEqual([status, headers.location, headers['cache-control']], [302, 'https://example.com/', 'no-store'], path)
+    assert.deepEqual(
+      [status, headers.location, headers['cache-control']],
+      [302, 'https://example.com/', 'no-store'],
+      path
+    )
   }
   const dropped = await start({ ipp: { customInvalidResponse: null } })
-  for (const [method, path] of requests) await assert.rejects(dropped.get(path, { method }), /socket hang up|ECONNRESET/)
+  for (const [method, path] of requests) {
+    await assert.rejects(dropped.get(path, { method }), /socket hang up|ECONNRESET/)
+  }
   assert.equal((await dropped.get('/share/healthcheck')).status, 200)
 })
 
 test('responseHeaders go on what an open link shares, and never loosen a protected one', async () => {
-  const run = await start({ ipp: { responseHeaders: { 'Cache-Control': 'public, max-age=60', 'X-Own': 'yes', 'Content-Security-Policy': "default-src *", 'referrer-policy': 'unsafe-url' } } })
+  const run = await start({
+    ipp: {
+      responseHeaders: {
+        'Cache-Control': 'public, max-age=60',
+        'X-Own': 'yes',
+        'Content-Security-Policy': "default-src *",
+        'referrer-policy': 'unsafe-url'
+      }
+    }
+  })
   const id = run.library.albums.get(run.links.album.album!)!.assets[0]
   const media = await run.get(`/share/photo/${run.links.album.key}/${id}/thumbnail`)
-  assert.deepEqual([media.headers['cache-control'], media.headers['x-own'], media.headers['access-control-allow-origin']], ['public, max-age=60', 'yes', undefined])
+  assert.deepEqual(
+    [media.headers['cache-control'], media.headers['x-own'], media.headers['access-control-allow-origin']],
+    ['public, max-age=60', 'yes', undefined]
+  )
   assert.doesNotMatch(media.headers['content-security-policy'] as string, /\*/)
   assert.equal(media.headers['referrer-policy'], 'no-referrer')
   assert.equal((await run.get(`/share/${run.links.album.key}`)).headers['cache-control'], 'no-cache')
@@ -179,11 +321,16 @@ test('what the operator wants of caches is passed on whole, but nothing that out
   const library = emptyLibrary()
   const one = photo(1)
   const open = addLink(library, 'open', {}, [one, photo(2)])
-  const ends = addLink(library, 'ends', { expiresAt: new Date(Date.now() + 100_000).toISOString() }, [one, photo(2)])
+  const expiresAt = new Date(Date.now() + 100_000).toISOString()
+  const ends = addLink(library, 'ends', { expiresAt }, [one, photo(2)])
   const expires = 'Thu, 01 Jan 2099 00:00:00 GMT'
-  const run = await start({ library, ipp: { responseHeaders: { 'Cache-Control': 'public, immutable', Expires: expires } } })
+  const run = await start({
+    library,
+    ipp: { responseHeaders: { 'Cache-Control': 'public, immutable', Expires: expires } }
+  })
   const told = async ({ key }: { key: string }) => {
-    const address = new RegExp(`/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+`).exec((await run.get(`/share/${key}`, { headers: HTML })).text)![0]
+    const { text } = await run.get(`/share/${key}`, { headers: HTML })
+    const address = new RegExp(`/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+`).exec(text)![0]
     const { headers } = await run.get(address)
     return [headers['cache-control'], headers.expires]
   }
@@ -195,7 +342,9 @@ test('what the operator wants of caches is passed on whole, but nothing that out
 
 test('home page, slugs and downloads can be switched off', async () => {
   const run = await start({ ipp: { showHomePage: false, allowSlugLinks: false, allowDownloadAll: 0 } })
-  for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) assert.equal((await run.get(path)).status, 404, path)
+  for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) {
+    assert.equal((await run.get(path)).status, 404, path)
+  }
   assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).answer.status, 404)
   assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 200)
@@ -204,21 +353,46 @@ test('home page, slugs and downloads can be switched off', async () => {
   assert.equal(icon.headers['content-type'], 'image/png')
   // its address has no version: a browser has to ask whether it is still the same
   assert.equal(icon.headers['cache-control'], 'no-cache')
-  assert.equal((await run.get('/favicon.ico', { headers: { 'if-none-match': String(icon.headers.etag) } })).status, 304)
+  assert.equal(
+    (await run.get('/favicon.ico', { headers: { 'if-none-match': String(icon.headers.etag) } })).status,
+    304
+  )
 })
 
 test('a secret is never printed, a placeholder is none', () => {
-  const failing = (env: Record<string, string>) => { try { loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}', ...env }, ROOT); return '' } catch (error) { return (error as Error).message } }
-  assert.equal(failing({ IPP_SECRET: 'hunter2' }), 'IPP_SECRET: got 7 characters, takes 16 characters or more, of your own: openssl rand -hex 32')
+  const failing = (env: Record<string, string>) => {
+    try {
+      loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}', ...env }, ROOT)
+      return ''
+    } catch (error) { return (error as Error).message }
+  }
+  assert.equal(
+    failing({ IPP_SECRET: 'hunter2' }),
+    'IPP_SECRET: got 7 characters, takes 16 characters or more, of your own: openssl rand -hex 32'
+  )
   assert.match(failing({ IPP_SECRET: 'replace-me-by-openssl-rand-hex-32' }), /^IPP_SECRET: got 33 characters/)
   const wrong = failing({ IMMICH_URL: 'http://me:hunter2@immich:2283' })
   assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
 })
 
 test('what many take for JSON is said, with its place; a mark of the byte order is no matter', () => {
-  const failing = (CONFIG: string) => { try { loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT); return '' } catch (error) { return (error as Error).message } }
+  const failing = (CONFIG: string) => {
+    try {
+      loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
+      return ''
+    } catch (error) { return (error as Error).message }
+  }
   assert.equal(failing('\ufeff{"ipp":{}}'), '')
-  assert.equal(failing('{\n  // mine\n  "ipp": {}\n}'), 'CONFIG: JSON has no comments (line 2, column 3), takes JSON')
-  assert.match(failing('{ "ipp": { "showHomePage": true, } }'), /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/)
-  assert.match(failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')), /it is UTF-16: save it as UTF-8/)
+  assert.equal(
+    failing('{\n  // mine\n  "ipp": {}\n}'),
+    'CONFIG: JSON has no comments (line 2, column 3), takes JSON'
+  )
+  assert.match(
+    failing('{ "ipp": { "showHomePage": true, } }'),
+    /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/
+  )
+  assert.match(
+    failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),
+    /it is UTF-16: save it as UTF-8/
+  )
 })
