@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { isBuiltin } from 'node:module'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -16,20 +18,31 @@ import { ROOT, until } from './helpers.ts'
 const folder = fileURLToPath(ROOT)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const code = (path: string) => read(path).replace(/\/\*[^]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
-const sources = readdirSync(new URL('src', ROOT), { recursive: true }).map(name => `src/${name}`).filter(name => name.endsWith('.ts'))
+const sources = readdirSync(new URL('src', ROOT), { recursive: true })
+  .map(name => `src/${name}`)
+  .filter(name => name.endsWith('.ts'))
 type LockEntry = {
-  dev?: boolean, version?: string, resolved?: string, integrity?: string, link?: boolean, hasInstallScript?: boolean
-  dependencies?: Record<string, string>, optionalDependencies?: Record<string, string>
+  dev?: boolean
+  version?: string
+  resolved?: string
+  integrity?: string
+  link?: boolean
+  hasInstallScript?: boolean
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
 }
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
 const runtime = Object.entries(packages).filter(([path, { dev }]) => path && !dev).map(([path]) => path)
 
 test('the linter and its security rules', async () => {
   const lint = new ESLint({ cwd: folder })
-  const found = (await lint.lintFiles(['src', 'static'])).flatMap(({ filePath, messages }) => messages.map(({ line, message }) => `${filePath}:${line} ${message}`))
+  const found = (await lint.lintFiles(['src', 'static'])).flatMap(({ filePath, messages }) =>
+    messages.map(({ line, message }) => `${filePath}:${line} ${message}`)
+  )
   assert.deepEqual(found, [])
   // and it does find something
-  const [bad] = await lint.lintText('export const run = (text: string) => eval(text)\n', { filePath: `${folder}src/x.ts` })
+  const wrong = 'export const run = (text: string) => eval(text)\n'
+  const [bad] = await lint.lintText(wrong, { filePath: `${folder}src/x.ts` })
   assert.ok(bad!.errorCount > 0)
 })
 
@@ -37,12 +50,27 @@ test('the linter and its security rules', async () => {
 const PUBLIC_ADDRESS = 'src/config/public-address.ts'
 test('one function of one file opens connections, by the built-in fetch; check alone has another', () => {
   for (const path of sources) {
-    assert.doesNotMatch(code(path), /import (?!type).*\b(request|get|Agent|connect)\b.* from 'node:(http|net)'/, path)
+    assert.doesNotMatch(
+      code(path),
+      /import (?!type).*\b(request|get|Agent|connect)\b.* from 'node:(http|net)'/,
+      path
+    )
     assert.doesNotMatch(code(path), /node:dns/, path)
     if (path !== 'src/config/check.ts') assert.doesNotMatch(code(path), /public-address/, path)
-    if (path !== 'src/immich.ts' && path !== PUBLIC_ADDRESS) assert.doesNotMatch(code(path), /\bfetch\s*\(/, path)
-    assert.doesNotMatch(code(path), /node:(tls|dgram|https|http2)|http\.(get|request)|undici|WebSocket|XMLHttpRequest|EventSource/, path)
-    assert.doesNotMatch(code(path), /node:(child_process|vm|worker_threads|cluster|inspector|wasi)|\beval\b|new Function|writeFileSync|createWriteStream|mkdir|appendFile/, path)
+    if (path !== 'src/immich.ts' && path !== PUBLIC_ADDRESS) {
+      assert.doesNotMatch(code(path), /\bfetch\s*\(/, path)
+    }
+    assert.doesNotMatch(
+      code(path),
+      /node:(tls|dgram|https|http2)|http\.(get|request)|undici|WebSocket|XMLHttpRequest|EventSource/,
+      path
+    )
+    assert.doesNotMatch(
+      code(path),
+      /node:(child_process|vm|worker_threads|cluster|inspector|wasi)|\beval\b|new Function/,
+      path
+    )
+    assert.doesNotMatch(code(path), /writeFileSync|createWriteStream|mkdir|appendFile/, path)
   }
   // it knows no settings, so not Immich's address either
   assert.equal(code(PUBLIC_ADDRESS).match(/\bfetch\s*\(/g)!.length, 1)
@@ -58,7 +86,10 @@ test('one function of one file opens connections, by the built-in fetch; check a
 
 /** The modules of Node.js that src/ may import, and what of them. Types are free. */
 const MODULES: Record<string, string[]> = {
-  'node:crypto': ['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync', 'randomBytes', 'timingSafeEqual'],
+  'node:crypto': [
+    'createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync',
+    'randomBytes', 'timingSafeEqual'
+  ],
   'node:fs': ['readFileSync'],
   'node:http': ['createServer'],
   'node:module': ['createRequire'],
@@ -70,25 +101,38 @@ const MODULES: Record<string, string[]> = {
   'node:zlib': ['brotliCompress', 'constants', 'crc32', 'deflateRawSync', 'gzip', 'inflateRawSync']
 }
 const PACKAGES = ['yazl']
-/** What a source imports that it may not, and the ways around an import. */
+const WAYS_AROUND = [
+  /getBuiltinModule|process\.(?:binding|dlopen|_linkedBinding)/g,
+  /(?<!typeof )\bimport\s*\(|\brequire\s*\(|export .* from '(?!\.)/g
+]
+/** Returns the imports that a source may not have, and its ways around an import. */
 function forbidden (text: string): string[] {
-  const imports = [...text.matchAll(/^import (?!type)([^'"]*?)(?:from )?['"]([^'"]+)['"]/gm)].flatMap(([line, names, from]) => {
+  const written = [...text.matchAll(/^import (?!type)([^'"]*?)(?:from )?['"]([^'"]+)['"]/gm)]
+  const imports = written.flatMap(([line, names, from]) => {
     if (from!.startsWith('.') || PACKAGES.includes(from!)) return []
     const taken = [...names!.matchAll(/(?:^|[{,])\s*(?!type )([\w*]+)/g)].map(([, name]) => name!)
     const isAllowed = taken.length > 0 && taken.every(name => MODULES[from!]?.includes(name))
     return isAllowed ? [] : [line!]
   })
-  const others = text.match(/getBuiltinModule|process\.(?:binding|dlopen|_linkedBinding)|(?<!typeof )\bimport\s*\(|\brequire\s*\(|export .* from '(?!\.)/g) ?? []
-  return [...imports, ...others]
+  return [...imports, ...WAYS_AROUND.flatMap(pattern => text.match(pattern) ?? [])]
 }
 
-test('src/ imports few modules of Node.js: none that opens a file, a database, a process or a socket by itself', () => {
+test('src/ imports few modules of Node.js, none of which opens a file, database, process or socket', () => {
   for (const path of sources) assert.deepEqual(forbidden(code(path)), [], path)
   for (const name of Object.keys(MODULES)) assert.ok(isBuiltin(name), name)
   const tried = [
-    "import { DatabaseSync } from 'node:sqlite'", "import { connect } from 'node:net'", "import { isIP, connect as c } from 'node:net'", "import 'node:vm'", "import * as fs from 'node:fs'",
-    "import net from 'node:net'", "import { Worker } from 'worker_threads'", "import { readFileSync,\n  writeFileSync } from 'node:fs'", "process.getBuiltinModule('node:sqlite')",
-    "await import('node:child_process')", "createRequire(import.meta.url)('x'); require('node:net')", "export * from 'node:fs'"
+    "import { DatabaseSync } from 'node:sqlite'",
+    "import { connect } from 'node:net'",
+    "import { isIP, connect as c } from 'node:net'",
+    "import 'node:vm'",
+    "import * as fs from 'node:fs'",
+    "import net from 'node:net'",
+    "import { Worker } from 'worker_threads'",
+    "import { readFileSync,\n  writeFileSync } from 'node:fs'",
+    "process.getBuiltinModule('node:sqlite')",
+    "await import('node:child_process')",
+    "createRequire(import.meta.url)('x'); require('node:net')",
+    "export * from 'node:fs'"
   ]
   for (const text of tried) assert.notDeepEqual(forbidden(text), [], text)
 })
@@ -97,19 +141,31 @@ test('it listens by port, never on a socket that is a file', () => {
   const listening = sources.flatMap(path => code(path).match(/\.listen\([^)]*\)/g) ?? [])
   assert.ok(listening.length > 0)
   for (const call of listening) assert.match(call, /^\.listen\(settings\.port, (host|'0\.0\.0\.0')\)$/)
-  for (const port of ['/tmp/proxy.sock', '\\\\.\\pipe\\proxy', '-1', '3000.5']) assert.throws(() => loadSettings({ IMMICH_URL: 'http://immich', IPP_PORT: port }, ROOT), /IPP_PORT/, port)
-  for (const url of ['unix:/tmp/immich.sock', 'http+unix://%2Ftmp%2Fimmich.sock', 'file:///tmp/immich.sock']) assert.throws(() => loadSettings({ IMMICH_URL: url }, ROOT), /IMMICH_URL/, url)
+  for (const port of ['/tmp/proxy.sock', '\\\\.\\pipe\\proxy', '-1', '3000.5']) {
+    assert.throws(() => loadSettings({ IMMICH_URL: 'http://immich', IPP_PORT: port }, ROOT), /IPP_PORT/, port)
+  }
+  const urls = ['unix:/tmp/immich.sock', 'http+unix://%2Ftmp%2Fimmich.sock', 'file:///tmp/immich.sock']
+  for (const url of urls) {
+    assert.throws(() => loadSettings({ IMMICH_URL: url }, ROOT), /IMMICH_URL/, url)
+  }
 })
 
 /** Each place that starts the program or tells somebody how, with its flags. */
 const starts = () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const [, entry] = /^ENTRYPOINT (.*)$/m.exec(read('Dockerfile'))!
-  return [...['start', 'check', 'demo'].map(name => scripts[name]!), (JSON.parse(entry!) as string[]).join(' ')]
+  return [
+    ...['start', 'check', 'demo'].map(name => scripts[name]!),
+    (JSON.parse(entry!) as string[]).join(' ')
+  ]
 }
-test('every start leaves node:sqlite out, which reads and writes files without asking the permission model', () => {
-  for (const start of starts()) assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. /)
-  const load = (...flags: string[]) => spawnSync(process.execPath, [...flags, '-p', "require('node:sqlite').DatabaseSync.name"], { encoding: 'utf8' })
+test('every start leaves out node:sqlite, which reads and writes files past the permission model', () => {
+  for (const start of starts()) {
+    assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. /)
+  }
+  const script = "require('node:sqlite').DatabaseSync.name"
+  const load = (...flags: string[]) =>
+    spawnSync(process.execPath, [...flags, '-p', script], { encoding: 'utf8' })
   assert.match(load().stdout, /DatabaseSync/, 'this Node.js has it')
   assert.match(load('--no-experimental-sqlite').stderr, /ERR_UNKNOWN_BUILTIN_MODULE/)
 })
@@ -117,9 +173,13 @@ test('every start leaves node:sqlite out, which reads and writes files without a
 test('no tricks: no loader hook, no engine flag, no replaced method but the CRC-32 of yazl', () => {
   const start = JSON.parse(read('package.json')).scripts.start as string
   for (const path of [...sources, 'Dockerfile', 'docker-compose.yml']) {
-    assert.doesNotMatch(path.endsWith('.ts') ? code(path) : read(path), /registerHooks|--import|--loader|--max-|--heap|--optimize|MALLOC|\.transfer\(|onread|\.prototype\b|setFlagsFromString|defineProperty/, path)
+    const text = path.endsWith('.ts') ? code(path) : read(path)
+    assert.doesNotMatch(text, /--import|--loader|--max-|--heap|--optimize|MALLOC/, path)
+    assert.doesNotMatch(text, /registerHooks|setFlagsFromString|\.transfer\(|onread/, path)
+    assert.doesNotMatch(text, /\.prototype\b|defineProperty/, path)
   }
-  assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. \$\{IPP_CONFIG:\+"--allow-fs-read=\$IPP_CONFIG"\} src\/server\.ts$/)
+  const command = 'node --permission --no-experimental-sqlite --allow-fs-read=. '
+  assert.equal(start, `${command}\${IPP_CONFIG:+"--allow-fs-read=$IPP_CONFIG"} src/server.ts`)
   // yazl's CRC-32 is Node's own, in one line
   const replaced = sources.flatMap(path => code(path).match(/^createRequire\(.*$/gm) ?? [])
   assert.deepEqual(replaced, ["createRequire(import.meta.url)('buffer-crc32').unsigned = crc32"])
@@ -130,11 +190,12 @@ test('what answers knows nothing of what renders', () => {
 })
 
 test('one function writes headers', () => {
-  const writers = sources.flatMap(path => (code(path).match(/\.(writeHead|setHeader|appendHeader|writeEarlyHints|flushHeaders)\s*\(/g) ?? []).map(call => `${path} ${call}`))
+  const writing = /\.(writeHead|setHeader|appendHeader|writeEarlyHints|flushHeaders)\s*\(/g
+  const writers = sources.flatMap(path => (code(path).match(writing) ?? []).map(call => `${path} ${call}`))
   assert.deepEqual(writers, ['src/http/reply.ts .flushHeaders(', 'src/http/reply.ts .writeHead('])
 })
 
-test('no template value goes unescaped: there is no way to say so, and no script or style in a template', () => {
+test('templates have no syntax for an unescaped value, and hold no script or style', () => {
   const nasty = '<img src=x onerror=alert(1)>"\'`&'
   for (const name of readdirSync(new URL('templates', ROOT))) {
     const text = read(`templates/${name}`)
@@ -142,22 +203,37 @@ test('no template value goes unescaped: there is no way to say so, and no script
     assert.doesNotMatch(text, /<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|https?:\/\//i, name)
     // each value of each template, with something nasty in its place
     const names = [...text.matchAll(/\{\{[#^]?([\w.]+)\}\}/g)].map(([, name]) => name!)
-    const values = Object.fromEntries(names.map(name => [name.split('.')[0]!, name.includes('.') ? new Proxy({}, { get: () => nasty, has: () => true }) : nasty]))
+    const values = Object.fromEntries(
+      names.map(name => [
+        name.split('.')[0]!,
+        name.includes('.') ? new Proxy({}, { get: () => nasty, has: () => true }) : nasty
+      ])
+    )
     const page = fill(text.replace(/\{\{>(\w+)\}\}/g, ''), [values])
     assert.doesNotMatch(page, /<img src=x|"'`/, name)
   }
   // attributes are always in quotes, or a space would end them
-  for (const name of readdirSync(new URL('templates', ROOT))) assert.doesNotMatch(read(`templates/${name}`), /=\{\{/, name)
+  for (const name of readdirSync(new URL('templates', ROOT))) {
+    assert.doesNotMatch(read(`templates/${name}`), /=\{\{/, name)
+  }
 })
 
 test('scripts of the page never put markup together', () => {
   for (const name of readdirSync(new URL('static', ROOT)).filter(name => name.endsWith('.js'))) {
-    assert.doesNotMatch(code(`static/${name}`), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.html\(|DOMParser|srcdoc/, name)
+    assert.doesNotMatch(
+      code(`static/${name}`),
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.html\(|DOMParser|srcdoc/,
+      name
+    )
   }
 })
 
 test('three packages at run time, with licences that go with the AGPL, none with an install script', () => {
-  assert.deepEqual(runtime.sort(), ['node_modules/buffer-crc32', 'node_modules/lightgallery', 'node_modules/yazl'])
+  assert.deepEqual(runtime.sort(), [
+    'node_modules/buffer-crc32',
+    'node_modules/lightgallery',
+    'node_modules/yazl'
+  ])
   const allowed = new Set(['MIT', 'GPLv3', 'GPL-3.0', 'GPL-3.0-only', 'ISC', 'Apache-2.0'])
   for (const path of runtime) {
     const { license, scripts = {} } = JSON.parse(read(`${path}/package.json`))
@@ -167,7 +243,7 @@ test('three packages at run time, with licences that go with the AGPL, none with
   assert.match(read('LICENSE'), /GNU AFFERO GENERAL PUBLIC LICENSE/)
 })
 
-test('THIRD-PARTY.md names what the image holds, in its version, and has the licences that must go along', () => {
+test('THIRD-PARTY.md names what the image holds, by version, with the licences that must go along', () => {
   const text = read('THIRD-PARTY.md')
   for (const path of runtime) {
     const row = text.split('\n').find(line => line.includes(`\`/app/${path}\``))
@@ -177,20 +253,37 @@ test('THIRD-PARTY.md names what the image holds, in its version, and has the lic
   }
   const [, node] = /^FROM node:([\d.]+)/m.exec(read('Dockerfile'))!
   assert.ok(text.includes(`| ${node} |`) && text.includes(`/blob/v${node}/LICENSE`))
-  assert.match(read('Dockerfile'), /^COPY package\.json .*\bLICENSE\b.*\bTHIRD-PARTY\.md \.\/$/m, 'the image has it')
+  assert.match(
+    read('Dockerfile'),
+    /^COPY package\.json .*\bLICENSE\b.*\bTHIRD-PARTY\.md \.\/$/m,
+    'the image has it'
+  )
 })
 
 test('npm ci --omit=dev installs what runs, and it starts', async () => {
   const work = mkdtempSync(join(tmpdir(), 'omit-'))
-  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'config.json', 'config.schema.json', 'src', 'static', 'templates', 'test/node']) {
+  for (const name of [
+    'package.json', 'package-lock.json', '.npmrc', 'config.json', 'config.schema.json', 'src', 'static',
+    'templates', 'test/node'
+  ]) {
     cpSync(new URL(name, ROOT), join(work, name), { recursive: true })
   }
-  const npm = spawnSync('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+  const npm = spawnSync('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund'], {
+    cwd: work,
+    encoding: 'utf8'
+  })
   assert.equal(npm.status, 0, npm.stderr)
-  assert.deepEqual(readdirSync(join(work, 'node_modules')).filter(name => !name.startsWith('.')).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+  const installed = readdirSync(join(work, 'node_modules')).filter(name => !name.startsWith('.'))
+  assert.deepEqual(installed.sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
   const child = spawn('sh', ['-c', 'exec npm start'], {
     cwd: work, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}`, IMMICH_URL: 'http://127.0.0.1:9', IPP_HOST: '127.0.0.1', IPP_PORT: '0' }
+    env: {
+      ...process.env,
+      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+      IMMICH_URL: 'http://127.0.0.1:9',
+      IPP_HOST: '127.0.0.1',
+      IPP_PORT: '0'
+    }
   })
   after(() => { try { process.kill(-child.pid!, 'SIGKILL') } catch { /* it has ended */ } })
   let output = ''
@@ -199,19 +292,24 @@ test('npm ci --omit=dev installs what runs, and it starts', async () => {
   assert.match(output, / listening port=\d+/)
 })
 
-test('the lockfile gives each package the hash of its file, and no package runs a script when it is installed', () => {
-  // one is a folder of this repository: the platform packages of Node.js, which the lockfile hashes like all others
+test('the lockfile gives each package the hash of its file, and no package runs an install script', () => {
+  // one is a folder here, for the platform packages of Node.js, which the lockfile hashes like all others
   const { 'node_modules/node': own, '': root, ...others } = packages
   assert.equal(own!.resolved, 'file:test/node')
   for (const [path, { resolved, integrity, link, hasInstallScript }] of Object.entries(others)) {
     assert.match(integrity ?? '', /^sha512-[\w+/]{86}==$/, path)
-    // no address: each comes from the registry that npm is set up for, and must have this hash wherever it comes from
+    // no address: each comes from the registry that npm is set up for, and must have this hash from anywhere
     assert.deepEqual([resolved, link, hasInstallScript], [undefined, undefined, undefined], path)
   }
   assert.deepEqual(Object.keys(root!.dependencies!).sort(), ['lightgallery', 'yazl'])
   const platforms = Object.keys(own!.optionalDependencies!)
-  for (const name of platforms) assert.equal(packages[`node_modules/${name}`]!.version, process.version.slice(1), name)
-  assert.ok(platforms.includes(`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`) || !process.env.CI)
+  for (const name of platforms) {
+    assert.equal(packages[`node_modules/${name}`]!.version, process.version.slice(1), name)
+  }
+  assert.ok(
+    platforms.includes(`node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`) ||
+      !process.env.CI
+  )
 })
 
 test('npm takes no package whose file has another hash than the lockfile says', () => {
@@ -222,9 +320,13 @@ test('npm takes no package whose file has another hash than the lockfile says', 
   const install = (hash: string) => {
     writeFileSync(join(work, 'package.json'), JSON.stringify({ dependencies: { 'buffer-crc32': version } }))
     writeFileSync(join(work, 'package-lock.json'), JSON.stringify({
-      lockfileVersion: 3, packages: { '': { dependencies: { 'buffer-crc32': version } }, [path]: { version, integrity: hash } }
+      lockfileVersion: 3,
+      packages: { '': { dependencies: { 'buffer-crc32': version } }, [path]: { version, integrity: hash } }
     }))
-    return spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: work, encoding: 'utf8' })
+    return spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: work,
+      encoding: 'utf8'
+    })
   }
   assert.equal(install(integrity).status, 0)
   const refused = install(`sha512-${'A'.repeat(86)}==`)
@@ -232,11 +334,17 @@ test('npm takes no package whose file has another hash than the lockfile says', 
 })
 
 const isOldNpm = Number(spawnSync('npm', ['--version'], { encoding: 'utf8' }).stdout.split('.')[0]) < 10
-test('an SBOM of what runs can be made, as the release does', { skip: isOldNpm && 'this npm has no sbom: npm 10 has' }, () => {
+const sbomOptions = { skip: isOldNpm && 'this npm has no sbom: npm 10 has' }
+test('an SBOM of what runs can be made, as the release does', sbomOptions, () => {
   const workflow = read('.github/workflows/release.yml')
   const command = /npm sbom [^|>\n]*/.exec(workflow)![0].trim()
-  const sbom = JSON.parse(execFileSync('/bin/sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
-  assert.deepEqual(sbom.components.map(({ name }: { name: string }) => name).sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
+  const { components } = JSON.parse(execFileSync('/bin/sh', ['-c', command], {
+    cwd: folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore']
+  }))
+  const names = components.map(({ name }: { name: string }) => name)
+  assert.deepEqual(names.sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
 })
 
 test('a linter of workflows has nothing to say', async () => {
@@ -244,19 +352,32 @@ test('a linter of workflows has nothing to say', async () => {
   const lint = await createLinter()
   // it is older than this right
   const isNew = (message: string) => message.startsWith('unknown permission scope "attestations"')
-  for (const name of readdirSync(new URL('.github/workflows', ROOT))) assert.deepEqual(lint(read(`.github/workflows/${name}`), name).filter(({ message }) => !isNew(message)), [], name)
+  for (const name of readdirSync(new URL('.github/workflows', ROOT))) {
+    const found = lint(read(`.github/workflows/${name}`), name).filter(({ message }) => !isNew(message))
+    assert.deepEqual(found, [], name)
+  }
   assert.notDeepEqual(lint('on: push\njobs:\n  x:\n    steps: 7\n', 'x.yml'), [])
 })
 
 const workflows = readdirSync(new URL('.github/workflows', ROOT))
 type Step = { name: string, run?: string, uses?: string, env?: Record<string, string> }
-type Job = { needs?: string, permissions?: Record<string, string>, env?: Record<string, string>, steps: Step[] }
-const release = () => parse(read('.github/workflows/release.yml')) as { permissions: object, jobs: Record<string, Job> }
+type Job = {
+  needs?: string
+  permissions?: Record<string, string>
+  env?: Record<string, string>
+  steps: Step[]
+}
+const release = () =>
+  parse(read('.github/workflows/release.yml')) as { permissions: object, jobs: Record<string, Job> }
 
 test('workflows use actions by the commits of the table in .github/pins.md', () => {
-  const rows = [...read('.github/pins.md').matchAll(/^\| `([\w/-]+)` \| `(v\d+\.\d+\.\d+)` \| `([\da-f]{40})` \|$/gm)]
+  const rows = [
+    ...read('.github/pins.md').matchAll(/^\| `([\w/-]+)` \| `(v\d+\.\d+\.\d+)` \| `([\da-f]{40})` \|$/gm)
+  ]
   const pinned = rows.map(([, action, tag, commit]) => `${action}@${commit} # ${tag}`)
-  const used = workflows.flatMap(name => [...read(`.github/workflows/${name}`).matchAll(/uses: (.*)/g)].map(([, action]) => action!))
+  const used = workflows.flatMap(name =>
+    [...read(`.github/workflows/${name}`).matchAll(/uses: (.*)/g)].map(([, action]) => action!)
+  )
   assert.ok(used.length > 0)
   assert.deepEqual([...new Set(used)].sort(), pinned.sort())
   assert.equal(new Set(rows.map(([, action]) => action)).size, rows.length, 'one version of each')
@@ -265,7 +386,10 @@ test('workflows use actions by the commits of the table in .github/pins.md', () 
 test('only the last job of a release may write, and it runs nothing from the repository', () => {
   const { permissions, jobs } = release()
   assert.deepEqual(permissions, {})
-  assert.deepEqual(Object.entries(jobs).map(([name, { needs }]) => [name, needs]), [['test', undefined], ['image', 'test'], ['publish', 'image']])
+  assert.deepEqual(
+    Object.entries(jobs).map(([name, { needs }]) => [name, needs]),
+    [['test', undefined], ['image', 'test'], ['publish', 'image']]
+  )
   const { test, image, publish } = jobs as { test: Job, image: Job, publish: Job }
   for (const job of [test, image]) {
     assert.equal(job.permissions, undefined)
@@ -279,8 +403,13 @@ test('only the last job of a release may write, and it runs nothing from the rep
 
 test('a release is tested, started and compared with the source before it is pushed', () => {
   const steps = Object.values(release().jobs).flatMap(({ steps }) => steps)
-  const order = [/\.ci\/run/, /buildx build/, /docker run/, /npm run same/, /skopeo copy --all/, /attest-build-provenance/, /gh release create/]
-    .map(pattern => steps.findIndex(({ run = '', uses = '' }) => pattern.test(run) || pattern.test(uses)))
+  const stages = [
+    /\.ci\/run/, /buildx build/, /docker run/, /npm run same/, /skopeo copy --all/,
+    /attest-build-provenance/, /gh release create/
+  ]
+  const order = stages.map(pattern =>
+    steps.findIndex(({ run = '', uses = '' }) => pattern.test(run) || pattern.test(uses))
+  )
   assert.ok(order.every(n => n >= 0), `${order}`)
   assert.deepEqual(order, order.toSorted((a, b) => a - b))
   for (const { run, name } of steps) {
@@ -288,11 +417,13 @@ test('a release is tested, started and compared with the source before it is pus
   }
 })
 
-test('a release pins each base image by digest, and its tag must be in package.json and the changelog', () => {
+test('a release pins each base image by digest; package.json and the changelog must have its tag', () => {
   const { steps } = release().jobs.image!
   const step = (name: RegExp) => steps.find(step => name.test(step.name))!.run!
   const work = mkdtempSync(join(tmpdir(), 'release-'))
-  for (const name of ['Dockerfile', 'CHANGELOG.md', 'package.json']) copyFileSync(new URL(name, ROOT), join(work, name))
+  for (const name of ['Dockerfile', 'CHANGELOG.md', 'package.json']) {
+    copyFileSync(new URL(name, ROOT), join(work, name))
+  }
   // a docker that knows one digest for every image
   const digest = `sha256:${'a'.repeat(64)}`
   mkdirSync(join(work, 'bin'))
@@ -304,7 +435,8 @@ test('a release pins each base image by digest, and its tag must be in package.j
   assert.equal(bash(step(/^Compare the tag/), `v${version}`), 0)
   assert.notEqual(bash(step(/^Compare the tag/), 'v9.9.9'), 0)
   assert.equal(bash(step(/^Pin/), `v${version}`), 0)
-  const bases = [...readFileSync(join(work, 'Dockerfile'), 'utf8').matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, base]) => base!)
+  const dockerfile = readFileSync(join(work, 'Dockerfile'), 'utf8')
+  const bases = [...dockerfile.matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, base]) => base!)
   assert.equal(bases.length, 3)
   for (const base of bases) assert.ok(base.endsWith(`@${digest}`), base)
   assert.equal(readFileSync(join(work, 'notes.md'), 'utf8').match(/^Built from /gm)!.length, 2)
