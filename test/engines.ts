@@ -27,20 +27,27 @@ export type Engine = { name: string, from: string, isHere: boolean, launch: () =
 
 const firefox = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync)
 const libraries = '/usr/lib/x86_64-linux-gnu/'
-const miniBrowser = (existsSync(libraries) ? readdirSync(libraries) : []).filter(name => name.startsWith('webkit2gtk-'))
-  .map(name => `${libraries}${name}/MiniBrowser`).find(existsSync)
+const miniBrowser = (existsSync(libraries) ? readdirSync(libraries) : [])
+  .filter(name => name.startsWith('webkit2gtk-'))
+  .map(name => `${libraries}${name}/MiniBrowser`)
+  .find(existsSync)
 
 async function byPuppeteer (browser: 'chrome' | 'firefox', executablePath: string): Promise<Hand> {
   const args = browser === 'chrome' ? ['--no-sandbox', '--disable-gpu', '--disable-quic'] : []
   const running = await puppeteer.launch({ browser, executablePath, headless: true, args })
   const page: Page = await running.newPage()
   return {
-    go: url => page.goto(url, { waitUntil: 'domcontentloaded' }), back: () => page.goBack({ waitUntil: 'domcontentloaded' }),
-    forward: () => page.goForward({ waitUntil: 'domcontentloaded' }), reload: () => page.reload({ waitUntil: 'domcontentloaded' }),
+    go: url => page.goto(url, { waitUntil: 'domcontentloaded' }),
+    back: () => page.goBack({ waitUntil: 'domcontentloaded' }),
+    forward: () => page.goForward({ waitUntil: 'domcontentloaded' }),
+    reload: () => page.reload({ waitUntil: 'domcontentloaded' }),
     run: (inPage, ...args) => page.evaluate(inPage as never, ...args as never) as never,
-    click: selector => page.click(selector), tap: (x, y) => page.touchscreen.tap(x, y),
-    press: key => page.keyboard.press(key), type: (selector, text) => page.type(selector, text),
-    size: (width, height) => page.setViewport({ width, height, hasTouch: browser === 'chrome' }), close: () => running.close()
+    click: selector => page.click(selector),
+    tap: (x, y) => page.touchscreen.tap(x, y),
+    press: key => page.keyboard.press(key),
+    type: (selector, text) => page.type(selector, text),
+    size: (width, height) => page.setViewport({ width, height, hasTouch: browser === 'chrome' }),
+    close: () => running.close()
   }
 }
 
@@ -62,21 +69,41 @@ async function listening (port: number): Promise<void> {
 async function byWebDriver (binary: string): Promise<Hand> {
   const [port = 0] = await freePorts(1)
   const display = `:${port}`
-  const children: ChildProcess[] = [spawn('Xvfb', [display, '-screen', '0', '1600x1200x24', '-nolisten', 'tcp'], { stdio: 'ignore' })]
-  for (let n = 0; n < 100 && !existsSync(`/tmp/.X11-unix/X${port}`); n++) await new Promise(resolve => setTimeout(resolve, 50))
-  children.push(spawn('WebKitWebDriver', [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display, LIBGL_ALWAYS_SOFTWARE: '1' } }))
+  const children: ChildProcess[] = [
+    spawn('Xvfb', [display, '-screen', '0', '1600x1200x24', '-nolisten', 'tcp'], { stdio: 'ignore' })
+  ]
+  for (let n = 0; n < 100 && !existsSync(`/tmp/.X11-unix/X${port}`); n++) {
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  children.push(
+    spawn('WebKitWebDriver', [`--port=${port}`], {
+      stdio: 'ignore',
+      env: { ...process.env, DISPLAY: display, LIBGL_ALWAYS_SOFTWARE: '1' }
+    })
+  )
   await listening(port)
-  const wanted = new Capabilities({ browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary, args: ['--automation'] } })
+  const wanted = new Capabilities({
+    browserName: 'MiniBrowser',
+    'webkitgtk:browserOptions': { binary, args: ['--automation'] }
+  })
   const driver = await new Builder().usingServer(`http://127.0.0.1:${port}`).withCapabilities(wanted).build()
   const run = <T, A extends unknown[]>(inPage: (...args: A) => T, ...args: A) => driver.executeAsyncScript(
-    'const done = arguments[arguments.length - 1]; Promise.resolve((' + inPage.toString() + ')(...Array.from(arguments).slice(0, -1))).then(done, error => done(String(error)))', ...args
+    'const done = arguments[arguments.length - 1]; ' +
+      `Promise.resolve((${inPage})(...Array.from(arguments).slice(0, -1)))` +
+      '.then(done, error => done(String(error)))',
+    ...args
   ) as Promise<Awaited<T>>
   const keys = { Escape: Key.ESCAPE, ArrowRight: Key.ARROW_RIGHT, Enter: Key.ENTER }
   return {
-    go: url => driver.get(url), back: () => driver.navigate().back(), forward: () => driver.navigate().forward(), reload: () => driver.navigate().refresh(),
-    run, click: selector => driver.findElement(By.css(selector)).click(),
+    go: url => driver.get(url),
+    back: () => driver.navigate().back(),
+    forward: () => driver.navigate().forward(),
+    reload: () => driver.navigate().refresh(),
+    run,
+    click: selector => driver.findElement(By.css(selector)).click(),
     tap: (x, y) => driver.actions().move({ x, y, origin: Origin.VIEWPORT }).press().release().perform(),
-    press: key => driver.actions().sendKeys(keys[key]).perform(), type: (selector, text) => driver.findElement(By.css(selector)).sendKeys(text),
+    press: key => driver.actions().sendKeys(keys[key]).perform(),
+    type: (selector, text) => driver.findElement(By.css(selector)).sendKeys(text),
     size: (width, height) => driver.manage().window().setRect({ width, height }),
     async close () {
       await driver.quit().catch(() => {})
@@ -86,10 +113,22 @@ async function byWebDriver (binary: string): Promise<Hand> {
 }
 
 export const ENGINES: Engine[] = [
-  { name: 'Chromium', from: 'chromium', isHere: CHROMIUM !== undefined, launch: () => byPuppeteer('chrome', CHROMIUM!) },
-  { name: 'Firefox', from: 'firefox-esr', isHere: firefox !== undefined, launch: () => byPuppeteer('firefox', firefox!) },
   {
-    name: 'WebKit', from: 'webkit2gtk-driver xvfb', isHere: miniBrowser !== undefined && has('WebKitWebDriver') && has('Xvfb'),
+    name: 'Chromium',
+    from: 'chromium',
+    isHere: CHROMIUM !== undefined,
+    launch: () => byPuppeteer('chrome', CHROMIUM!)
+  },
+  {
+    name: 'Firefox',
+    from: 'firefox-esr',
+    isHere: firefox !== undefined,
+    launch: () => byPuppeteer('firefox', firefox!)
+  },
+  {
+    name: 'WebKit',
+    from: 'webkit2gtk-driver xvfb',
+    isHere: miniBrowser !== undefined && has('WebKitWebDriver') && has('Xvfb'),
     launch: () => byWebDriver(miniBrowser!)
   }
 ]
