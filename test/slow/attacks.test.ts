@@ -88,7 +88,9 @@ describe('2,000 requests at once of one visitor', () => {
       let statuses: number[] = []
       const grown = await run.growth(async () => { statuses = await flood(run, requests) })
       const honest = await leave()
-      const told = [...new Set(statuses)].map(status => `${status}: ${statuses.filter(s => s === status).length}`)
+      const told = [...new Set(statuses)].map(
+        status => `${status}: ${statuses.filter(s => s === status).length}`
+      )
       context.diagnostic(`+${grown.toFixed(0)} MB, ${honest.longest.toFixed(0)} ms, ${told.join(', ')}`)
       assert.ok(grown < MOST_MB, `+${grown} MB`)
       assert.deepEqual(honest.statuses, [200])
@@ -118,7 +120,9 @@ test('200,000 requests sent ahead on one connection: it is ended, and costs noth
 test('2,000 silent connections: another visitor gets one', async context => {
   const run = await startProcess(library)
   const silent = Array.from({ length: 2000 }, () => run.connect())
-  await Promise.all(silent.map(socket => new Promise(resolve => socket.on('connect', resolve).on('close', resolve))))
+  await Promise.all(
+    silent.map(socket => new Promise(resolve => socket.on('connect', resolve).on('close', resolve)))
+  )
   const began = performance.now()
   assert.equal((await run.get(`/share/${key}`)).status, 200)
   context.diagnostic(`${(performance.now() - began).toFixed(0)} ms`)

@@ -1,6 +1,6 @@
 /**
- * The reverse proxies' examples in docs/examples, as they stand but for names and ports: run by nginx, Caddy and
- * Apache, with requests through them.
+ * The reverse proxy configurations in docs/examples, unchanged but for names and ports: run by nginx, Caddy
+ * and Apache, with requests through them.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -18,31 +18,63 @@ const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, 
 const folder = mkdtempSync('/tmp/deploy-')
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' })
 if (has('openssl')) {
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days', '2', '-subj', '/CN=photos.example.com', '-addext', 'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com')
+  openssl(
+    'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-out', 'server.pem', '-days',
+    '2', '-subj', '/CN=photos.example.com', '-addext',
+    'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com'
+  )
   // the authority and the client's certificate by the very commands of the document
-  const commands = [...readFileSync(new URL('docs/deployment.md', ROOT), 'utf8').matchAll(/^ {4}(openssl .*)$/gm)].map(([, command]) => command!)
+  const document = readFileSync(new URL('docs/deployment.md', ROOT), 'utf8')
+  const commands = [...document.matchAll(/^ {4}(openssl .*)$/gm)].map(([, command]) => command!)
   assert.equal(commands.length, 4)
   for (const command of commands) execFileSync('/bin/sh', ['-c', command], { cwd: folder, stdio: 'ignore' })
 }
 /** A reverse proxy, and openssl for their certificates. */
 const lacks = (program: string, from = program) => without('openssl') || without(program, from)
+const lacksNginx = lacks('nginx', 'nginx-light')
 const read = (name: string) => readFileSync(`${folder}/${name}`)
 
 type Got = { status: number, headers: IncomingHttpHeaders, text: string }
 type Ask = { headers?: Record<string, string>, method?: string, body?: string, cert?: Buffer, key?: Buffer }
-const through = (port: number, host: string, path: string, { body, headers, ...more }: Ask = {}) => new Promise<Got>((resolve, reject) => {
-  const out = request({ host: '127.0.0.1', port, path, servername: host, headers: { host, ...headers }, rejectUnauthorized: false, agent: false, ...more }, answer => {
-    let text = ''
-    answer.on('data', chunk => { text += chunk }).on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }))
+const through = (port: number, host: string, path: string, { body, headers, ...more }: Ask = {}) =>
+  new Promise<Got>((resolve, reject) => {
+    const out = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        servername: host,
+        headers: { host, ...headers },
+        rejectUnauthorized: false,
+        agent: false,
+        ...more
+      },
+      answer => {
+        let text = ''
+        answer
+          .on('data', chunk => { text += chunk })
+          .on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }))
+      }
+    )
+    out.on('error', reject)
+    out.end(body)
   })
-  out.on('error', reject)
-  out.end(body)
-})
 
 async function nginx (config: string, ready: number) {
   const file = `${folder}/nginx-${ready}.conf`
-  writeFileSync(file, `daemon off; user root; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
-    http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/t; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s; ${config} }`)
+  writeFileSync(
+    file,
+    `daemon off; user root; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
+    http {
+      access_log off;
+      client_body_temp_path ${folder}/b;
+      proxy_temp_path ${folder}/t;
+      fastcgi_temp_path ${folder}/f;
+      uwsgi_temp_path ${folder}/u;
+      scgi_temp_path ${folder}/s;
+      ${config}
+    }`
+  )
   const child = spawn('nginx', ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
   after(() => { child.kill('SIGTERM') })
   await listening(ready)
@@ -63,29 +95,41 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
     const page = await through(port, 'photos.example.com', `/share/${album.key}`, { headers: HTML })
     assert.equal(page.status, 200)
     assert.match(page.text, /<meta property="og:url" content="https:\/\/photos\.example\.com\/share\//)
-    assert.equal((await through(port, 'photos.example.com', `/s/${encodeURIComponent(slug.slug!)}`, { headers: HTML })).status, 200)
-    for (const path of [...page.text.matchAll(/(?:href|src)="(\/share\/static\/[^"]+)"/g)].map(([, path]) => path!)) {
-      assert.equal((await through(port, 'photos.example.com', path)).status, 200)
+    const slugPath = `/s/${encodeURIComponent(slug.slug!)}`
+    assert.equal((await through(port, 'photos.example.com', slugPath, { headers: HTML })).status, 200)
+    for (const [, path] of page.text.matchAll(/(?:href|src)="(\/share\/static\/[^"]+)"/g)) {
+      assert.equal((await through(port, 'photos.example.com', path!)).status, 200)
     }
     assert.equal((await through(port, 'photos.example.com', '/api/server/ping')).text, '{"res":"pong"}')
-    // Immich's own API would open a protected link to who has its key
-    const shut = (path: string, headers: Record<string, string> = {}) => through(port, 'photos.example.com', path, { headers })
+    // Immich's own API would open a protected link to anyone who has its key
+    const shut = (path: string, headers: Record<string, string> = {}) =>
+      through(port, 'photos.example.com', path, { headers })
     for (const name of ['key', 'slug', 'KEY', '%6bey', 'ke%79', 'key%5B%5D', 'key[]', 'x=1&key', 'x&slug']) {
       run.immich.asked.length = 0
       assert.equal((await shut(`/api/shared-links/me?${name}=${password.key}`)).status, 404, name)
       assert.equal(run.immich.asked.length, 0, name)
     }
     run.immich.asked.length = 0
-    await shut('/api/shared-links/me', { 'X-Immich-Share-Key': password.key, 'x-immich-share-slug': 'secret-slug' })
+    await shut('/api/shared-links/me', {
+      'X-Immich-Share-Key': password.key,
+      'x-immich-share-slug': 'secret-slug'
+    })
     assert.equal(run.immich.asked.length, 1)
     assert.deepEqual(Object.keys(run.immich.asked[0]!.headers).filter(name => name.includes('share')), [])
     assert.equal((await shut('/api/server/ping?keyboard=1&x=%20key=')).status, 200, 'other queries go on')
-    const unlocked = await through(port, 'photos.example.com', '/share/unlock', { method: 'POST', body: new URLSearchParams({ key: password.key, password: PASSWORD }).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    const unlocked = await through(port, 'photos.example.com', '/share/unlock', {
+      method: 'POST',
+      body: new URLSearchParams({ key: password.key, password: PASSWORD }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' }
+    })
     assert.equal(unlocked.status, 303)
     assert.match(String(unlocked.headers['set-cookie']), /; Secure/)
-    await until(() => run.lines.some(line => line.includes('"address":"127.0.0.1"')), 'the visitor\'s own address in the log')
+    await until(
+      () => run.lines.some(line => line.includes('"address":"127.0.0.1"')),
+      'the visitor\'s own address in the log'
+    )
   })
-  test(`${name}: a domain of its own, with one's own answer to what is not there`, async () => {
+  test(`${name}: a separate domain, with its own page for unknown addresses`, async () => {
     const { port, run } = get()
     const page = await through(port, 'share.example.com', `/share/${run.links.album.key}`, { headers: HTML })
     assert.match(page.text, /content="https:\/\/share\.example\.com\/share\//)
@@ -93,33 +137,54 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
     assert.deepEqual([gone.status, gone.headers.location], [302, 'https://www.example.com/'])
     assert.equal((await through(port, 'share.example.com', '/api/server/ping')).status, 302)
   })
-  test(`${name}: Immich only for who holds a certificate`, async () => {
+  test(`${name}: Immich only for visitors with a client certificate`, async () => {
     const { port } = get()
     const [cert, key] = [read('phone.pem'), read('phone.key')]
     const without = await through(port, 'immich.example.com', '/api/server/ping').catch(() => ({ status: 0 }))
     assert.notEqual(without.status, 200)
-    assert.equal((await through(port, 'immich.example.com', '/api/server/ping', { cert, key })).text, '{"res":"pong"}')
+    assert.equal(
+      (await through(port, 'immich.example.com', '/api/server/ping', { cert, key })).text,
+      '{"res":"pong"}'
+    )
   })
 }
 
-describe('nginx', { skip: lacks('nginx', 'nginx-light') }, async () => {
+describe('nginx', { skip: lacksNginx }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
-  await nginx(example('nginx.conf').replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-    .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
-    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
-    .replace('server immich-public-proxy:3000', `server ${new URL(run.base).host}`).replaceAll('http://immich-server:2283', run.immich.url), port)
+  await nginx(
+    example('nginx.conf')
+      .replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
+      .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`)
+      .replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
+      .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
+      .replace('server immich-public-proxy:3000', `server ${new URL(run.base).host}`)
+      .replaceAll('http://immich-server:2283', run.immich.url),
+    port
+  )
   judge('nginx', () => ({ port, run }))
 })
 
 describe('Caddy', { skip: lacks('caddy') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
   const tls = `tls ${folder}/server.pem ${folder}/server.key`
-  writeFileSync(`${folder}/Caddyfile`, `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` + example('Caddyfile')
-    .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`).replace('tls {', `${tls} {`).replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
-    // Debian's Caddy is of before trust_pool
-    .replace(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout.match(/v?2\.[0-7]\./) || /^\d/.test(spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout) ? 'trust_pool file ' : '\0', 'trusted_ca_cert_file ')
-    .replaceAll('immich-public-proxy:3000', new URL(run.base).host).replaceAll('immich-server:2283', new URL(run.immich.url).host))
-  const child = spawn('caddy', ['run', '--config', `${folder}/Caddyfile`, '--adapter', 'caddyfile'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder } })
+  // Debian's Caddy predates trust_pool
+  const version = spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout
+  const isOld = /v?2\.[0-7]\./.test(version) || /^\d/.test(version)
+  writeFileSync(
+    `${folder}/Caddyfile`,
+    `{\n admin off\n auto_https disable_redirects\n https_port ${port}\n}\n` +
+      example('Caddyfile')
+        .replaceAll(/^(photos|share)\.example\.com \{/gm, line => `${line}\n${tls}`)
+        .replace('tls {', `${tls} {`)
+        .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
+        .replace(isOld ? 'trust_pool file ' : '\0', 'trusted_ca_cert_file ')
+        .replaceAll('immich-public-proxy:3000', new URL(run.base).host)
+        .replaceAll('immich-server:2283', new URL(run.immich.url).host)
+  )
+  const child = spawn('caddy', ['run', '--config', `${folder}/Caddyfile`, '--adapter', 'caddyfile'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
+  })
   let said = ''
   child.stderr.on('data', text => { said += text })
   after(() => { child.kill('SIGTERM') })
@@ -129,21 +194,47 @@ describe('Caddy', { skip: lacks('caddy') }, async () => {
 
 describe('Apache', { skip: lacks('apache2', 'apache2-bin') }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
-  const modules = ['mpm_event', 'authz_core', 'ssl', 'socache_shmcb', 'proxy', 'proxy_http', 'headers', 'rewrite', 'setenvif', 'log_config', 'mime']
-    .map(name => existsSync(`/usr/lib/apache2/modules/mod_${name}.so`) ? `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so` : '').join('\n')
-  writeFileSync(`${folder}/apache.conf`, `ServerName localhost\nServerRoot ${folder}\nPidFile ${folder}/apache.pid\nErrorLog ${folder}/apache.log\nDefaultRuntimeDir ${folder}\n
-    TypesConfig ${folder}/mime.types\n${modules}\nLogFormat "%h" combined\nListen 127.0.0.1:${port}\n` + example('apache.conf')
-    .replaceAll('*:443', `127.0.0.1:${port}`).replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`).replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
-    .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`).replaceAll('/var/log/apache2', folder)
-    .replaceAll('http://immich-public-proxy:3000', run.base).replaceAll('http://immich-server:2283', run.immich.url))
+  const names = [
+    'mpm_event', 'authz_core', 'ssl', 'socache_shmcb', 'proxy', 'proxy_http', 'headers', 'rewrite',
+    'setenvif', 'log_config', 'mime'
+  ]
+  const modules = names.map(name => {
+    const path = `/usr/lib/apache2/modules/mod_${name}.so`
+    return existsSync(path) ? `LoadModule ${name}_module ${path}` : ''
+  }).join('\n')
+  writeFileSync(
+    `${folder}/apache.conf`,
+    `ServerName localhost
+    ServerRoot ${folder}
+    PidFile ${folder}/apache.pid
+    ErrorLog ${folder}/apache.log
+    DefaultRuntimeDir ${folder}
+    TypesConfig ${folder}/mime.types
+    ${modules}
+    LogFormat "%h" combined
+    Listen 127.0.0.1:${port}\n` +
+      example('apache.conf')
+        .replaceAll('*:443', `127.0.0.1:${port}`)
+        .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`)
+        .replaceAll('/etc/ssl/photos.example.com.key', `${folder}/server.key`)
+        .replaceAll('/etc/ssl/my-own-ca.pem', `${folder}/my-own-ca.pem`)
+        .replaceAll('/var/log/apache2', folder)
+        .replaceAll('http://immich-public-proxy:3000', run.base)
+        .replaceAll('http://immich-server:2283', run.immich.url)
+  )
   writeFileSync(`${folder}/mime.types`, '')
-  const child = spawn('apache2', ['-X', '-f', `${folder}/apache.conf`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn('apache2', ['-X', '-f', `${folder}/apache.conf`], {
+    stdio: ['ignore', 'inherit', 'inherit']
+  })
   after(() => { child.kill('SIGTERM') })
-  await listening(port).catch(error => { throw new Error(`${error.message}: ${existsSync(`${folder}/apache.log`) ? read('apache.log') : ''}`) })
+  await listening(port).catch(error => {
+    throw new Error(`${error.message}: ${existsSync(`${folder}/apache.log`) ? read('apache.log') : ''}`)
+  })
   judge('Apache', () => ({ port, run }))
 })
 
-describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx', 'nginx-light') }, async () => {
+const lacksPlainNginx = without('nginx', 'nginx-light')
+describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNginx }, async () => {
   const sample = sampleLibrary()
   const immich = await startImmich(sample.library)
   after(() => immich.close().catch(() => {}))
@@ -151,7 +242,14 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
   const replicas = await Promise.all([replica(immich.url), replica(immich.url)])
   const [port] = await freePorts(1) as [number]
   await nginx(`upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
-    server { listen 127.0.0.1:${port}; location / { proxy_pass http://both; proxy_set_header Host $http_host; add_header X-Replica $upstream_addr always; } }`, port)
+    server {
+      listen 127.0.0.1:${port};
+      location / {
+        proxy_pass http://both;
+        proxy_set_header Host $http_host;
+        add_header X-Replica $upstream_addr always;
+      }
+    }`, port)
   const base = `http://127.0.0.1:${port}`
   const get = async (path: string, headers: Record<string, string> = {}) => {
     const answer = await ask(base, path, { headers })
@@ -161,7 +259,11 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
 
   test('an unlock at one is an unlock at the other', async () => {
     const { key } = sample.links.password
-    const unlocked = await ask(base, '/share/unlock', { method: 'POST', body: new URLSearchParams({ key, password: PASSWORD }).toString(), headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    const unlocked = await ask(base, '/share/unlock', {
+      method: 'POST',
+      body: new URLSearchParams({ key, password: PASSWORD }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' }
+    })
     assert.equal(unlocked.status, 303)
     const cookie = ([] as string[]).concat(unlocked.headers['set-cookie']!)[0]!.split(';')[0]!
     for (let n = 0; n < 6; n++) {
@@ -180,7 +282,10 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
     }
     const whole = await get(`/share/${key}/download`)
     const half = Math.floor(whole.body.length / 2)
-    const rest = await get(`/share/${key}/download`, { range: `bytes=${half}-`, 'if-range': whole.headers.etag! })
+    const rest = await get(`/share/${key}/download`, {
+      range: `bytes=${half}-`,
+      'if-range': whole.headers.etag!
+    })
     assert.equal(rest.status, 206)
     assert.notEqual(rest.headers['x-replica'], whole.headers['x-replica'])
     assert.ok(Buffer.concat([whole.body.subarray(0, half), rest.body]).equals(whole.body))
@@ -192,7 +297,12 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: without('nginx
 async function replica (immichUrl: string): Promise<number> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
     env: {
-      PATH: process.env.PATH!, IMMICH_URL: immichUrl, IPP_PORT: '0', IPP_HOST: '127.0.0.1', IPP_SECRET: 'one secret for both of them', CONFIG: '{}'
+      PATH: process.env.PATH!,
+      IMMICH_URL: immichUrl,
+      IPP_PORT: '0',
+      IPP_HOST: '127.0.0.1',
+      IPP_SECRET: 'one secret for both of them',
+      CONFIG: '{}'
     },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -203,24 +313,35 @@ async function replica (immichUrl: string): Promise<number> {
   }))
 }
 
-describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lacks('nginx', 'nginx-light') }, async () => {
+describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lacksNginx }, async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close().catch(() => {}))
   const ports = await Promise.all([replica(immich.url), replica(immich.url)])
   const [port] = await freePorts(1) as [number]
   const cache = `${folder}/photos-cache`
-  await nginx(example('nginx-cache.conf').replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-    .replace('/etc/ssl/share.example.com.pem', `${folder}/server.pem`).replace('/etc/ssl/share.example.com.key', `${folder}/server.key`)
-    .replace('/var/cache/nginx/immich-public-proxy', cache).replace('max_size=10g', 'max_size=100m')
-    .replace('replica-1:3000', `127.0.0.1:${ports[0]}`).replace('replica-2:3000', `127.0.0.1:${ports[1]}`), port)
-  const get = (path: string, headers: Record<string, string> = {}) => through(port, 'share.example.com', path, { headers })
-  const stored = () => readdirSync(cache, { recursive: true, withFileTypes: true }).filter(file => file.isFile())
-    .map(file => readFileSync(`${file.parentPath}/${file.name}`, 'latin1'))
+  await nginx(
+    example('nginx-cache.conf')
+      .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
+      .replace('/etc/ssl/share.example.com.pem', `${folder}/server.pem`)
+      .replace('/etc/ssl/share.example.com.key', `${folder}/server.key`)
+      .replace('/var/cache/nginx/immich-public-proxy', cache)
+      .replace('max_size=10g', 'max_size=100m')
+      .replace('replica-1:3000', `127.0.0.1:${ports[0]}`)
+      .replace('replica-2:3000', `127.0.0.1:${ports[1]}`),
+    port
+  )
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    through(port, 'share.example.com', path, { headers })
+  const stored = () =>
+    readdirSync(cache, { recursive: true, withFileTypes: true })
+      .filter(file => file.isFile())
+      .map(file => readFileSync(`${file.parentPath}/${file.name}`, 'latin1'))
   const { album, password } = links
-  const thumbnails = (text: string) => [...text.matchAll(/"(\/share\/photo\/[^"]*\/thumbnail[^"]*)"/g)].map(([, path]) => path!)
+  const thumbnails = (text: string) =>
+    [...text.matchAll(/"(\/share\/photo\/[^"]*\/thumbnail[^"]*)"/g)].map(([, path]) => path!)
 
-  test('thumbnails and static files come from the cache, each in an encoding that the browser takes', async () => {
+  test('thumbnails and static files come from the cache, in an encoding the browser accepts', async () => {
     const page = await get(`/share/${album.key}`, HTML)
     const script = /"(\/share\/static\/[^"]*\/gallery\.js)"/.exec(page.text)![1]!
     assert.equal((await get(script, { 'accept-encoding': 'br' })).headers['content-encoding'], 'br')
@@ -234,11 +355,16 @@ describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lack
     assert.equal(immich.count(/thumbnail$/), asked)
   })
 
-  test('a page is asked for at each visit, and costs an answer of 304', async () => {
+  test('a page is revalidated at each visit, at the cost of a 304', async () => {
     const page = await get(`/share/${album.key}`, HTML)
     assert.equal(page.headers['x-cache'], undefined)
     // whichever replica is asked
-    for (let n = 0; n < 4; n++) assert.equal((await get(`/share/${album.key}`, { ...HTML, 'if-none-match': page.headers.etag! })).status, 304)
+    for (let n = 0; n < 4; n++) {
+      assert.equal(
+        (await get(`/share/${album.key}`, { ...HTML, 'if-none-match': page.headers.etag! })).status,
+        304
+      )
+    }
   })
 
   test('ranges of videos and zips pass through', async () => {

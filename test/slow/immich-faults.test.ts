@@ -1,6 +1,6 @@
 /**
- * Every fault at every call to Immich. After each: the right answer, the process alive, sockets and places back,
- * Immich asked no more than needed.
+ * Every fault at every call to Immich. After each: the right answer, the process alive, sockets and slots
+ * free again, and no more requests to Immich than needed.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -8,21 +8,51 @@ import { HTML, settled, start, type Running } from '../helpers.ts'
 import { PASSWORD, twoPhotosAndFilm } from '../library.ts'
 import type { Asked, Fault } from '../standin.ts'
 
-/** The calls of promise 1 that a visitor causes: which request does, what it is to Immich, and how it is read. */
-const CALLS: Record<string, { path: RegExp, kind: 'json' | 'whole' | 'stream', visit: (shared: Shared) => [string, string?] }> = {
+/** The calls of promise 1: each with a visitor's request that causes it, its path, and how it is read. */
+const CALLS: Record<
+  string,
+  { path: RegExp, kind: 'json' | 'whole' | 'stream', visit: (shared: Shared) => [string, string?] }
+> = {
   'shared-links/me': { path: /shared-links\/me$/, kind: 'json', visit: ({ key }) => [`/share/${key}`] },
-  'shared-links/login': { path: /shared-links\/login$/, kind: 'json', visit: ({ locked }) => ['/share/unlock', new URLSearchParams({ key: locked, password: PASSWORD }).toString()] },
-  'timeline/buckets': { path: /timeline\/buckets$/, kind: 'json', visit: ({ key }) => [`/share/items/${key}/0`] },
-  'timeline/bucket': { path: /timeline\/bucket$/, kind: 'json', visit: ({ key }) => [`/share/items/${key}/0`] },
-  'assets/:id': { path: /assets\/[\w-]+$/, kind: 'json', visit: ({ key, first }) => [`/share/meta/${key}/${first}`] },
+  'shared-links/login': {
+    path: /shared-links\/login$/,
+    kind: 'json',
+    visit: ({ locked }) => [
+      '/share/unlock',
+      new URLSearchParams({ key: locked, password: PASSWORD }).toString()
+    ]
+  },
+  'timeline/buckets': {
+    path: /timeline\/buckets$/,
+    kind: 'json',
+    visit: ({ key }) => [`/share/items/${key}/0`]
+  },
+  'timeline/bucket': {
+    path: /timeline\/bucket$/,
+    kind: 'json',
+    visit: ({ key }) => [`/share/items/${key}/0`]
+  },
+  'assets/:id': {
+    path: /assets\/[\w-]+$/,
+    kind: 'json',
+    visit: ({ key, first }) => [`/share/meta/${key}/${first}`]
+  },
   'download/info': { path: /download\/info$/, kind: 'json', visit: ({ key }) => [`/share/${key}/download`] },
-  thumbnail: { path: /thumbnail$/, kind: 'whole', visit: ({ key, first }) => [`/share/photo/${key}/${first}/thumbnail`] },
-  original: { path: /original$/, kind: 'stream', visit: ({ key, first }) => [`/share/photo/${key}/${first}/original`] },
+  thumbnail: {
+    path: /thumbnail$/,
+    kind: 'whole',
+    visit: ({ key, first }) => [`/share/photo/${key}/${first}/thumbnail`]
+  },
+  original: {
+    path: /original$/,
+    kind: 'stream',
+    visit: ({ key, first }) => [`/share/photo/${key}/${first}/original`]
+  },
   playback: { path: /playback$/, kind: 'stream', visit: ({ key, film }) => [`/share/video/${key}/${film}`] },
   'original in a zip': { path: /original$/, kind: 'stream', visit: ({ key }) => [`/share/${key}/download`] }
 }
 const deep = '['.repeat(100_000) + ']'.repeat(100_000)
-/** What a fault leads to: the same 503 for all that is broken, a 404 for what Immich denies, and 'cut' once bytes were on their way. */
+/** What a fault leads to: 503 for anything broken, 404 for what Immich denies, 'cut' once bytes were sent. */
 type Outcome = 503 | 404 | 'cut' | 'fine' | 'not 5xx'
 const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[], stream?: Outcome[] }> = {
   reset: { fault: { reset: true }, json: [503] },
@@ -30,26 +60,99 @@ const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[],
   'silent in the body': { fault: { silentAfter: 10 }, json: [503], stream: ['cut'] },
   'dead in the body': { fault: { dieAfter: 10 }, json: [503], stream: ['cut'] },
   'shorter than announced': { fault: { lie: 1000 }, json: [503], stream: ['cut'] },
-  'longer than announced': { fault: { lie: -5 }, json: [503, 404, 'fine'], stream: ['cut', 'fine', 503], whole: [503, 'fine'] },
+  'longer than announced': {
+    fault: { lie: -5 },
+    json: [503, 404, 'fine'],
+    stream: ['cut', 'fine', 503],
+    whole: [503, 'fine']
+  },
   'a slow drip': { fault: { drip: [400_000, 20] }, json: ['fine'] },
-  'not JSON': { fault: { body: '<html>login</html>', headers: { 'content-type': 'text/html' } }, json: [503, 404], whole: ['fine'], stream: ['fine', 'cut'] },
-  'an empty body': { fault: { body: '' }, json: [503, 404], whole: ['fine', 503], stream: ['fine', 'cut', 503] },
-  ...Object.fromEntries(Object.entries({
-    'JSON null': 'null', 'a JSON number': '7', 'a JSON string': '"x"', 'an empty object': '{}', 'an empty array': '[]', 'an array of nothing': '[null,1,"x",{},[]]', 'JSON too deep': deep,
-    prototypes: '{"__proto__":{"key":"x","type":"ALBUM"},"constructor":{"prototype":{}},"id":"../../../etc/passwd"}',
-    'ids that are paths': '{"key":"../../x","type":"ALBUM","album":{"id":"../../../api/users"},"id":["../../etc/passwd","%2e%2e"],"archives":[{"size":"1","assetIds":["../.."]}]}',
-    'ids that are objects': '[{"timeBucket":{"toString":"x"}},{"timeBucket":"2025-10-01/../../x"}]'
-  }).map(([name, body]) => [name, { fault: { body, headers: { 'content-type': 'application/json' } }, json: ['not 5xx', 503], whole: ['fine'], stream: ['fine', 'cut'] }])),
-  'a redirect': { fault: { status: 302, headers: { location: 'http://169.254.169.254/' }, body: '' }, json: [503], whole: [404], stream: [404, 'cut'] },
-  'a permanent redirect': { fault: { status: 308, headers: { location: '/api/users' }, body: '' }, json: [503], whole: [404], stream: [404, 'cut'] },
-  ...Object.fromEntries([400, 401, 403, 404].map(status => [`status ${status}`, { fault: { status, body: '{"message":"Not found or no asset.view access"}' }, json: [404, 503], whole: [404], stream: [404, 'cut'] }])),
-  ...Object.fromEntries([402, 405, 409, 410, 418, 422].map(status => [`status ${status}`, { fault: { status, body: '{}' }, json: [503], whole: [404], stream: [404, 'cut'] }])),
+  'not JSON': {
+    fault: { body: '<html>login</html>', headers: { 'content-type': 'text/html' } },
+    json: [503, 404],
+    whole: ['fine'],
+    stream: ['fine', 'cut']
+  },
+  'an empty body': {
+    fault: { body: '' },
+    json: [503, 404],
+    whole: ['fine', 503],
+    stream: ['fine', 'cut', 503]
+  },
+  ...Object.fromEntries(
+    Object.entries({
+      'JSON null': 'null',
+      'a JSON number': '7',
+      'a JSON string': '"x"',
+      'an empty object': '{}',
+      'an empty array': '[]',
+      'an array of nothing': '[null,1,"x",{},[]]',
+      'JSON too deep': deep,
+      prototypes:
+        '{"__proto__":{"key":"x","type":"ALBUM"},"constructor":{"prototype":{}},"id":"../../../etc/passwd"}',
+      'ids that are paths':
+        '{"key":"../../x","type":"ALBUM","album":{"id":"../../../api/users"},' +
+        '"id":["../../etc/passwd","%2e%2e"],"archives":[{"size":"1","assetIds":["../.."]}]}',
+      'ids that are objects': '[{"timeBucket":{"toString":"x"}},{"timeBucket":"2025-10-01/../../x"}]'
+    }).map(([name, body]) => [
+      name,
+      {
+        fault: { body, headers: { 'content-type': 'application/json' } },
+        json: ['not 5xx', 503],
+        whole: ['fine'],
+        stream: ['fine', 'cut']
+      }
+    ])
+  ),
+  'a redirect': {
+    fault: { status: 302, headers: { location: 'http://169.254.169.254/' }, body: '' },
+    json: [503],
+    whole: [404],
+    stream: [404, 'cut']
+  },
+  'a permanent redirect': {
+    fault: { status: 308, headers: { location: '/api/users' }, body: '' },
+    json: [503],
+    whole: [404],
+    stream: [404, 'cut']
+  },
+  ...Object.fromEntries(
+    [400, 401, 403, 404].map(status => [
+      `status ${status}`,
+      {
+        fault: { status, body: '{"message":"Not found or no asset.view access"}' },
+        json: [404, 503],
+        whole: [404],
+        stream: [404, 'cut']
+      }
+    ])
+  ),
+  ...Object.fromEntries(
+    [402, 405, 409, 410, 418, 422].map(status => [
+      `status ${status}`,
+      { fault: { status, body: '{}' }, json: [503], whole: [404], stream: [404, 'cut'] }
+    ])
+  ),
   // busy is not missing
-  ...Object.fromEntries([408, 425, 429, 500, 501, 502, 503, 504].map(status => [`status ${status}`, { fault: { status, body: 'oops at Object.<anonymous> (/usr/src/app/x.js:1:1)' }, json: [503], stream: [503, 'cut'] }])),
-  'status 204': { fault: { status: 204, body: '' }, json: [503, 404], whole: [404, 503], stream: [404, 503, 'cut'] }
+  ...Object.fromEntries(
+    [408, 425, 429, 500, 501, 502, 503, 504].map(status => [
+      `status ${status}`,
+      {
+        fault: { status, body: 'oops at Object.<anonymous> (/usr/src/app/x.js:1:1)' },
+        json: [503],
+        stream: [503, 'cut']
+      }
+    ])
+  ),
+  'status 204': {
+    fault: { status: 204, body: '' },
+    json: [503, 404],
+    whole: [404, 503],
+    stream: [404, 503, 'cut']
+  }
 }
 
-/** Of each request to Immich, four at once: one for each visitor, so the next shows whether a slot came back. */
+/** Four slots for each kind of request to Immich, one a visitor: the next shows whether one was freed. */
 const LIMITS = { upstreamRequests: 4, upstreamStreams: 4 }
 const REQUESTS = 2
 /** otherwise nobody asks for details */
@@ -85,12 +188,13 @@ async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got)
   const limits = { ...LIMITS, upstreamTimeout: isSilent ? 1 : 19 }
   // a link and its list are known for a while, so this program has not asked for them yet
   const run = await start({ library: shared.library, ipp: { limits, showMetadata } })
-  run.immich.fault = (asked: Asked) => call.path.test(asked.path) && asked.method !== 'HEAD' ? fault : undefined
+  run.immich.fault = (asked: Asked) =>
+    call.path.test(asked.path) && asked.method !== 'HEAD' ? fault : undefined
   const before = process.memoryUsage().heapUsed
   for (let n = 0; n < REQUESTS; n++) judge(await request(run, call.visit(shared)), allowed, call.isZip)
   const asked = run.immich.asked.filter(asked => call.path.test(asked.path))
-  // once each time, and again where a connection ended without an answer; each of a zip's three files six times
-  // and a month that is refused by its time is asked for by its date
+  // once each time, and again where a connection ended without an answer or a month refused by its time is
+  // requested by its date; each of a zip's three files six times
   const isTwice = fault.reset || call.name === 'timeline/bucket'
   const most = REQUESTS * (call.isZip ? 3 * 6 : 1) * (isTwice ? 2 : 1)
   assert.ok(asked.length <= most, `asked ${asked.length} times`)

@@ -13,7 +13,10 @@ test('what cannot be retried breaks the transfer visibly, and the next zip is wh
   for (const fault of [{ status: 500 }, { status: 429 }, { dieAfter: 5000 }, { reset: true }, { lie: 5 }]) {
     run.immich.fault = ({ path }) => path.includes(`${assets[4]!.id}/original`) ? fault : undefined
     const broken = await fetchZip(run, path)
-    assert.ok(!broken.complete && whole.body.subarray(0, broken.body.length).equals(broken.body), JSON.stringify(fault))
+    assert.ok(
+      !broken.complete && whole.body.subarray(0, broken.body.length).equals(broken.body),
+      JSON.stringify(fault)
+    )
   }
   run.immich.fault = () => undefined
   await until(() => run.immich.open === 0)
