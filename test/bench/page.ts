@@ -1,6 +1,6 @@
 /**
- * What the page costs at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements, heap,
- * layout shift, and the slowest frames while scrolling with the CPU slowed four times.
+ * What the page costs at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements,
+ * heap, layout shift, and the slowest frames while scrolling with the CPU slowed four times.
  */
 import type { Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
@@ -17,13 +17,22 @@ const random = () => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return s
 const library = emptyLibrary()
 const links = [500, 10_000, 50_000].map(count => {
   const assets = Array.from({ length: count }, (_, n) => {
-    const [width, height] = random() < 0.1 ? [1000 + random() * 3000, 1000 + random() * 3000] : shapes[Math.floor(random() ** 2 * 5)]!
-    return (n % 40 === 7 ? video : photo)(n, { name: `bench ${count} ${n}.jpg`, width: Math.round(width!), height: Math.round(height!), taken: Date.UTC(2025, 9, 18) - n * 3_000_000 })
+    const [width, height] = random() < 0.1
+      ? [1000 + random() * 3000, 1000 + random() * 3000]
+      : shapes[Math.floor(random() ** 2 * 5)]!
+    return (n % 40 === 7 ? video : photo)(n, {
+      name: `bench ${count} ${n}.jpg`,
+      width: Math.round(width!),
+      height: Math.round(height!),
+      taken: Date.UTC(2025, 9, 18) - n * 3_000_000
+    })
   })
-  return { count, key: addLink(library, `bench ${count}`, { album: addAlbum(library, `Bench ${count}`, assets) }).key }
+  const album = addAlbum(library, `Bench ${count}`, assets)
+  return { count, key: addLink(library, `bench ${count}`, { album }).key }
 })
 const immich = await startImmich(library)
-const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: '{"ipp":{"groupByDate":"day"}}' }, new URL('../../', import.meta.url)))
+const env = { IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: '{"ipp":{"groupByDate":"day"}}' }
+const proxy = createProxy(loadSettings(env, new URL('../../', import.meta.url)))
 await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
 const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
 const browser = await launch(['--js-flags=--expose-gc', '--enable-precise-memory-info'])
@@ -45,7 +54,9 @@ for (const { count, key } of links) {
   const { page, context } = await openView(browser, base)
   await page.addInitScript(() => {
     const shifts = (window as any).shifts = [0]
-    new PerformanceObserver(list => { for (const entry of list.getEntries() as any[]) if (!entry.hadRecentInput) shifts[0] += entry.value }).observe({ type: 'layout-shift', buffered: true })
+    new PerformanceObserver(list => {
+      for (const entry of list.getEntries() as any[]) if (!entry.hadRecentInput) shifts[0] += entry.value
+    }).observe({ type: 'layout-shift', buffered: true })
   })
   await page.goto(`/share/${key}`)
   await page.waitForSelector('.laid-out a.tile img.in')
@@ -78,32 +89,49 @@ for (const { count, key } of links) {
   const slowest = speeds.map((_, k) => median(rounds.filter((_, n) => n % speeds.length === k)))
   await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 })
   await page.waitForTimeout(500)
-  const [nodes, heap] = await page.evaluate(() => { (window as any).gc(); return [document.querySelectorAll('*').length, (performance as any).memory.usedJSHeapSize] })
-  console.log(`${count} items: page ${sent.body.length} bytes (brotli), first tiles ${median(firsts.get(count)!).toFixed(0)} ms, ${nodes} elements, ` +
-    `heap ${(heap! / 1e6).toFixed(1)} MB, layout shift ${shift.toFixed(3)}, slowest 5 % of frames ${slowest.map(ms => ms.toFixed(0)).join(', ')} ms at 800, 4,000 and 20,000 px/s`)
+  const [nodes, heap] = await page.evaluate(() => {
+    (window as any).gc()
+    return [document.querySelectorAll('*').length, (performance as any).memory.usedJSHeapSize]
+  })
+  const frames = slowest.map(ms => ms.toFixed(0)).join(', ')
+  console.log([
+    `${count} items: page ${sent.body.length} bytes (brotli)`,
+    `first tiles ${median(firsts.get(count)!).toFixed(0)} ms`,
+    `${nodes} elements`,
+    `heap ${(heap! / 1e6).toFixed(1)} MB`,
+    `layout shift ${shift.toFixed(3)}`,
+    `slowest 5 % of frames ${frames} ms at 800, 4,000 and 20,000 px/s`
+  ].join(', '))
   await context.close()
 }
-console.log(`first tiles at 50,000: ${(median(firsts.get(50_000)!) / median(firsts.get(500)!)).toFixed(2)} times those at 500`)
+const growth = median(firsts.get(50_000)!) / median(firsts.get(500)!)
+console.log(`first tiles at 50,000: ${growth.toFixed(2)} times those at 500`)
 
-// ------------------------------------------------------------------------------ what a hand feels, on a slow phone
+// ------------------------------------------------------------------------ what a hand feels, on a slow phone
 
 /** ms from the tap or key until a frame shows item `n`: as anything of it, or `sharp`. */
-const felt = (page: Page, n: number, sharp: boolean) => page.evaluate(([n, sharp]) => new Promise<number>(resolve => {
-  let start = Infinity
-  for (const name of ['touchend', 'keydown']) addEventListener(name, ({ timeStamp }) => { start = timeStamp }, { capture: true, once: true })
-  const look = () => {
-    const slide = document.querySelector(`.lg-show .lg-item.lg-current`)
-    const image = slide?.querySelector<HTMLImageElement>('img.lg-object')
-    const isOpenAt = slide?.id.endsWith(`-${n}`)
-    const isSharp = isOpenAt && image && image.complete && image.naturalWidth > 100
-    const under = isOpenAt ? slide!.querySelector<HTMLImageElement>('.ipp-under') : undefined
-    const isThere = isSharp || (under && under.complete && under.naturalWidth > 0) || document.querySelector('.cover img')
-    // the frame after this one is on the screen
-    if (start < Infinity && (sharp ? isSharp : isThere)) requestAnimationFrame(() => resolve(performance.now() - start))
-    else requestAnimationFrame(look)
-  }
-  look()
-}), [n, sharp] as const)
+const felt = (page: Page, n: number, sharp: boolean) => page.evaluate(
+  ([n, sharp]) => new Promise<number>(resolve => {
+    let start = Infinity
+    for (const name of ['touchend', 'keydown']) {
+      addEventListener(name, ({ timeStamp }) => { start = timeStamp }, { capture: true, once: true })
+    }
+    const look = () => {
+      const slide = document.querySelector(`.lg-show .lg-item.lg-current`)
+      const image = slide?.querySelector<HTMLImageElement>('img.lg-object')
+      const isOpenAt = slide?.id.endsWith(`-${n}`)
+      const isSharp = isOpenAt && image && image.complete && image.naturalWidth > 100
+      const under = isOpenAt ? slide!.querySelector<HTMLImageElement>('.ipp-under') : undefined
+      const isUnder = under && under.complete && under.naturalWidth > 0
+      const isThere = isSharp || isUnder || document.querySelector('.cover img')
+      // the frame after this one is on the screen
+      const isDone = start < Infinity && (sharp ? isSharp : isThere)
+      requestAnimationFrame(isDone ? () => resolve(performance.now() - start) : look)
+    }
+    look()
+  }),
+  [n, sharp] as const
+)
 
 const all = { first: [] as number[], sharp: [] as number[], next: [] as number[] }
 for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
@@ -111,13 +139,22 @@ for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
   const cdp = await context.newCDPSession(page)
   await cdp.send('Network.enable')
   // slow 4G, as the page speed tools have it: 1.6 Mbit/s, 150 ms
-  await cdp.send('Network.emulateNetworkConditions', { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 750e3 / 8 })
+  await cdp.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 150,
+    downloadThroughput: 1.6e6 / 8,
+    uploadThroughput: 750e3 / 8
+  })
   await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 })
   await page.goto(`/share/${links[1]!.key}`)
   await page.waitForSelector('a.tile[data-n="3"][href] img.in')
   // a person has looked at the photos for a while
   await page.waitForTimeout(3000)
-  const [first, sharp] = await Promise.all([felt(page, 3, false), felt(page, 3, true), page.tap('a.tile[data-n="3"]')])
+  const [first, sharp] = await Promise.all([
+    felt(page, 3, false),
+    felt(page, 3, true),
+    page.tap('a.tile[data-n="3"]')
+  ])
   await page.waitForTimeout(1500)
   const [next] = await Promise.all([felt(page, 4, false), page.keyboard.press('ArrowRight')])
   all.first.push(first)
@@ -125,7 +162,11 @@ for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
   all.next.push(next)
   await context.close()
 }
-console.log(`slow 4G, CPU slowed 4 times: something of the photo ${median(all.first).toFixed(0)} ms after the tap, sharp ${median(all.sharp).toFixed(0)} ms, the next photo ${median(all.next).toFixed(0)} ms`)
+console.log([
+  `slow 4G, CPU slowed 4 times: something of the photo ${median(all.first).toFixed(0)} ms after the tap`,
+  `sharp ${median(all.sharp).toFixed(0)} ms`,
+  `the next photo ${median(all.next).toFixed(0)} ms`
+].join(', '))
 await browser.close()
 await proxy.close(0)
 await immich.close()

@@ -2,8 +2,8 @@
  * What zips cost: CPU time against a bare fetch-and-pipe server that sends a video of the same size, and the
  * memory of zips of very many files, of many zips at once, of a large one and of a slow visitor. CPU time and
  * memory are those of the process under test alone, from /proc. `ONLY` (a pattern) chooses rows, `ROUNDS` how
- * often CPU time is measured. Memory is measured in a control group of 512 MiB where this process may make one
- * (cgroup v1 or v2, as root), which is what docker-compose.yml gives the proxy.
+ * often CPU time is measured. Memory is measured in a control group of 512 MiB where this process may create
+ * one (cgroup v1 or v2, as root), which is what docker-compose.yml gives the proxy.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -22,17 +22,24 @@ const library = emptyLibrary()
 /** An album of `count` files of `size` bytes; returns the key of its link. */
 function albumOf (count: number, size: number): string {
   const assets = Array.from({ length: count }, (_, n) => photo(n, {
-    name: `bench ${count} ${n}.jpg`, original: { size, type: 'image/jpeg' }, taken: Date.UTC(2025, 9, 18) - n * 600_000
+    name: `bench ${count} ${n}.jpg`,
+    original: { size, type: 'image/jpeg' },
+    taken: Date.UTC(2025, 9, 18) - n * 600_000
   }))
   return addLink(library, `bench ${count}`, { album: addAlbum(library, `Bench ${count}`, assets) }).key
 }
-const [photos, eight, many, most] = [albumOf(300, 4e6), albumOf(3000, 3000), albumOf(20_000, 3000), albumOf(65_000, 3000)]
+const [photos, eight, many, most] = [
+  albumOf(300, 4e6),
+  albumOf(3000, 3000),
+  albumOf(20_000, 3000),
+  albumOf(65_000, 3000)
+]
 const huge = albumOf(50, 1e9)
 const film = video(0, { name: 'bench.mp4', original: { size: 1.2e9, type: 'video/mp4' } })
 const films = addLink(library, 'bench, film', {}, [film]).key
 const immich = await startImmich(library)
 
-// ----------------------------------------------------------------------------------------- processes under test
+// -------------------------------------------------------------------------------------- processes under test
 
 const children: ChildProcess[] = []
 process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
@@ -63,7 +70,10 @@ async function run (args: string[], group = '') {
   })
   const status = () => readFileSync(`/proc/${child.pid}/status`, 'utf8')
   const cpuSeconds = () => {
-    const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13)
+    const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+      .split(') ')[1]!
+      .split(' ')
+      .slice(11, 13)
     return (Number(user) + Number(system)) / 100
   }
   const rssMib = () => Number(/VmRSS:\s+(\d+)/.exec(status())![1]) / 1024
@@ -71,7 +81,7 @@ async function run (args: string[], group = '') {
 }
 const PROXY = ['--permission', '--allow-fs-read=.', 'src/server.ts']
 
-/** Reads a path to its end, or to `limit` bytes; waits `slowMs` after each part. Resolves with the bytes read. */
+/** Reads a path to its end or to `limit` bytes, waiting `slowMs` after each part. Resolves with the count. */
 const fetchAll = (port: number, path: string, { visitor = 1, limit = Infinity, slowMs = 0 } = {}) =>
   new Promise<number>((resolve, reject) => {
     const headers = { 'x-forwarded-for': `203.0.113.${visitor}` }
@@ -91,7 +101,7 @@ const fetchAll = (port: number, path: string, { visitor = 1, limit = Infinity, s
   })
 const zipPath = (key: string) => `/share/${key}/download`
 
-// ------------------------------------------------------------------------------------------------------ the rows
+// -------------------------------------------------------------------------------------------------- the rows
 
 async function measureCpu (): Promise<void> {
   if (!only.test('cpu')) return
@@ -109,16 +119,25 @@ async function measureCpu (): Promise<void> {
     ratios.push(zip / plain)
     console.log(`zip of 300 × 4 MB: ${zip.toFixed(2)} s of CPU a GB, bare video ${plain.toFixed(2)}`)
   }
-  console.log(`  ratio ${ratios.map(ratio => ratio.toFixed(2)).join(', ')}; worst ${Math.max(...ratios).toFixed(2)}`)
+  console.log(
+    `  ratio ${ratios.map(ratio => ratio.toFixed(2)).join(', ')}; worst ${Math.max(...ratios).toFixed(2)}`
+  )
   proxy.stop()
   bare.stop()
 }
 
 const group = memoryGroup()
-console.log(group ? `memory in a control group of ${LIMIT_MIB} MiB` : 'no control group here: memory without a limit')
+console.log(
+  group ? `memory in a control group of ${LIMIT_MIB} MiB` : 'no control group here: memory without a limit'
+)
 
 /** Prints the resident memory before and at most, while `load` runs; `warm` is a path that loads the list. */
-async function measureMemory (name: string, files: number, warm: string, load: (port: number) => Promise<unknown>) {
+async function measureMemory (
+  name: string,
+  files: number,
+  warm: string,
+  load: (port: number) => Promise<unknown>
+) {
   if (!only.test(name)) return
   const proxy = await run(PROXY, group)
   await fetchAll(proxy.port, warm)
@@ -130,14 +149,17 @@ async function measureMemory (name: string, files: number, warm: string, load: (
   const seconds = (performance.now() - start) / 1000
   clearInterval(watch)
   const each = files > 0 ? `, ${((most - before) * 1024 / files).toFixed(2)} kB a file` : ''
-  const change = `${before.toFixed(0)} MB before, ${most.toFixed(0)} MB at most (${(most - before).toFixed(0)} more${each})`
+  const more = (most - before).toFixed(0)
+  const change = `${before.toFixed(0)} MB before, ${most.toFixed(0)} MB at most (${more} more${each})`
   console.log(`${name}: ${change}, ${seconds.toFixed(0)} s`)
   proxy.stop()
 }
 
 await measureCpu()
 for (const [key, count] of [[many, 20_000], [most, 65_000]] as const) {
-  await measureMemory(`zip of ${count} × 3 kB`, count, `/share/items/${key}/0`, port => fetchAll(port, zipPath(key)))
+  await measureMemory(`zip of ${count} × 3 kB`, count, `/share/items/${key}/0`, port =>
+    fetchAll(port, zipPath(key))
+  )
 }
 await measureMemory('eight zips of 3000 × 3 kB at once', 24_000, `/share/items/${eight}/0`, port =>
   Promise.all(Array.from({ length: 8 }, (_, visitor) => fetchAll(port, zipPath(eight), { visitor }))))
