@@ -129,7 +129,7 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
       'the visitor\'s own address in the log'
     )
   })
-  test(`${name}: a separate domain, with its own page for unknown addresses`, async () => {
+  test(`${name}: a separate domain, which redirects unknown addresses`, async () => {
     const { port, run } = get()
     const page = await through(port, 'share.example.com', `/share/${run.links.album.key}`, { headers: HTML })
     assert.match(page.text, /content="https:\/\/share\.example\.com\/share\//)
