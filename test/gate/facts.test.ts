@@ -24,7 +24,9 @@ for (const version of VERSIONS) {
         const status = async (headers: Record<string, string>) => (await proxy.get(path, { headers })).status
         assert.equal(await status({ 'if-none-match': headers.etag! }), 304)
         assert.equal(await status({ range: 'bytes=0-9', 'if-range': headers.etag! }), 206)
-        assert.equal(await status({ range: 'bytes=0-9', 'if-range': conditions.date }), 200, 'no date can be tried')
+        assert.equal(
+          await status({ range: 'bytes=0-9', 'if-range': conditions.date }), 200, 'no date can be tried'
+        )
         assert.equal(await status({ 'if-modified-since': conditions.date }), 200)
       }
       const stripping = await start({ version, library, ipp: { stripMetadata: true } })
@@ -39,12 +41,23 @@ for (const version of VERSIONS) {
 
 test('.tif stays .tif, and an extension that is wrong for the type is put right', async () => {
   const library = emptyLibrary()
-  const kinds: [string, string, string][] = [['a.tif', 'image/tiff', 'a.tif'], ['b.jpeg', 'image/jpeg', 'b.jpeg'], ['c.JPG', 'image/jpeg', 'c.JPG'], ['d.heic', 'image/jpeg', 'd.jpg'], ['COM¹.jpg', 'image/jpeg', '_COM¹.jpg'], ['CONIN$.jpg', 'image/jpeg', '_CONIN$.jpg']]
-  const assets = kinds.map(([name, mime], n) => photo(n, { name, mime, original: { bytes: Buffer.from('x'), type: mime } }))
+  const kinds: [string, string, string][] = [
+    ['a.tif', 'image/tiff', 'a.tif'],
+    ['b.jpeg', 'image/jpeg', 'b.jpeg'],
+    ['c.JPG', 'image/jpeg', 'c.JPG'],
+    ['d.heic', 'image/jpeg', 'd.jpg'],
+    ['COM¹.jpg', 'image/jpeg', '_COM¹.jpg'],
+    ['CONIN$.jpg', 'image/jpeg', '_CONIN$.jpg']
+  ]
+  const assets = kinds.map(([name, mime], n) =>
+    photo(n, { name, mime, original: { bytes: Buffer.from('x'), type: mime } })
+  )
   const { key } = addLink(library, 'names', {}, [...assets, video(9)])
   const run = await start({ library })
   for (const [n, [, , name]] of kinds.entries()) {
     const { headers } = await run.get(`/share/photo/${key}/${assets[n]!.id}/original`)
-    assert.equal(decodeURIComponent(/filename\*=UTF-8''(.*)/.exec(headers['content-disposition']!)![1]!), name)
+    assert.equal(
+      decodeURIComponent(/filename\*=UTF-8''(.*)/.exec(headers['content-disposition']!)![1]!), name
+    )
   }
 })

@@ -1,4 +1,4 @@
-/** Which bytes are given for what is asked, and what is kept of them. */
+/** Which bytes each address of a file gets, and which of them are cached. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -19,7 +19,9 @@ test('a GIF moves, where downloads are allowed; a single image answers with itse
   const single = await run.get(`/share/${run.links.photo.key}`)
   assert.equal(single.headers['content-type'], 'image/jpeg')
   assert.equal(single.headers['cross-origin-resource-policy'], 'cross-origin')
-  assert.equal((await run.get(`/share/${run.links.video.key}`)).headers['content-type'], 'text/html; charset=utf-8')
+  assert.equal(
+    (await run.get(`/share/${run.links.video.key}`)).headers['content-type'], 'text/html; charset=utf-8'
+  )
   assert.match((await run.get(`/share/${run.links.photoPassword.key}`)).text, /password/)
   const other = await start({ ipp: { singleImageGallery: true, singleVideoGallery: false } })
   assert.match((await other.get(`/share/${other.links.photo.key}`)).headers['content-type']!, /html/)
@@ -28,8 +30,16 @@ test('a GIF moves, where downloads are allowed; a single image answers with itse
 
 test('what a browser could execute is an attachment of no type', async () => {
   const library = emptyLibrary()
-  const types = ['image/svg+xml', 'text/html', 'image/svg+xml; charset=utf-8', 'application/xhtml+xml', 'video/mp4"; x=y']
-  const assets = types.map((type, n) => photo(n, { mime: type, original: { bytes: Buffer.from('<svg onload="alert(1)"/>'), type }, preview: { bytes: Buffer.from('<svg/>'), type } }))
+  const types = [
+    'image/svg+xml', 'text/html', 'image/svg+xml; charset=utf-8', 'application/xhtml+xml', 'video/mp4"; x=y'
+  ]
+  const assets = types.map((type, n) =>
+    photo(n, {
+      mime: type,
+      original: { bytes: Buffer.from('<svg onload="alert(1)"/>'), type },
+      preview: { bytes: Buffer.from('<svg/>'), type }
+    })
+  )
   const { key } = addLink(library, 'svg', {}, assets)
   const run = await start({ library })
   for (const { id } of assets) {
@@ -46,36 +56,54 @@ test('what a browser could execute is an attachment of no type', async () => {
 
 test('fullsize is what a browser can show: else the server\'s own full size, else the preview', async () => {
   const library = emptyLibrary()
-  const heic = photo(1, { mime: 'image/heic', original: { bytes: Buffer.from('heic'), type: 'image/heic' }, fullsize: { bytes: Buffer.from('full'), type: 'image/jpeg' } })
+  const heic = photo(1, {
+    mime: 'image/heic',
+    original: { bytes: Buffer.from('heic'), type: 'image/heic' },
+    fullsize: { bytes: Buffer.from('full'), type: 'image/jpeg' }
+  })
   const tiff = photo(2, { mime: 'image/tiff', original: { bytes: Buffer.from('tiff'), type: 'image/tiff' } })
   const film = video(3)
   const { key } = addLink(library, 'types', {}, [heic, tiff, film])
   const run = await start({ library })
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).text, 'full')
-  assert.equal((await run.get(`/share/photo/${key}/${tiff.id}/fullsize`)).headers['content-type'], 'image/jpeg')
+  assert.equal(
+    (await run.get(`/share/photo/${key}/${tiff.id}/fullsize`)).headers['content-type'], 'image/jpeg'
+  )
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
-  // of a video there is no more than its picture, and nothing else is asked for
+  // a video has only its preview image, and nothing else is requested
   run.immich.asked.length = 0
-  assert.equal((await run.get(`/share/photo/${key}/${film.id}/fullsize`)).headers['content-type'], 'image/jpeg')
-  assert.deepEqual(run.immich.asked.map(({ path, query }) => [path, query.get('size')]), [[`/api/assets/${film.id}/thumbnail`, 'preview']])
-  // a failure is not the lack of it
+  assert.equal(
+    (await run.get(`/share/photo/${key}/${film.id}/fullsize`)).headers['content-type'], 'image/jpeg'
+  )
+  assert.deepEqual(
+    run.immich.asked.map(({ path, query }) => [path, query.get('size')]),
+    [[`/api/assets/${film.id}/thumbnail`, 'preview']]
+  )
+  // an error does not mean that Immich lacks the file
   run.immich.fault = ({ path }) => path.endsWith('/original') ? { status: 404 } : undefined
-  assert.equal((await run.get(`/share/photo/${key}/${heic.id}/original`, { headers: { range: 'bytes=0-9' } })).status, 404)
+  assert.equal(
+    (await run.get(`/share/photo/${key}/${heic.id}/original`, { headers: { range: 'bytes=0-9' } })).status,
+    404
+  )
   run.immich.fault = ({ query }) => query.get('size') === 'fullsize' ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).status, 503)
   run.immich.fault = () => undefined
   const off = await start({ library, ipp: { maxDownloadQuality: 'preview' } })
-  assert.equal((await off.get(`/share/photo/${key}/${heic.id}/fullsize`)).headers['content-type'], 'image/jpeg')
+  assert.equal(
+    (await off.get(`/share/photo/${key}/${heic.id}/fullsize`)).headers['content-type'], 'image/jpeg'
+  )
   assert.notEqual((await off.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
 })
 
-test('videos of which Immich has no transcode, where those are not to be played', async () => {
+test('videos without a transcode, where the operator does not allow playing originals', async () => {
   const library = emptyLibrary()
   const file = (size: number, type: string) => ({ size, type })
   const films = [
     video(1, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(5000, 'video/mp4') }),
     video(2, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(3000, 'video/mp4') }),
-    video(3, { mime: 'video/quicktime', original: file(5000, 'video/quicktime'), playback: file(5000, 'video/mp4') })
+    video(3, {
+      mime: 'video/quicktime', original: file(5000, 'video/quicktime'), playback: file(5000, 'video/mp4')
+    })
   ]
   const shut = addLink(library, 'shut', { allowDownload: false, showMetadata: false }, films)
   const told = addLink(library, 'told', { allowDownload: false }, films)
@@ -83,29 +111,39 @@ test('videos of which Immich has no transcode, where those are not to be played'
   const untold = addLink(library, 'untold', { showMetadata: false }, films)
   const statuses = async (key: string, ipp: object) => {
     const run = await start({ library, ipp: { ...ipp } })
-    return Promise.all(films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers: { range: 'bytes=0-9' } })).status))
+    const headers = { range: 'bytes=0-9' }
+    return Promise.all(
+      films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers })).status)
+    )
   }
   for (const { key } of [shut, told, open]) assert.deepEqual(await statuses(key, {}), [206, 206, 206])
   const strict = { playOriginalVideos: false }
-  // without the file's size nobody can tell; when in doubt, less is given
+  // without its file size nobody can tell whether a video has a transcode, so it is refused
   assert.deepEqual(await statuses(shut.key, strict), [404, 404, 206])
   assert.deepEqual(await statuses(open.key, strict), [206, 206, 206])
   assert.deepEqual(await statuses(open.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
-  // the original itself may be looked at where downloads are allowed
+  // the proxy may look at the original where downloads are allowed
   assert.deepEqual(await statuses(untold.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
-  // what is looked at only for its headers keeps no place
+  // looking at the headers alone leaves no slot taken
   const one = await start({ library, ipp: { ...strict, limits: { upstreamStreams: 1 } } })
-  for (const n of [1, 2, 1, 2]) assert.equal((await one.get(`/share/video/${told.key}/${films[n]!.id}`)).status, 200)
+  for (const n of [1, 2, 1, 2]) {
+    assert.equal((await one.get(`/share/video/${told.key}/${films[n]!.id}`)).status, 200)
+  }
   const run = await start({ library, ipp: { ...strict, maxDownloadQuality: 'preview' } })
   const zip = await run.get(`/share/${open.key}/download`)
   assert.deepEqual((await namesIn(zip.body)).filter(name => name.endsWith(' is missing.txt')).length, 1)
-  // one whose length nobody knew is another each time
-  assert.deepEqual([zip.headers.etag, zip.headers['content-length'], zip.headers['accept-ranges']], [undefined, undefined, undefined])
+  // a zip of unknown length has no ETag and cannot be resumed
+  assert.deepEqual(
+    [zip.headers.etag, zip.headers['content-length'], zip.headers['accept-ranges']],
+    [undefined, undefined, undefined]
+  )
 })
 
-test('a preview too large to keep is streamed, and leaves no place taken', async () => {
+test('a preview too large to keep is streamed, and leaves no slot taken', async () => {
   const library = emptyLibrary()
-  const { key, assets } = addLink(library, 'large preview', {}, [photo(1, { preview: { size: 5_000_000, type: 'image/jpeg' } }), photo(2)])
+  const { key, assets } = addLink(library, 'large preview', {}, [
+    photo(1, { preview: { size: 5_000_000, type: 'image/jpeg' } }), photo(2)
+  ])
   const run = await start({ library, ipp: { limits: { upstreamRequests: 2, upstreamQueue: 0 } } })
   for (let n = 0; n < 6; n++) {
     const answer = await run.get(`/share/photo/${key}/${assets![0]}/preview`)
@@ -113,7 +151,7 @@ test('a preview too large to keep is streamed, and leaves no place taken', async
   }
 })
 
-test('images are kept within their bound, checked again when old, and asked for once', async () => {
+test('images are cached within the limit, and requested from Immich once', async () => {
   const sample = sampleLibrary()
   const run = await start({ library: sample.library })
   const { key } = sample.links.album
@@ -121,7 +159,9 @@ test('images are kept within their bound, checked again when old, and asked for 
   await run.get(`/share/items/${key}/0`)
   run.immich.asked.length = 0
   run.immich.fault = () => ({ delay: 50 })
-  const answers = await Promise.all(Array.from({ length: 20 }, () => run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => run.get(`/share/photo/${key}/${ids[0]}/thumbnail`))
+  )
   assert.ok(answers.every(({ status, body }) => status === 200 && body.equals(answers[0]!.body)))
   assert.equal(run.immich.count(/thumbnail$/), 1)
   await run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
@@ -135,14 +175,16 @@ test('images are kept within their bound, checked again when old, and asked for 
   assert.equal(small.immich.count(/thumbnail$/), 11)
 })
 
-test('what is kept of an image is its bytes and what it takes beside them; one too large to keep counts too', async () => {
+test('the image cache counts bytes and overhead, and skips an image too large for it', async () => {
   const library = emptyLibrary()
-  const sized = (n: number, size: number) => photo(n, { thumbnail: { bytes: Buffer.alloc(size), type: 'image/webp' } })
+  const sized = (n: number, size: number) =>
+    photo(n, { thumbnail: { bytes: Buffer.alloc(size), type: 'image/webp' } })
   const photos = [sized(0, 3 * 1024 * 1024), ...Array.from({ length: 6 }, (_, n) => sized(n + 1, 20_000))]
   const { key } = addLink(library, 'weights', {}, photos)
   // room for four of the six
   const run = await start({ library, ipp: { limits: { imageCacheMiB: 0.09 } } })
-  const get = async (n: number) => assert.equal((await run.get(`/share/photo/${key}/${photos[n]!.id}/thumbnail`)).status, 200)
+  const get = async (n: number) =>
+    assert.equal((await run.get(`/share/photo/${key}/${photos[n]!.id}/thumbnail`)).status, 200)
   for (const n of [0, 1, 2, 3, 4, 5, 6]) await get(n)
   run.immich.asked.length = 0
   for (const n of [6, 5, 4, 3]) await get(n)
@@ -151,13 +193,16 @@ test('what is kept of an image is its bytes and what it takes beside them; one t
   assert.equal(run.immich.count(/thumbnail$/), 1)
 })
 
-test('an edited photo is seen at the next visit after a minute: its address has changed, and so has what is kept', async context => {
+test('an edited photo gets a new address within the minute, and new bytes under it', async context => {
   const ahead = clock(context)
   const library = emptyLibrary()
   const one = photo(1, { thumbnail: bytes(400, 'a'), thumbhash: 'AAAAAAAAAAAA' })
   const { key } = addLink(library, 'edited', { album: addAlbum(library, 'Edited', [one, photo(2)]) })
   const run = await start({ library })
-  const address = async () => new RegExp(`"(/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+)"`).exec((await run.get(`/share/${key}`, { headers: HTML })).text)![1]!
+  const address = async () => {
+    const { text } = await run.get(`/share/${key}`, { headers: HTML })
+    return new RegExp(`"(/share/photo/${key}/${one.id}/thumbnail\\?v=\\w+)"`).exec(text)![1]!
+  }
   const before = await address()
   const first = await run.get(before)
   assert.equal(first.headers['cache-control'], 'public, max-age=2592000')
@@ -166,11 +211,13 @@ test('an edited photo is seen at the next visit after a minute: its address has 
   const now = await address()
   assert.notEqual(now, before)
   assert.ok((await run.get(now)).body.equals(Buffer.alloc(400, 'b')))
-  // an address without a version, or with another, is for minutes only
-  for (const path of [before, before.split('?')[0]!]) assert.match((await run.get(path)).headers['cache-control']!, /max-age=300$/)
+  // without the current version in its address, an image is cached for minutes only
+  for (const path of [before, before.split('?')[0]!]) {
+    assert.match((await run.get(path)).headers['cache-control']!, /max-age=300$/)
+  }
 })
 
-test('a small image that is old is asked for again by its tag, and sent on whether it has changed or not', async context => {
+test('a stale thumbnail is revalidated by its ETag and sent, changed or not', async context => {
   const ahead = clock(context)
   const library = emptyLibrary()
   const one = photo(1, { thumbnail: bytes(400, 'a') })

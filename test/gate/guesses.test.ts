@@ -1,4 +1,4 @@
-/** The limits on guessing are those that `guesses.ts` documents: per visitor, per /48, per link, and in all. */
+/** The limits on guessing, as `guesses.ts` documents them: per visitor, per /48, per link, and in all. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createGuesses } from '../../src/gate/guesses.ts'
@@ -64,7 +64,7 @@ test('an address that may be forged has no first guess of its own: a hundred in 
   assert.equal(taken(10, n => guess(guesses, fresh(n + 2000), 'key a', true)), 1)
 })
 
-test('a guess that was not wrong is taken back, and a link has one limit under both of its names', context => {
+test('a right guess is taken back, and the key and slug of a link share one limit', context => {
   clock(context)
   const guesses = createGuesses(2, 100)
   for (let n = 0; n < 20; n++) {
@@ -76,7 +76,7 @@ test('a guess that was not wrong is taken back, and a link has one limit under b
   assert.deepEqual([guess(guesses, fresh(1), 'slug a'), guess(guesses, fresh(1))], [false, false])
 })
 
-test('unknown links: 200 a visitor, then one every three seconds, and those that were opened before', context => {
+test('unknown links: 200 a visitor, then one every three seconds; opened ones stay open', context => {
   const ahead = clock(context)
   const guesses = createGuesses(10, 100)
   const lookUp = (name: string, outcome: 'unknown' | 'opened' | 'neither', address = fresh(1)): boolean => {
@@ -92,7 +92,7 @@ test('unknown links: 200 a visitor, then one every three seconds, and those that
   assert.equal(lookUp('key new', 'opened', fresh(2)), true)
   ahead(3_000)
   assert.equal(taken(5, n => lookUp(`key again ${n}`, 'unknown')), 1)
-  // many at once are counted before they are answered
+  // concurrent lookups count before they are answered
   const other = createGuesses(10, 100)
   assert.equal(taken(300, n => {
     if (other.isProbing(asker(fresh(1)), `key ${n}`)) return false

@@ -27,28 +27,38 @@ for (const version of VERSIONS) {
         const asset = library.assets.get(id)!
         assert.equal(time[n], Math.round((asset.taken + asset.offsetHours * 3_600_000) / 1000))
         const seconds = Math.round((asset.duration ?? 0) / 1000)
-        assert.equal(duration[n], seconds ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}` : '')
+        const told = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+        assert.equal(duration[n], seconds ? told : '')
       })
     })
 
     test('photos that look all around are told apart, in albums and among chosen ones', async () => {
       const around = photo(700, { exif: { projectionType: 'EQUIRECTANGULAR' } })
       const chosen = [photo(701), around]
-      for (const link of [addLink(library, 'around', { album: addAlbum(library, 'Around', chosen) }), addLink(library, 'around chosen', {}, chosen)]) {
+      for (const link of [
+        addLink(library, 'around', { album: addAlbum(library, 'Around', chosen) }),
+        addLink(library, 'around chosen', {}, chosen)
+      ]) {
         const { id, sphere } = (await run.get(`/share/items/${link.key}/0`)).json()
         assert.deepEqual(sphere.map((n: number) => id[n]), [around.id])
-        assert.match((await run.get(`/share/${link.key}`, { headers: HTML })).text, /title="360° photo">360°</)
+        assert.match(
+          (await run.get(`/share/${link.key}`, { headers: HTML })).text, /title="360° photo">360°</
+        )
       }
     })
 
     test('an album of 3,000', async () => {
       const library = emptyLibrary()
-      const album = addAlbum(library, 'big', Array.from({ length: 3000 }, (_, n) => photo(n, { name: `big${n}` })))
+      const album = addAlbum(
+        library, 'big', Array.from({ length: 3000 }, (_, n) => photo(n, { name: `big${n}` }))
+      )
       const { key } = addLink(library, 'big', { album })
       const big = await start({ version, library })
       assert.equal((await big.get(`/share/${key}`, { headers: HTML })).status, 200)
       const seen = new Set()
-      for (let n = 0; n < 6; n++) for (const id of (await big.get(`/share/items/${key}/${n}`)).json().id) seen.add(id)
+      for (let n = 0; n < 6; n++) {
+        for (const id of (await big.get(`/share/items/${key}/${n}`)).json().id) seen.add(id)
+      }
       assert.equal(seen.size, 3000)
       assert.equal((await big.get(`/share/items/${key}/6`)).status, 404)
     })
@@ -57,16 +67,18 @@ for (const version of VERSIONS) {
 
 for (const version of VERSIONS) {
   describe(`Immich ${version}`, () => {
-    test('months are asked for with their time and zone, whatever the zone of the database session', async () => {
+    test('months are requested with time and zone, whatever the zone of the database session', async () => {
       const run = await start({ version })
       run.immich.zone = 2
       assert.equal((await run.get(`/share/items/${run.links.album.key}/0`)).json().id.length, 97)
-      for (const { path, query } of run.immich.asked) if (path.endsWith('timeline/bucket')) assert.match(query.get('timeBucket')!, /^\d{4}-\d\d-01T00:00:00\.000Z$/)
+      for (const { path, query } of run.immich.asked) if (path.endsWith('timeline/bucket')) {
+        assert.match(query.get('timeBucket')!, /^\d{4}-\d\d-01T00:00:00\.000Z$/)
+      }
     })
   })
 }
 
-test('the list as it is now: what changed at Immich is there within the minute, unchanged months cost nothing', async context => {
+test('a change at Immich shows within the minute, and unchanged months cost nothing', async context => {
   context.mock.timers.enable({ apis: ['Date'] })
   const real = performance.now.bind(performance)
   let ahead = 0
@@ -86,17 +98,20 @@ test('the list as it is now: what changed at Immich is there within the minute, 
   ahead += 20_000
   run.immich.asked.length = 0
   assert.equal(await count(), 40, 'forty seconds old serves while a new one loads')
-  await until(() => run.immich.count('/api/timeline/bucket') === 8 && run.immich.asked.every(({ closed }) => closed))
+  await until(
+    () => run.immich.count('/api/timeline/bucket') === 8 && run.immich.asked.every(({ closed }) => closed)
+  )
   assert.equal(await count(), 39)
   assert.equal((await run.get(`/share/photo/${key}/${assets[0]!.id}/thumbnail`)).status, 404)
-  assert.ok(run.immich.asked.filter(({ path }) => path.endsWith('/bucket')).every(({ headers }) => headers['if-none-match']))
+  const buckets = run.immich.asked.filter(({ path }) => path.endsWith('/bucket'))
+  assert.ok(buckets.every(({ headers }) => headers['if-none-match']))
   // revoked: within the minute at the latest
   library.links.length = 0
   ahead += 61_000
   assert.equal((await run.get(`/share/${key}`)).status, 404)
 })
 
-test('within the minute: a chosen photo that is removed or locked is gone, for list and link are one reading', async context => {
+test('a chosen photo that is removed or locked is gone within the minute', async context => {
   const ahead = clock(context)
   const library = emptyLibrary()
   const { key, assets } = addLink(library, 'removed', {}, [photo(1), photo(2), photo(3)])
@@ -113,10 +128,12 @@ test('within the minute: a chosen photo that is removed or locked is gone, for l
   for (const id of gone) assert.equal((await run.get(`/share/photo/${key}/${id}/thumbnail`)).status, 404)
 })
 
-test('a month at which Immich fails: the others are shown, with a notice, and no zip pretends to be all', async () => {
+test('a failed month: the page shows the others with a notice, and there is no zip', async () => {
   const library = emptyLibrary()
   const taken = (n: number) => ({ taken: Date.UTC(2026, n % 4, 3) })
-  const album = addLink(library, 'months', { album: addAlbum(library, 'Months', Array.from({ length: 12 }, (_, n) => photo(n, taken(n)))) })
+  const album = addLink(library, 'months', {
+    album: addAlbum(library, 'Months', Array.from({ length: 12 }, (_, n) => photo(n, taken(n))))
+  })
   const single = addLink(library, 'single', { album: addAlbum(library, 'One', [photo(20), photo(21)]) })
   const run = await start({ library })
   const months: string[] = []
@@ -135,25 +152,28 @@ test('a month at which Immich fails: the others are shown, with a notice, and no
   assert.equal((await run.get(`/share/${key}/download`)).status, 503)
   assert.equal((await run.get(`/share/photo/${key}/${id[0]}/thumbnail`)).status, 200)
   assert.equal(new Set(months).size, months.length, 'none is asked for again by each picture')
-  // all of them: that is no album any more
+  // if every month fails, there is no album to show
   isFailing = false
   run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503)
-  // nor is what is no month
+  // nor is there one in invalid JSON
   for (const body of ['{}', '[]', 'null', '{"id":{}}', '{"id":["x"]}', '<html>']) {
     run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body } : undefined
     assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503, body)
   }
-  // Immich gone in the middle of it
+  // Immich stops answering halfway
   const other = await start({ library })
   let count = 0
-  other.immich.fault = ({ path }) => path.endsWith('timeline/bucket') && count++ > 0 ? { status: 503 } : undefined
+  other.immich.fault = ({ path }) =>
+    path.endsWith('timeline/bucket') && count++ > 0 ? { status: 503 } : undefined
   assert.equal((await other.get(`/share/${key}`, { headers: HTML })).status, 503)
 })
 
 test('a month without end, or months without end, do not hold it up', async () => {
   const run = await start()
-  const months = JSON.stringify(Array.from({ length: 20_000 }, () => ({ timeBucket: '2026-01-01', count: 1 })))
+  const months = JSON.stringify(
+    Array.from({ length: 20_000 }, () => ({ timeBucket: '2026-01-01', count: 1 }))
+  )
   run.immich.fault = ({ path }) => path.endsWith('timeline/buckets') ? { body: months } : undefined
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 503)
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
@@ -165,7 +185,9 @@ test('a cover that is in the trash or of another album is not shown: the first p
   for (const cover of [run.assets.trashed.id, run.assets.hidden.id, run.assets.notShared.id]) {
     album.cover = cover
     const other = await start({ library: run.library })
-    const { text } = await other.get(`/share/${run.links.visibility.key}`, { headers: { ...HTML, host: 'p.example' } })
+    const { text } = await other.get(`/share/${run.links.visibility.key}`, {
+      headers: { ...HTML, host: 'p.example' }
+    })
     const image = /og:image" content="http:\/\/p\.example([^"]*)"/.exec(text)![1]!
     assert.equal((await other.get(image)).status, 200)
   }
@@ -175,8 +197,12 @@ test('years and offsets out of range are no error', async () => {
   const library = emptyLibrary()
   const { key } = addLink(library, 'old', { album: addAlbum(library, 'Old', [photo(1), photo(2)]) })
   const run = await start({ library, ipp: { groupByDate: 'day' } })
-  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket')
-    ? { body: JSON.stringify({ id: [...library.assets.keys()], isImage: [true, true], ratio: [1, 1], fileCreatedAt: ['+275760-09-13T00:00:00', '-271821-04-20T00:00:00'], localOffsetHours: [1e300, -99], thumbhash: ['ab_-', 7] }) } : undefined
+  const body = JSON.stringify({
+    id: [...library.assets.keys()], isImage: [true, true], ratio: [1, 1],
+    fileCreatedAt: ['+275760-09-13T00:00:00', '-271821-04-20T00:00:00'],
+    localOffsetHours: [1e300, -99], thumbhash: ['ab_-', 7]
+  })
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body } : undefined
   const page = await run.get(`/share/${key}`, { headers: HTML })
   assert.equal(page.status, 200)
   assert.deepEqual((await run.get(`/share/items/${key}/0`)).json().thumbhash, ['', ''])
@@ -186,6 +212,7 @@ test('marks: four characters an item, in the list\'s order, with its version', a
   const run = await start()
   const { id, version } = (await run.get(`/share/items/${run.links.album.key}/0`)).json()
   const marks = (await run.get(`/share/marks/${run.links.album.key}`)).json()
-  assert.deepEqual(marks, { version, marks: id.map((id: string) => Buffer.from(id.slice(0, 6), 'hex').toString('base64')).join('') })
+  const expected = id.map((id: string) => Buffer.from(id.slice(0, 6), 'hex').toString('base64')).join('')
+  assert.deepEqual(marks, { version, marks: expected })
   assert.equal((await run.get(`/share/marks/${run.links.password.key}`)).status, 404)
 })

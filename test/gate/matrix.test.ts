@@ -1,6 +1,6 @@
 /**
- * Every route × every kind of link × every kind of unlock × every version of Immich. What is expected follows from the
- * promises, in `expected` and nowhere else.
+ * Every route × every kind of link × every kind of unlock × every version of Immich. `expected` alone says
+ * what the promises ask for.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -13,11 +13,25 @@ import { newKey, VERSIONS, type ShareLink } from '../standin.ts'
 
 const SECRET = 'a secret of sixteen'
 const KEY = createKeys(SECRET)('unlock cookie')
-const UNLOCKS = ['none', 'right', 'garbage', 'tampered', 'expired', 'of the future', 'of another link', 'of another process', 'the bare token'] as const
+const UNLOCKS = [
+  'none', 'right', 'garbage', 'tampered', 'expired', 'of the future', 'of another link', 'of another process',
+  'the bare token'
+] as const
 type Unlock = typeof UNLOCKS[number]
-type Kind = { link: ShareLink, ref: LinkAddress, gone?: boolean, empty?: boolean, foreign: string, photo: string, film: string }
-const ROUTES = ['page', 'item', 'foreign item', 'items', 'meta', 'foreign meta', 'photo', 'thumbnail', 'preview', 'fullsize', 'original', 'foreign photo',
-  'video', 'foreign video', 'video of a photo', 'zip', 'zip of one', 'zip of a foreign one'] as const
+type Kind = {
+  link: ShareLink
+  ref: LinkAddress
+  gone?: boolean
+  empty?: boolean
+  foreign: string
+  photo: string
+  film: string
+}
+const ROUTES = [
+  'page', 'item', 'foreign item', 'items', 'meta', 'foreign meta', 'photo', 'thumbnail', 'preview',
+  'fullsize', 'original', 'foreign photo', 'video', 'foreign video', 'video of a photo', 'zip', 'zip of one',
+  'zip of a foreign one'
+] as const
 type Route = typeof ROUTES[number]
 
 /** The promises: what status, and whether anything of the link may be in the answer. */
@@ -26,7 +40,7 @@ function expected (route: Route, kind: Kind, unlock: Unlock): { status: number, 
   const nothing = { status: 404, told: false }
   // 7: unknown, expired, deleted and malformed are one
   if (gone) return nothing
-  // 2: not a byte and not a fact without exactly this link's unlock; in a browser all but what a script asks for asks for the password
+  // 2: nothing without exactly this link's unlock; browsers get the form, except at addresses for scripts
   const asks = !['items', 'meta', 'foreign meta', 'zip of one', 'zip of a foreign one'].includes(route)
   if (link.password !== null && unlock !== 'right') return asks ? { status: 200, told: false } : nothing
   // 3: what is not in the list is not there, and a photo is no video
@@ -44,25 +58,43 @@ for (const version of VERSIONS) {
     const shared = [photo(800), photo(801, { name: 'second.jpg' }), video(802)]
     const [first, , film] = shared.map(({ id }) => id) as [string, string, string]
     const foreign = sample.assets.notShared.id
-    const make = (name: string, more: Partial<ShareLink> = {}, by: 'key' | 'slug' = 'key', rest: Partial<Kind> = {}): [string, Kind] => {
+    const make = (
+      name: string, more: Partial<ShareLink> = {}, by: 'key' | 'slug' = 'key', rest: Partial<Kind> = {}
+    ): [string, Kind] => {
       const link = addLink(library, `matrix ${name}`, more, shared)
-      return [name, { link, ref: parseLinkAddress(by === 'key' ? link.key : undefined, link.slug)!, photo: first, film, foreign, ...rest }]
+      const ref = parseLinkAddress(by === 'key' ? link.key : undefined, link.slug)!
+      return [name, { link, ref, photo: first, film, foreign, ...rest }]
     }
-    const bare = (name: string, link: ShareLink, rest: Partial<Kind>): [string, Kind] => [name, { link, ref: parseLinkAddress(link.key)!, photo: first, film, foreign, ...rest }]
+    const bare = (name: string, link: ShareLink, rest: Partial<Kind>): [string, Kind] => [
+      name, { link, ref: parseLinkAddress(link.key)!, photo: first, film, foreign, ...rest }
+    ]
     const kinds = new Map<string, Kind>([
-      make('open'), make('open by slug', { slug: `open-${version}` }, 'slug'), make('locked', { password: PASSWORD }),
+      make('open'),
+      make('open by slug', { slug: `open-${version}` }, 'slug'),
+      make('locked', { password: PASSWORD }),
       make('locked by slug', { password: PASSWORD, slug: `locked-${version}` }, 'slug'),
-      make('locked, no downloads', { password: 'other', allowDownload: false }), make('no downloads', { allowDownload: false }), make('no metadata', { showMetadata: false }),
-      make('expired', { expiresAt: '2026-01-01T00:00:00.000Z' }, 'key', { gone: true }), make('expired and locked', { expiresAt: '2026-01-01T00:00:00.000Z', password: PASSWORD }, 'key', { gone: true }),
-      bare('empty', links.empty, { empty: true }), bare('deleted album', links.deleted, { gone: true }),
+      make('locked, no downloads', { password: 'other', allowDownload: false }),
+      make('no downloads', { allowDownload: false }),
+      make('no metadata', { showMetadata: false }),
+      make('expired', { expiresAt: '2026-01-01T00:00:00.000Z' }, 'key', { gone: true }),
+      make(
+        'expired and locked', { expiresAt: '2026-01-01T00:00:00.000Z', password: PASSWORD }, 'key',
+        { gone: true }
+      ),
+      bare('empty', links.empty, { empty: true }),
+      bare('deleted album', links.deleted, { gone: true }),
       bare('unknown', { ...links.album, key: newKey() }, { gone: true })
     ])
-    const run = await start({ version, library, env: { IPP_SECRET: SECRET }, ipp: { limits: { guessesPerVisitor: 100_000 } } })
+    const run = await start({
+      version, library, env: { IPP_SECRET: SECRET }, ipp: { limits: { guessesPerVisitor: 100_000 } }
+    })
     const seal = createSeal(KEY)
     const cookiesOf = new Map<string, string>()
     for (const [name, { link, ref, gone }] of kinds) {
       if (link.password === null || gone) continue
-      const { answer, cookie } = await run.unlock({ ...ref as Record<string, string>, password: link.password })
+      const { answer, cookie } = await run.unlock({
+        ...ref as Record<string, string>, password: link.password
+      })
       assert.equal(answer.status, 303, name)
       cookiesOf.set(name, cookie)
     }
@@ -71,26 +103,50 @@ for (const version of VERSIONS) {
       const refs = [ref, { key: link.key } as LinkAddress]
       const own = cookiesOf.get(name) ?? cookiesOf.get('locked')!
       const jar = new Map(own.split('; ').map(pair => pair.split('=') as [string, string]))
-      const token = seal.open(refs[0]!, jar) ?? seal.open(kinds.get('locked')!.ref, new Map(cookiesOf.get('locked')!.split('; ').map(pair => pair.split('=') as [string, string])))!
-      const all = (value: (ref: LinkAddress) => string) => refs.map(ref => `${cookieName(ref)}=${value(ref)}`).join('; ')
-      const other = cookiesOf.get(name === 'locked' ? 'locked by slug' : 'locked')!.split('; ').map(pair => pair.split('=')[1]!)
+      const locked = cookiesOf.get('locked')!.split('; ').map(pair => pair.split('=') as [string, string])
+      const token = seal.open(refs[0]!, jar) ?? seal.open(kinds.get('locked')!.ref, new Map(locked))!
+      const all = (value: (ref: LinkAddress) => string) =>
+        refs.map(ref => `${cookieName(ref)}=${value(ref)}`).join('; ')
+      const other = cookiesOf.get(name === 'locked' ? 'locked by slug' : 'locked')!
+        .split('; ').map(pair => pair.split('=')[1]!)
       return {
-        none: '', right: own, garbage: all(() => 'AAAA'.repeat(30)), tampered: all(ref => seal.seal(ref, token).replace(/^./, first => first === 'x' ? 'y' : 'x')),
+        none: '',
+        right: own,
+        garbage: all(() => 'AAAA'.repeat(30)),
+        tampered: all(ref => seal.seal(ref, token).replace(/^./, first => first === 'x' ? 'y' : 'x')),
         expired: all(ref => createSeal(KEY, () => Date.now() - 3_601_000).seal(ref, token)),
         'of the future': all(ref => createSeal(KEY, () => Date.now() + 3_600_000).seal(ref, token)),
-        'of another link': all(() => other[0]!), 'of another process': all(ref => createSeal(createKeys('')('unlock cookie')).seal(ref, token)), 'the bare token': all(() => token)
+        'of another link': all(() => other[0]!),
+        'of another process': all(ref => createSeal(createKeys('')('unlock cookie')).seal(ref, token)),
+        'the bare token': all(() => token)
       }[unlock]
     }
     const request = (route: Route, { ref, link, photo, film, foreign }: Kind): [string, string?] => {
       const home = 'key' in ref ? `/share/${ref.key}` : `/s/${encodeURIComponent(ref.slug)}`
-      const form = (id: string): [string, string] => [`${home}/download`, new URLSearchParams({ assets: JSON.stringify([id]) }).toString()]
-      return ({
-        page: [home], item: [`${home}/${photo}`], 'foreign item': [`${home}/${foreign}`], items: [`/share/items/${link.key}/0`], meta: [`/share/meta/${link.key}/${photo}`],
-        'foreign meta': [`/share/meta/${link.key}/${foreign}`], photo: [`/share/photo/${link.key}/${photo}`], 'foreign photo': [`/share/photo/${link.key}/${foreign}`],
-        ...Object.fromEntries(['thumbnail', 'preview', 'fullsize', 'original'].map(size => [size, [`/share/photo/${link.key}/${photo}/${size}`]])),
-        video: [`/share/video/${link.key}/${film}`], 'foreign video': [`/share/video/${link.key}/${foreign}`], 'video of a photo': [`/share/video/${link.key}/${photo}`],
-        zip: [`${home}/download`], 'zip of one': form(photo), 'zip of a foreign one': form(foreign)
-      } as unknown as Record<Route, [string, string?]>)[route]
+      const form = (id: string): [string, string] => [
+        `${home}/download`, new URLSearchParams({ assets: JSON.stringify([id]) }).toString()
+      ]
+      const paths = {
+        page: [home],
+        item: [`${home}/${photo}`],
+        'foreign item': [`${home}/${foreign}`],
+        items: [`/share/items/${link.key}/0`],
+        meta: [`/share/meta/${link.key}/${photo}`],
+        'foreign meta': [`/share/meta/${link.key}/${foreign}`],
+        photo: [`/share/photo/${link.key}/${photo}`],
+        'foreign photo': [`/share/photo/${link.key}/${foreign}`],
+        ...Object.fromEntries(
+          ['thumbnail', 'preview', 'fullsize', 'original'].map(size =>
+            [size, [`/share/photo/${link.key}/${photo}/${size}`]])
+        ),
+        video: [`/share/video/${link.key}/${film}`],
+        'foreign video': [`/share/video/${link.key}/${foreign}`],
+        'video of a photo': [`/share/video/${link.key}/${photo}`],
+        zip: [`${home}/download`],
+        'zip of one': form(photo),
+        'zip of a foreign one': form(foreign)
+      } as unknown as Record<Route, [string, string?]>
+      return paths[route]
     }
     for (const [name, kind] of kinds) {
       test(name, async () => {
@@ -100,20 +156,32 @@ for (const version of VERSIONS) {
             const { status, told } = expected(route, kind, unlock)
             for (const method of body === undefined ? ['GET', 'HEAD'] : ['POST']) {
               const before = run.immich.asked.length
-              const headers = { ...HTML, cookie: cookie(name, kind, unlock), 'content-type': 'application/x-www-form-urlencoded' }
+              const headers = {
+                ...HTML,
+                cookie: cookie(name, kind, unlock),
+                'content-type': 'application/x-www-form-urlencoded'
+              }
               const first = await run.get(path, { method, headers, ...body !== undefined && { body } })
               // a selection has an address of its own
-              const answer = first.status === 303 && method === 'POST' ? await run.get(first.headers.location!, { headers }) : first
+              const answer =
+                first.status === 303 && method === 'POST'
+                  ? await run.get(first.headers.location!, { headers }) : first
               const where = `${method} ${route}, unlock ${unlock}`
               assert.equal(answer.status, status, where)
               if (method !== 'HEAD' && told) assert.ok(answer.body.length > 0, where)
               if (told) continue
               // the form says again which photo its own address named
-              assert.doesNotMatch(answer.text.replace(/<input type="hidden" name="next"[^>]*>/, ''), new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`), where)
+              assert.doesNotMatch(
+                answer.text.replace(/<input type="hidden" name="next"[^>]*>/, ''),
+                new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`),
+                where
+              )
               assert.equal(answer.headers['content-disposition'], undefined, where)
               assert.equal(answer.headers['cache-control'], 'no-store', where)
               // no byte of it was even fetched
-              assert.deepEqual(run.immich.asked.slice(before).filter(({ path }) => path.includes('/assets/') || path.includes('download')).map(({ path }) => path), [], where)
+              const fetched = run.immich.asked.slice(before).map(({ path }) => path)
+                .filter(path => path.includes('/assets/') || path.includes('download'))
+              assert.deepEqual(fetched, [], where)
             }
           }
         }

@@ -44,10 +44,10 @@ test('lint lets no cast make a share or an item, but where the gate makes them',
   }
   const casts = [
     'export const a = b as Share', 'export const a = b as Item', 'export const a = b as Item[]',
-    'export const a = b as { share: Share }', 'export const a = b as readonly Item[]', 'export const a = b as never',
-    'export const a = b as any', 'export const a = b as unknown as Foo', 'export const a = <Share>b',
-    'export const a: any = b', 'export const f = (b: any) => b', '// @ts-ignore\nexport const a = b',
-    '// @ts-expect-error it fits\nexport const a = b'
+    'export const a = b as { share: Share }', 'export const a = b as readonly Item[]',
+    'export const a = b as never', 'export const a = b as any', 'export const a = b as unknown as Foo',
+    'export const a = <Share>b', 'export const a: any = b', 'export const f = (b: any) => b',
+    '// @ts-ignore\nexport const a = b', '// @ts-expect-error it fits\nexport const a = b'
   ]
   for (const file of ['routes/x.ts', 'zip/x.ts', 'gate/x.ts', 'x.ts']) {
     for (const cast of casts) assert.ok(await found(cast, file) > 0, `${file}: ${cast}`)
@@ -70,7 +70,8 @@ test('the gate takes back only the shares and items that it made', async () => {
   const caller = { lane: 'x' }
   const forged: unknown[] = [
     { ...share }, { ...share, can: other.can }, structuredClone(share), Object.create(share),
-    Object.assign({}, other), JSON.parse(JSON.stringify(share)), new Proxy(share, {}), null, undefined, 'share', {}
+    Object.assign({}, other), JSON.parse(JSON.stringify(share)), new Proxy(share, {}), null, undefined,
+    'share', {}
   ]
   const isForeign = /not a share of this gate|not an item of this share/
   for (const one of forged as Share[]) {

@@ -18,7 +18,10 @@ const skip = without('exiftool', 'libimage-exiftool-perl')
 
 const original = readFileSync(new URL('../samples/original0.jpg', import.meta.url))
 const preview = readFileSync(new URL('../samples/photo05-preview.jpg', import.meta.url))
-const segment = (marker: number, payload: Buffer) => Buffer.concat([Buffer.from([0xff, marker, (payload.length + 2) >> 8, (payload.length + 2) & 0xff]), payload])
+const segment = (marker: number, payload: Buffer) => {
+  const length = payload.length + 2
+  return Buffer.concat([Buffer.from([0xff, marker, length >> 8, length & 0xff]), payload])
+}
 
 /** The blanked file. Throws if it cannot be blanked. */
 function strip (bytes: Buffer): Buffer {
@@ -30,27 +33,53 @@ function strip (bytes: Buffer): Buffer {
 function tags (bytes: Buffer): Record<string, unknown> {
   const file = join(folder, 'x.jpg')
   writeFileSync(file, bytes)
-  const [found] = JSON.parse(execFileSync('exiftool', ['-j', '-G1', '-a', '-u', '-ee3', '-api', 'largefilesupport=1', file], { maxBuffer: 1e8 }).toString())
-  return Object.fromEntries(Object.entries(found as object).filter(([name]) => !/^(SourceFile|ExifTool|System|File|Composite|ICC|JFIF|Adobe)/.test(name)))
+  const args = ['-j', '-G1', '-a', '-u', '-ee3', '-api', 'largefilesupport=1', file]
+  const [found] = JSON.parse(execFileSync('exiftool', args, { maxBuffer: 1e8 }).toString())
+  return Object.fromEntries(
+    Object.entries(found as object).filter(
+      ([name]) => !/^(SourceFile|ExifTool|System|File|Composite|ICC|JFIF|Adobe)/.test(name)
+    )
+  )
 }
-const scan = (bytes: Buffer) => bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xda])), bytes.lastIndexOf(Buffer.from([0xff, 0xd9])))
+const scan = (bytes: Buffer) =>
+  bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xda])), bytes.lastIndexOf(Buffer.from([0xff, 0xd9])))
 
 /** A file with everything in it that could tell something. */
 function telling (orientation: number): Buffer {
   const file = join(folder, 'telling.jpg')
   writeFileSync(file, preview)
-  execFileSync('exiftool', ['-q', '-overwrite_original', `-Orientation#=${orientation}`, '-GPSLatitude=52.5', '-GPSLongitude=13.4', '-Make=Canon', '-Model=R5', '-XMP-dc:Creator=Ann',
-    '-IPTC:City=Berlin', '-Comment=secret comment', '-Photoshop:URL=http://secret', '-DateTimeOriginal=2026:01:01 10:00:00', '-UserComment=secret', '-SerialNumber=12345', file])
+  execFileSync('exiftool', [
+    '-q', '-overwrite_original', `-Orientation#=${orientation}`, '-GPSLatitude=52.5', '-GPSLongitude=13.4',
+    '-Make=Canon', '-Model=R5', '-XMP-dc:Creator=Ann', '-IPTC:City=Berlin', '-Comment=secret comment',
+    '-Photoshop:URL=http://secret', '-DateTimeOriginal=2026:01:01 10:00:00', '-UserComment=secret',
+    '-SerialNumber=12345', file
+  ])
   const bytes = readFileSync(file)
-  const extended = Buffer.concat([Buffer.from('http://ns.adobe.com/xmp/extension/\0' + 'A'.repeat(32)), Buffer.from('00001000000000000', 'hex'), Buffer.from('<secret/>'.repeat(100))])
+  const extended = Buffer.concat([
+    Buffer.from('http://ns.adobe.com/xmp/extension/\0' + 'A'.repeat(32)),
+    Buffer.from('00001000000000000', 'hex'),
+    Buffer.from('<secret/>'.repeat(100))
+  ])
   const second = Buffer.concat([Buffer.from('Exif\0\0'), bytes.subarray(30, 2000)])
-  const mpf = Buffer.concat([Buffer.from('MPF\0'), Buffer.from('4d4d002a00000008', 'hex'), Buffer.alloc(60, 1)])
-  const extra = [segment(0xe1, extended), segment(0xe1, second), segment(0xe2, mpf), segment(0xe3, Buffer.from('Meta\0secret')), segment(0xe0, Buffer.from('JFXX\0\x10secret thumbnail')),
-    segment(0xfe, Buffer.from('secret comment two')), segment(0xeb, Buffer.from('HDR_RI ver=11 secret')), segment(0xef, Buffer.from('secret'))]
-  return Buffer.concat([bytes.subarray(0, 2), ...extra, bytes.subarray(2), original, Buffer.from('ftypmp42 secret video')])
+  const mpf = Buffer.concat([
+    Buffer.from('MPF\0'), Buffer.from('4d4d002a00000008', 'hex'), Buffer.alloc(60, 1)
+  ])
+  const extra = [
+    segment(0xe1, extended),
+    segment(0xe1, second),
+    segment(0xe2, mpf),
+    segment(0xe3, Buffer.from('Meta\0secret')),
+    segment(0xe0, Buffer.from('JFXX\0\x10secret thumbnail')),
+    segment(0xfe, Buffer.from('secret comment two')),
+    segment(0xeb, Buffer.from('HDR_RI ver=11 secret')),
+    segment(0xef, Buffer.from('secret'))
+  ]
+  return Buffer.concat([
+    bytes.subarray(0, 2), ...extra, bytes.subarray(2), original, Buffer.from('ftypmp42 secret video')
+  ])
 }
 
-test('nothing but the orientation is left, the picture and the length are as they were', { skip }, async () => {
+test('only the orientation is left; the picture and the length are unchanged', { skip }, async () => {
   for (let orientation = 1; orientation <= 8; orientation++) {
     const before = telling(orientation)
     assert.ok(Object.keys(tags(before)).length > 10)
@@ -71,26 +100,38 @@ test('nothing but the orientation is left, the picture and the length are as the
 test('what cannot be parsed is refused, and an end within the scan is an end', () => {
   const scanAt = original.indexOf(Buffer.from([0xff, 0xda]))
   const refused = {
-    'a text': Buffer.from('not a JPEG at all'), 'nothing': Buffer.alloc(0), 'a start alone': original.subarray(0, 2),
-    'junk after the start': Buffer.concat([original.subarray(0, 2), Buffer.from('junk'), original.subarray(2)]),
-    'cut within a segment': original.subarray(0, scanAt - 5), 'cut before the scan': original.subarray(0, scanAt),
-    'a segment of no length': Buffer.from('ffd8ffe10001ffd9', 'hex'), 'a restart outside a scan': Buffer.from('ffd8ffd0ffd9', 'hex')
+    'a text': Buffer.from('not a JPEG at all'),
+    nothing: Buffer.alloc(0),
+    'a start alone': original.subarray(0, 2),
+    'junk after the start': Buffer.concat([
+      original.subarray(0, 2), Buffer.from('junk'), original.subarray(2)
+    ]),
+    'cut within a segment': original.subarray(0, scanAt - 5),
+    'cut before the scan': original.subarray(0, scanAt),
+    'a segment of no length': Buffer.from('ffd8ffe10001ffd9', 'hex'),
+    'a restart outside a scan': Buffer.from('ffd8ffd0ffd9', 'hex')
   }
-  for (const [name, bytes] of Object.entries(refused)) assert.equal(blankJpeg(Buffer.from(bytes)), false, name)
+  for (const [name, bytes] of Object.entries(refused)) {
+    assert.equal(blankJpeg(Buffer.from(bytes)), false, name)
+  }
   const cut = original.subarray(0, scanAt + 5000)
   assert.ok(strip(cut).subarray(scanAt).equals(cut.subarray(scanAt)))
   // fill bytes before a marker are allowed
-  assert.equal(blankJpeg(Buffer.concat([original.subarray(0, 2), Buffer.from([0xff, 0xff]), original.subarray(2)])), true)
+  const filled = Buffer.concat([original.subarray(0, 2), Buffer.from([0xff, 0xff]), original.subarray(2)])
+  assert.equal(blankJpeg(filled), true)
 })
 
 test('what follows the picture, and the thumbnail in its JFIF header, are zeros', () => {
-  const jfif = segment(0xe0, Buffer.concat([Buffer.from('JFIF\0\x01\x02\0\0\x48\0\x48'), Buffer.from([2, 2]), Buffer.from('a thumbnail.')]))
-  const bytes = strip(Buffer.concat([preview.subarray(0, 2), jfif, preview.subarray(2), Buffer.from('what follows')]))
+  const header = Buffer.from('JFIF\0\x01\x02\0\0\x48\0\x48')
+  const jfif = segment(0xe0, Buffer.concat([header, Buffer.from([2, 2]), Buffer.from('a thumbnail.')]))
+  const bytes = strip(
+    Buffer.concat([preview.subarray(0, 2), jfif, preview.subarray(2), Buffer.from('what follows')])
+  )
   assert.ok(!bytes.includes('thumbnail') && !bytes.includes('what follows'))
   assert.ok(bytes.includes('JFIF'))
 })
 
-/** Walks the segments up to the picture: each of an application or a comment is zeros, or one of the permitted few. */
+/** Checks that each APPn or COM segment before the picture is zeros, or one of the permitted few. */
 function assertBlank (bytes: Buffer): void {
   let at = 2
   while (at + 4 <= bytes.length) {
@@ -98,9 +139,13 @@ function assertBlank (bytes: Buffer): void {
     const marker = bytes[at + 1]!
     if (marker === 0xda || marker === 0xd9) break
     const payload = bytes.subarray(at + 4, at + 2 + bytes.readUInt16BE(at + 2))
-    const kept = [Buffer.from('JFIF\0'), Buffer.from('ICC_PROFILE\0'), Buffer.from('Adobe')].some(name => payload.subarray(0, name.length).equals(name))
-    const turned = payload.subarray(0, 6).equals(Buffer.from('Exif\0\0')) && payload.subarray(26).every(byte => byte === 0)
-    if ((marker >= 0xe0 && marker <= 0xef) || marker === 0xfe) assert.ok(kept || turned || payload.every(byte => byte === 0), marker.toString(16))
+    const kept = ['JFIF\0', 'ICC_PROFILE\0', 'Adobe']
+      .some(name => payload.subarray(0, name.length).equals(Buffer.from(name)))
+    const turned =
+      payload.subarray(0, 6).equals(Buffer.from('Exif\0\0')) && payload.subarray(26).every(byte => byte === 0)
+    if ((marker >= 0xe0 && marker <= 0xef) || marker === 0xfe) {
+      assert.ok(kept || turned || payload.every(byte => byte === 0), marker.toString(16))
+    }
     at += 2 + bytes.readUInt16BE(at + 2)
   }
 }
@@ -108,7 +153,14 @@ function assertBlank (bytes: Buffer): void {
 test('mutated files: no crash, no hang, no field; what cannot be parsed is not sent', () => {
   // a marker that stands in the metadata and nowhere in the picture
   const secret = Buffer.from('SECRET-PLACE-52.5163-13.3777')
-  const base = Buffer.concat([preview.subarray(0, 2), segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01'), secret])), segment(0xed, secret), segment(0xfe, secret), preview.subarray(2), secret])
+  const base = Buffer.concat([
+    preview.subarray(0, 2),
+    segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01'), secret])),
+    segment(0xed, secret),
+    segment(0xfe, secret),
+    preview.subarray(2),
+    secret
+  ])
   const header = base.indexOf(Buffer.from([0xff, 0xda]))
   const runs = Number(process.env.FUZZ_RUNS ?? 3000)
   const changes = fc.array(fc.tuple(fc.nat(header + 20), fc.nat(255)), { minLength: 1, maxLength: 12 })
@@ -122,27 +174,36 @@ test('mutated files: no crash, no hang, no field; what cannot be parsed is not s
   }), { numRuns: runs, seed: 42 })
 })
 
-test('through the proxy: alone, by range, in a zip; other types are previews, videos transcodes or nothing', async () => {
+test('through the proxy: alone, by range, in a zip; of other types a preview or transcode', async () => {
   const library = emptyLibrary()
   const jpeg = photo(1, { name: 'place.jpg', original: { bytes: original, type: 'image/jpeg' } })
-  const png = photo(2, { name: 'scan.png', mime: 'image/png', original: { bytes: Buffer.from('png with text'), type: 'image/png' } })
+  const png = photo(2, {
+    name: 'scan.png', mime: 'image/png', original: { bytes: Buffer.from('png with text'), type: 'image/png' }
+  })
   const moving = gif(3)
-  const transcoded = video(4, { name: 'a.mov', original: { bytes: Buffer.from('the original'), type: 'video/quicktime', modified: 1e12 }, playback: { bytes: Buffer.from('the transcode, longer'), type: 'video/mp4' } })
+  const transcoded = video(4, {
+    name: 'a.mov',
+    original: { bytes: Buffer.from('the original'), type: 'video/quicktime', modified: 1e12 },
+    playback: { bytes: Buffer.from('the transcode, longer'), type: 'video/mp4' }
+  })
   const raw = video(5, { name: 'b.mp4' })
   const { key } = addLink(library, 'strip', {}, [jpeg, png, moving, transcoded, raw])
   const run = await start({ library, ipp: { stripMetadata: true } })
-  const get = (id: string, size = 'original', headers = {}) => run.get(`/share/photo/${key}/${id}/${size}`, { headers })
+  const get = (id: string, size = 'original', headers = {}) =>
+    run.get(`/share/photo/${key}/${id}/${size}`, { headers })
   const answer = await get(jpeg.id)
-  assert.deepEqual([answer.status, answer.headers['content-length'], answer.complete], [200, String(original.length), true])
+  assert.deepEqual(
+    [answer.status, answer.headers['content-length'], answer.complete], [200, String(original.length), true]
+  )
   assert.ok(answer.body.equals(strip(original)))
   assert.match(answer.headers['content-disposition']!, /place\.jpg/)
   assert.ok((await get(jpeg.id, 'fullsize')).body.equals(strip(original)))
-  // what Immich makes of it has nothing to take out
+  // a preview made by Immich has no metadata to remove
   run.immich.asked.length = 0
   assert.notDeepEqual((await get(jpeg.id, 'thumbnail')).body, strip(original))
   assert.equal(run.immich.count(/original$/), 0)
   const part = await get(jpeg.id, 'original', { range: 'bytes=100-70000' })
-  // made as it goes, from the beginning: a range of it is the whole
+  // the file is stripped as a stream, so a range request gets the whole
   assert.deepEqual([part.status, part.headers['content-range']], [200, undefined])
   assert.ok(part.body.equals(strip(original)))
   const other = await get(png.id)
@@ -158,8 +219,10 @@ test('through the proxy: alone, by range, in a zip; other types are previews, vi
   assert.equal(names.filter(name => name.endsWith(' is missing.txt')).length, 1)
   assert.equal(names.filter(name => !name.endsWith('.txt')).length, 4)
   assert.ok(!zip.body.includes('Canon') && zip.body.includes('the transcode'))
-  // what claims to be a JPEG and is not is its preview
-  const liar = addLink(library, 'liar', {}, [photo(6, { original: { bytes: Buffer.from('not a JPEG at all'), type: 'image/jpeg' } }), photo(7)])
+  // a file that only claims to be a JPEG is replaced by its preview
+  const liar = addLink(library, 'liar', {}, [
+    photo(6, { original: { bytes: Buffer.from('not a JPEG at all'), type: 'image/jpeg' } }), photo(7)
+  ])
   const instead = await run.get(`/share/photo/${liar.key}/${liar.assets![0]}/original`)
   assert.deepEqual([instead.status, instead.complete], [200, true])
   assert.ok(!instead.text.includes('not a JPEG') && instead.body.length > 10_000)

@@ -12,14 +12,19 @@ import { newKey } from '../standin.ts'
 test('the cookie is Secure where the visitor came by https', async () => {
   const run = await start()
   const fields = { key: run.links.password.key, password: PASSWORD }
-  const secure = async (headers: Record<string, string>) => (await run.unlock(fields, headers)).cookies[0]!.endsWith('; Secure')
+  const secure = async (headers: Record<string, string>) =>
+    (await run.unlock(fields, headers)).cookies[0]!.endsWith('; Secure')
   assert.equal(await secure({}), false)
   assert.equal(await secure({ 'x-forwarded-proto': 'HTTPS' }), true)
   const { cookie, cookies } = await run.unlock(fields, { 'x-forwarded-proto': 'https' })
   assert.match(cookies[0]!, /^__Secure-ipp_/)
-  assert.equal((await run.get(`/share/items/${fields.key}/0`, { headers: { cookie: `${'x=y; '.repeat(2500)}${cookie}` } })).status, 200, 'behind 12 kB of others')
+  const headers = { cookie: `${'x=y; '.repeat(2500)}${cookie}` }
+  const answer = await run.get(`/share/items/${fields.key}/0`, { headers })
+  assert.equal(answer.status, 200, 'behind 12 kB of others')
   const untrusted = await start({ ipp: { trustedProxies: [] } })
-  assert.ok(!(await untrusted.unlock(fields, { 'x-forwarded-proto': 'https' })).cookies[0]!.includes('Secure'))
+  assert.ok(
+    !(await untrusted.unlock(fields, { 'x-forwarded-proto': 'https' })).cookies[0]!.includes('Secure')
+  )
   const known = await start({ env: { PUBLIC_BASE_URL: 'https://photos.example.com/' } })
   assert.ok((await known.unlock(fields)).cookies[0]!.includes('; Secure'))
 })
@@ -34,9 +39,18 @@ test('a cookie is of one link, one key and one time, and no two are alike', () =
   assert.equal(open(other), undefined, 'the same value, for another link')
   assert.equal(open(one, createSeal(createKeys('another secret of sixteen')('unlock cookie'))), undefined)
   assert.equal(open(one, createSeal(createKeys('')('unlock cookie'))), undefined)
-  assert.notEqual(createKeys('')('unlock cookie').export().toString('hex'), createKeys('')('unlock cookie').export().toString('hex'), 'random where there is none')
-  assert.notEqual(createKeys('x')('unlock cookie').export().toString('hex'), createKeys('x')('entity tag').export().toString('hex'))
-  const values = Array.from({ length: 20 }, () => Buffer.from(seal.seal(one, token), 'base64url').subarray(0, 12).toString('hex'))
+  assert.notEqual(
+    createKeys('')('unlock cookie').export().toString('hex'),
+    createKeys('')('unlock cookie').export().toString('hex'),
+    'random where there is none'
+  )
+  assert.notEqual(
+    createKeys('x')('unlock cookie').export().toString('hex'),
+    createKeys('x')('entity tag').export().toString('hex')
+  )
+  const values = Array.from({ length: 20 }, () =>
+    Buffer.from(seal.seal(one, token), 'base64url').subarray(0, 12).toString('hex')
+  )
   assert.equal(new Set(values).size, 20, 'a nonce is never used again')
   const bytes = Buffer.from(value, 'base64url')
   for (let at = 0; at < bytes.length; at++) {
@@ -44,7 +58,10 @@ test('a cookie is of one link, one key and one time, and no two are alike', () =
     changed[at]! ^= 1
     assert.equal(open(one, seal, changed.toString('base64url')), undefined, `byte ${at}`)
   }
-  for (let length = 0; length < bytes.length; length++) assert.equal(open(one, seal, bytes.subarray(0, length).toString('base64url')), undefined, `${length} bytes`)
+  for (let length = 0; length < bytes.length; length++) {
+    const cut = bytes.subarray(0, length).toString('base64url')
+    assert.equal(open(one, seal, cut), undefined, `${length} bytes`)
+  }
 })
 
 test('an unlock ends after an hour, whichever way a clock jumps', () => {
@@ -66,11 +83,16 @@ test('an unlock ends after an hour, whichever way a clock jumps', () => {
 test('a cookie is of one link, by its name and by its seal, slugs too', () => {
   const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
   const token = parseToken('abc=') as Token
-  const links = [{ key: parseKey(newKey('a'))! }, { key: parseKey(newKey('b'))! }, { slug: parseSlug('a')! }, { slug: parseSlug('b')! }]
+  const links = [
+    { key: parseKey(newKey('a'))! }, { key: parseKey(newKey('b'))! },
+    { slug: parseSlug('a')! }, { slug: parseSlug('b')! }
+  ]
   assert.equal(new Set(links.map(cookieName)).size, 4)
   for (const own of links) {
     const value = seal.seal(own, token)
-    for (const link of links) assert.equal(seal.open(link, new Map([[cookieName(link), value]])), link === own ? token : undefined)
+    for (const link of links) {
+      assert.equal(seal.open(link, new Map([[cookieName(link), value]])), link === own ? token : undefined)
+    }
   }
 })
 

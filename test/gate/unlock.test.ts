@@ -23,9 +23,14 @@ for (const version of VERSIONS) {
         assert.match(form.text, /<form method="post" action="\/share\/unlock">/)
         const wrong = await run.unlock({ ...fields, password: 'wrong' }, HTML)
         // a browser is led back to the link, where Back and reload work; a program gets the status
-        assert.deepEqual([wrong.answer.status, wrong.answer.headers.location], [303, `${page}?problem=wrongPassword`])
+        assert.deepEqual(
+          [wrong.answer.status, wrong.answer.headers.location], [303, `${page}?problem=wrongPassword`]
+        )
         assert.equal(wrong.cookies.length, 0)
-        assert.match((await run.get(`${page}?problem=wrongPassword`, { headers: HTML })).text, /<form[^]*That is not the right password/)
+        assert.match(
+          (await run.get(`${page}?problem=wrongPassword`, { headers: HTML })).text,
+          /<form[^]*That is not the right password/
+        )
         const told = await run.unlock({ ...fields, password: 'wrong' })
         assert.equal(told.answer.status, 401)
         assert.match(told.answer.text, /<form/)
@@ -40,49 +45,74 @@ for (const version of VERSIONS) {
         assert.ok(!opened.text.includes('<form'))
         assert.match(opened.headers['cache-control']!, /private/)
         assert.ok(!opened.text.includes('og:'))
-        // nobody keeps a page of it, so whatever somebody says to have is not this
+        // the page is never cached, so no If-None-Match matches it
         const isPage = opened.headers['content-type']!.startsWith('text/html')
-        for (const tag of isPage ? ['*', '"x"'] : []) assert.equal((await run.get(page, { headers: { ...HTML, cookie, 'if-none-match': tag } })).text, opened.text)
+        for (const tag of isPage ? ['*', '"x"'] : []) {
+          const again = await run.get(page, { headers: { ...HTML, cookie, 'if-none-match': tag } })
+          assert.equal(again.text, opened.text)
+        }
       }
     })
 
     test('an unlock by slug opens the media, which carry the key', async () => {
       const { cookie } = await run.unlock({ slug: 'secret-slug', password: 'hunter2' })
-      const answer = await run.get(`/share/photo/${links.slugPassword.key}/${id}/thumbnail`, { headers: { cookie } })
+      const photo = `/share/photo/${links.slugPassword.key}/${id}`
+      const answer = await run.get(`${photo}/thumbnail`, { headers: { cookie } })
       assert.equal(answer.status, 200)
       assert.match(answer.headers['cache-control']!, /^private/)
       assert.equal(answer.headers['access-control-allow-origin'], undefined)
-      // Immich does not look at it there today: it is told with each question all the same
+      // Immich does not check the token there today, but every request carries it
       const before = run.immich.asked.length
-      await run.get(`/share/photo/${links.slugPassword.key}/${id}`, { headers: { cookie, range: 'bytes=0-9' } })
+      await run.get(photo, { headers: { cookie, range: 'bytes=0-9' } })
       const asked = run.immich.asked.slice(before).filter(({ path }) => path.includes('/assets/'))
-      assert.ok(asked.length > 0 && asked.every(({ headers }) => headers.cookie?.startsWith('immich_shared_link_token=')))
+      assert.ok(
+        asked.length > 0 &&
+          asked.every(({ headers }) => headers.cookie?.startsWith('immich_shared_link_token='))
+      )
     })
 
     test('an unlock opens exactly its own link', async () => {
       const { cookie } = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
-      assert.equal((await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie } })).status, 200)
-      assert.equal((await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie } })).status, 404)
+      assert.equal(
+        (await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie } })).status, 200
+      )
+      assert.equal(
+        (await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie } })).status, 404
+      )
       const [name, value] = cookie.split('; ')[0]!.split('=') as [string, string]
       const { cookie: own } = await run.unlock({ key: links.password.key, password: PASSWORD })
       const moved = `${own.split('=')[0]}=${value}`
-      assert.equal((await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie: moved } })).status, 404)
-      for (const bad of [`${name}=`, `${name}=${value.slice(0, -2)}AA`, `${name}=${'A'.repeat(200)}`, `${name}=${value}${value}`]) {
-        assert.equal((await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie: bad } })).status, 404, bad)
+      assert.equal(
+        (await run.get(`/share/items/${links.password.key}/0`, { headers: { cookie: moved } })).status, 404
+      )
+      const path = `/share/items/${links.photoPassword.key}/0`
+      for (const bad of [
+        `${name}=`, `${name}=${value.slice(0, -2)}AA`, `${name}=${'A'.repeat(200)}`,
+        `${name}=${value}${value}`
+      ]) {
+        const { status } = await run.get(path, { headers: { cookie: bad } })
+        assert.equal(status, 404, bad)
       }
     })
 
-    test('what is no password, no link or no locked link', async () => {
+    test('an invalid password, an unknown link, and a link without a password', async () => {
       assert.equal((await run.unlock({ key: links.password.key, password: '' })).answer.status, 401)
       assert.equal((await run.unlock({ key: links.password.key })).answer.status, 401)
       assert.equal((await run.unlock({ key: links.expired.key, password: 'x' })).answer.status, 404)
       assert.equal((await run.unlock({ key: '../../x', password: 'x' })).answer.status, 404)
       assert.equal((await run.unlock({ password: 'x' })).answer.status, 404)
       assert.equal((await run.unlock({ key: links.album.key, password: 'x' })).answer.status, 404)
-      assert.deepEqual([(await run.get('/share/unlock')).status, (await run.get('/share/unlock')).headers.location], [303, '/share'])
-      assert.equal((await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).answer.status, 404)
+      assert.deepEqual(
+        [(await run.get('/share/unlock')).status, (await run.get('/share/unlock')).headers.location],
+        [303, '/share']
+      )
+      assert.equal(
+        (await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).answer.status, 404
+      )
       const json = await run.get('/share/unlock', {
-        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key: links.password.key, password: PASSWORD })
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ key: links.password.key, password: PASSWORD })
       })
       assert.equal(json.status, 303)
     })
@@ -97,11 +127,18 @@ test('a changed password at Immich ends the unlock when the link is next looked 
   assert.equal((await run.get(path, { headers: { cookie } })).status, 404)
 })
 
-test('what is no answer to a password is no wrong guess', async () => {
+test('an invalid answer to a password does not count as a wrong guess', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
-  const guess = () => run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ answer }) => answer.status)
-  for (const [status, body, told] of [[401, '{"message":"Password required"}', 404], [201, '{}', 503], [201, 'null', 503], [500, '{}', 503]] as const) {
-    for (const headers of [{}, { 'set-cookie': 'immich_shared_link_token=abc' }] as Record<string, string>[]) {
+  const guess = () =>
+    run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ answer }) => answer.status)
+  for (const [status, body, told] of [
+    [401, '{"message":"Password required"}', 404],
+    [201, '{}', 503],
+    [201, 'null', 503],
+    [500, '{}', 503]
+  ] as const) {
+    const sent: Record<string, string>[] = [{}, { 'set-cookie': 'immich_shared_link_token=abc' }]
+    for (const headers of sent) {
       run.immich.fault = ({ path }) => path.endsWith('/login') ? { status, body, headers } : undefined
       assert.equal(await guess(), told, body)
     }
@@ -118,10 +155,12 @@ test('guesses are limited by visitor and link, and by link', async () => {
   assert.deepEqual(many.map(({ status }) => status).sort(), [401, 401, 401, 429, 429, 429])
   const refused = many.find(({ status }) => status === 429)!
   assert.ok(Number(refused.headers['retry-after']) > 0 && Number(refused.headers['retry-after']) <= 60)
-  assert.equal((await guess('198.51.100.1', run.links.photoPassword.key)).status, 401, 'another link has its own count')
+  assert.equal(
+    (await guess('198.51.100.1', run.links.photoPassword.key)).status, 401, 'another link has its own count'
+  )
   assert.equal((await guess('198.51.100.2')).status, 401)
   assert.equal((await guess('198.51.100.3')).status, 401)
-  // who has not guessed is let in with the right password, whatever others did; his second wrong one is one too many
+  // a visitor without a wrong guess may unlock whatever others did, but has only one guess left
   assert.equal((await guess('198.51.100.9', run.links.password.key, PASSWORD)).status, 303)
   assert.equal((await guess('198.51.100.4')).status, 401)
   assert.equal((await guess('198.51.100.4')).status, 429, 'the link is limited over all addresses')
@@ -135,82 +174,124 @@ test('guesses are limited by visitor and link, and by link', async () => {
 test('key and slug of one link are one count, and the /64s of one /48 share a wider one', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
   const { key, slug } = run.links.slugPassword
-  const guess = (fields: Record<string, string>, address: string, password = 'wrong') => run.unlock({ ...fields, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer.status)
+  const guess = (fields: Record<string, string>, address: string, password = 'wrong') =>
+    run.unlock({ ...fields, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer.status)
   assert.equal(await guess({ slug: slug! }, '203.0.113.1', 'hunter2'), 303)
   assert.equal(await guess({ key }, '203.0.113.7'), 401)
   assert.equal(await guess({ slug: slug! }, '203.0.113.7'), 401)
   assert.equal(await guess({ key }, '203.0.113.7'), 429)
   const answers: number[] = []
-  for (let n = 0; n < 6; n++) for (let m = 0; m < 2; m++) answers.push(await guess({ key }, `2001:db8:7:${n.toString(16)}::1`))
+  for (let n = 0; n < 6; n++) {
+    for (let m = 0; m < 2; m++) answers.push(await guess({ key }, `2001:db8:7:${n.toString(16)}::1`))
+  }
   assert.deepEqual(answers.filter(status => status === 401).length, 8, 'four times those of one')
   assert.equal(await guess({ key }, '2001:db8:8::1'), 401)
 })
 
-test('a form of another site is refused; the photo that was asked for comes after the unlock', async () => {
+test('a form of another site is refused; the unlock leads to the photo that was requested', async () => {
   const run = await start()
   const { key } = run.links.password
   const id = run.library.albums.get(run.links.password.album!)!.assets[3]!
   const fields = { key, password: PASSWORD }
   for (const [headers, status] of [
-    [{ 'sec-fetch-site': 'cross-site' }, 404], [{ 'sec-fetch-site': 'same-site', origin: 'null' }, 404], [{ origin: 'https://evil.example' }, 404],
-    [{ 'sec-fetch-site': 'same-origin', origin: 'null' }, 303], [{ 'sec-fetch-site': 'none' }, 303], [{ origin: run.base }, 303], [{ origin: 'null' }, 303]
-  ] as const) assert.equal((await run.unlock(fields, headers as Record<string, string>)).answer.status, status, JSON.stringify(headers))
+    [{ 'sec-fetch-site': 'cross-site' }, 404],
+    [{ 'sec-fetch-site': 'same-site', origin: 'null' }, 404],
+    [{ origin: 'https://evil.example' }, 404],
+    [{ 'sec-fetch-site': 'same-origin', origin: 'null' }, 303],
+    [{ 'sec-fetch-site': 'none' }, 303],
+    [{ origin: run.base }, 303],
+    [{ origin: 'null' }, 303]
+  ] as const) {
+    const { answer } = await run.unlock(fields, headers as Record<string, string>)
+    assert.equal(answer.status, status, JSON.stringify(headers))
+  }
   const form = await run.get(`/share/${key}/${id}`, { headers: HTML })
   assert.match(form.text, new RegExp(`name="next" value="/share/${key}/${id}"`))
   const next = `/share/${key}/${id}`
   assert.equal((await run.unlock({ ...fields, next })).answer.headers.location, next)
-  assert.equal((await run.unlock({ ...fields, next, password: 'x' }, HTML)).answer.headers.location, `${next}?problem=wrongPassword`)
-  for (const other of ['//evil.example', `https://evil.example/share/${key}`, `/share/${run.links.album.key}`, `/share/photo/${run.links.album.key}/${id}`, `/share/${key}/../x`, `/share/${key}\\x`, `//${key}`, `/share/${key}?x`, '/s/secret-slug']) {
-    assert.equal((await run.unlock({ ...fields, next: other })).answer.headers.location, `/share/${key}`, other)
+  assert.equal(
+    (await run.unlock({ ...fields, next, password: 'x' }, HTML)).answer.headers.location,
+    `${next}?problem=wrongPassword`
+  )
+  for (const other of [
+    '//evil.example', `https://evil.example/share/${key}`, `/share/${run.links.album.key}`,
+    `/share/photo/${run.links.album.key}/${id}`, `/share/${key}/../x`, `/share/${key}\\x`, `//${key}`,
+    `/share/${key}?x`, '/s/secret-slug'
+  ]) {
+    const { answer } = await run.unlock({ ...fields, next: other })
+    assert.equal(answer.headers.location, `/share/${key}`, other)
   }
 })
 
-test('what is asked for in a browser after the hour shows the form, and comes after the unlock', async () => {
+test('after the hour a browser gets the form, and what it requested after the unlock', async () => {
   const run = await start()
   const { key } = run.links.password
   const id = run.library.albums.get(run.links.password.album!)!.assets[0]!
-  for (const path of [`/share/${key}/download`, `/share/photo/${key}/${id}/original`, `/share/photo/${key}/${id}`, '/s/secret-slug/download']) {
+  for (const path of [
+    `/share/${key}/download`, `/share/photo/${key}/${id}/original`, `/share/photo/${key}/${id}`,
+    '/s/secret-slug/download'
+  ]) {
     const form = await run.get(path, { headers: HTML })
     assert.equal(form.status, 200, path)
     assert.equal(form.headers['cache-control'], 'no-store')
-    const fields = Object.fromEntries([...form.text.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]))
+    const hidden = [...form.text.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)]
+    const fields = Object.fromEntries(hidden.map(([, name, value]) => [name!, value!]))
     // the form brings a cookie by which a browser shows that it keeps them
     const browser = { ...HTML, cookie: String(form.headers['set-cookie']).split(';')[0]! }
     const wrong = await run.unlock({ ...fields, password: 'x' }, browser)
     assert.equal(wrong.answer.headers.location, `${path}?problem=wrongPassword`)
-    assert.match((await run.get(`${path}?problem=wrongPassword`, { headers: HTML })).text, /That is not the right password/)
+    assert.match(
+      (await run.get(`${path}?problem=wrongPassword`, { headers: HTML })).text,
+      /That is not the right password/
+    )
     const password = path.startsWith('/s/') ? 'hunter2' : PASSWORD
     const { answer, cookie } = await run.unlock({ ...fields, password: ` ${password}\n` }, browser)
     assert.equal(answer.headers.location, path, 'with the blanks that pasting adds')
     const forgetful = await run.unlock({ ...fields, password }, HTML)
     assert.equal(forgetful.answer.headers.location, `${path}?problem=cookiesOff`)
-    assert.match((await run.get(`${path}?problem=cookiesOff`, { headers: HTML })).text, /The password is right, but/)
-    assert.match((await run.get(path, { headers: { ...HTML, cookie } })).headers['content-type']!, /^(image|application\/zip)/)
-    // to programs, and to pictures in a page, it is not there
+    assert.match(
+      (await run.get(`${path}?problem=cookiesOff`, { headers: HTML })).text, /The password is right, but/
+    )
+    assert.match(
+      (await run.get(path, { headers: { ...HTML, cookie } })).headers['content-type']!,
+      /^(image|application\/zip)/
+    )
+    // programs, and images in a page, get a 404
     assert.equal((await run.get(path, { headers: { accept: 'image/avif,*/*' } })).status, 404)
   }
 })
 
-test('X-Forwarded-For from a proxy that is not named: said once, and no way to guesses without end', async () => {
+test('X-Forwarded-For from an untrusted proxy: logged once, and no way to unlimited guesses', async () => {
   const limits = { guessesPerVisitor: 2, guessesPerLink: 5 }
   const headers = (n: number) => ({ 'x-forwarded-for': `198.51.100.${n}` })
   const asked = async (trust: Record<string, unknown>, peer: string) => {
     const run = await start({ ipp: { limits, ...trust } })
-    // as a request looks that comes through Docker's own gateway
-    run.proxy.server.prependListener('connection', socket => Object.defineProperty(socket, 'remoteAddress', { value: peer }))
+    // what a request through Docker's gateway looks like
+    run.proxy.server.prependListener('connection', socket =>
+      Object.defineProperty(socket, 'remoteAddress', { value: peer })
+    )
     const statuses = []
-    for (let n = 1; n <= 8; n++) statuses.push((await run.unlock({ key: run.links.password.key, password: 'x' }, headers(n))).answer.status)
+    for (let n = 1; n <= 8; n++) {
+      const { answer } = await run.unlock({ key: run.links.password.key, password: 'x' }, headers(n))
+      statuses.push(answer.status)
+    }
     return { statuses, lines: run.lines.filter(line => line.includes('X-Forwarded-For')).length }
   }
-  assert.deepEqual(await asked({}, '172.17.0.1'), { statuses: [401, 401, 401, 401, 401, 429, 429, 429], lines: 1 })
-  assert.deepEqual(await asked({ trustedProxies: ['172.17.0.1'] }, '172.17.0.1'), { statuses: Array(8).fill(401), lines: 0 })
+  assert.deepEqual(await asked({}, '172.17.0.1'), {
+    statuses: [401, 401, 401, 401, 401, 429, 429, 429], lines: 1
+  })
+  assert.deepEqual(await asked({ trustedProxies: ['172.17.0.1'] }, '172.17.0.1'), {
+    statuses: Array(8).fill(401), lines: 0
+  })
   assert.deepEqual(await asked({}, '127.0.0.1'), { statuses: Array(8).fill(401), lines: 0 })
 })
 
 test('who the visitor is, by the trusted-proxy rule', async () => {
   const limits = { guessesPerVisitor: 1 }
   const run = await start({ ipp: { limits } })
-  const guess = (forwarded: string) => run.unlock({ key: run.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded }).then(({ answer }) => answer.status)
+  const guess = (forwarded: string) =>
+    run.unlock({ key: run.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded })
+      .then(({ answer }) => answer.status)
   assert.equal(await guess('203.0.113.1'), 401)
   assert.equal(await guess('6.6.6.6, 203.0.113.1'), 429, 'what a visitor writes in front does not count')
   assert.equal(await guess('203.0.113.1, 10.0.0.7'), 429, 'a trusted proxy is passed over')
@@ -218,14 +299,20 @@ test('who the visitor is, by the trusted-proxy rule', async () => {
   assert.equal(await guess('2001:db8::ffff'), 429, 'one customer has a /64')
   assert.equal(await guess('2001:db8:0:1::1'), 401)
   const direct = await start({ ipp: { limits, trustedProxies: [] } })
-  const other = (forwarded: string) => direct.unlock({ key: direct.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded }).then(({ answer }) => answer.status)
+  const other = (forwarded: string) =>
+    direct.unlock({ key: direct.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded })
+      .then(({ answer }) => answer.status)
   assert.equal(await other('203.0.113.1'), 401)
   assert.equal(await other('203.0.113.2'), 429, 'without a trusted proxy the header is nothing')
 })
 
 test('right passwords do not use up guesses', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
-  for (let n = 0; n < 5; n++) assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
-  for (let n = 0; n < 5; n++) assert.equal((await run.unlock({ key: run.links.album.key, password: 'x' })).answer.status, 404)
+  for (let n = 0; n < 5; n++) {
+    assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
+  }
+  for (let n = 0; n < 5; n++) {
+    assert.equal((await run.unlock({ key: run.links.album.key, password: 'x' })).answer.status, 404)
+  }
   assert.equal((await run.unlock({ key: run.links.password.key, password: 'x' })).answer.status, 401)
 })

@@ -197,7 +197,8 @@ test('only named headers are read', () => {
   assert.deepEqual(Object.keys(bare).filter(name => ['range', 'ifRange', 'ifNoneMatch'].includes(name)), [])
   const { cookies, ...rest } = visitor({
     cookie: 'a=b=c; d = e ;f', range: 'bytes=0-1', 'if-range': '"x"', 'if-none-match': '"y"',
-    accept: 'text/html', 'accept-language': 'de', 'accept-encoding': 'br', authorization: 'secret', 'x-api-key': 'secret'
+    accept: 'text/html', 'accept-language': 'de', 'accept-encoding': 'br', authorization: 'secret',
+    'x-api-key': 'secret'
   })
   assert.deepEqual([...cookies], [['a', 'b=c'], ['d', 'e'], ['f', '']])
   const { range, ifRange, ifNoneMatch, wantsHtml } = rest
