@@ -11,7 +11,9 @@ import { ask, hold, HTML, openCount, ROOT, start, until } from './helpers.ts'
 import { startImmich } from './standin.ts'
 
 function run (env: Record<string, string>, args: string[] = []) {
-  const child: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], { cwd: ROOT, env: { PATH: process.env.PATH!, IPP_HOST: '127.0.0.1', IPP_PORT: '0', ...env } })
+  const child: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], {
+    cwd: ROOT, env: { PATH: process.env.PATH!, IPP_HOST: '127.0.0.1', IPP_PORT: '0', ...env }
+  })
   const seen = { out: '', err: '', code: undefined as number | null | undefined }
   child.stdout!.on('data', chunk => { seen.out += chunk })
   child.stderr!.on('data', chunk => { seen.err += chunk })
@@ -19,7 +21,10 @@ function run (env: Record<string, string>, args: string[] = []) {
   after(() => { child.kill('SIGKILL') })
   return Object.assign(seen, {
     child,
-    port: async () => { await until(() => / listening port=\d+/.test(seen.out), `a port: ${seen.out}${seen.err}`); return Number(/ listening port=(\d+)/.exec(seen.out)![1]) }
+    port: async () => {
+      await until(() => / listening port=\d+/.test(seen.out), `a port: ${seen.out}${seen.err}`)
+      return Number(/ listening port=(\d+)/.exec(seen.out)![1])
+    }
   })
 }
 
@@ -27,7 +32,9 @@ test('a wrong configuration stops the start, with the key, the value and what is
   const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
-  assert.equal(bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes true or false\n')
+  assert.equal(
+    bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes true or false\n'
+  )
 })
 
 test('a kernel without IPv6: it listens by IPv4', async () => {
@@ -35,12 +42,22 @@ test('a kernel without IPv6: it listens by IPv4', async () => {
   const immich = await startImmich(library)
   after(() => immich.close())
   // what Linux answers there
-  const kernel = `import { Server } from 'node:net'; const { listen } = Server.prototype; Server.prototype.listen = function (port, host) {
-    if (host !== '::') return listen.call(this, port, host)
-    process.nextTick(() => this.emit('error', Object.assign(new Error('address family not supported'), { code: 'EAFNOSUPPORT' })))
-  }`
-  const proxy = run({ IMMICH_URL: immich.url, IPP_HOST: '', NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(kernel)}` })
-  assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, `/share/${links.album.key}`, { headers: HTML })).status, 200)
+  const kernel = `
+    import { Server } from 'node:net'
+    const { listen } = Server.prototype
+    Server.prototype.listen = function (port, host) {
+      if (host !== '::') return listen.call(this, port, host)
+      const error = Object.assign(new Error('address family not supported'), { code: 'EAFNOSUPPORT' })
+      process.nextTick(() => this.emit('error', error))
+    }
+  `
+  const proxy = run({
+    IMMICH_URL: immich.url,
+    IPP_HOST: '',
+    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(kernel)}`
+  })
+  const base = `http://127.0.0.1:${await proxy.port()}`
+  assert.equal((await ask(base, `/share/${links.album.key}`, { headers: HTML })).status, 200)
 })
 
 test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', async () => {
@@ -48,16 +65,21 @@ test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', 
   const immich = await startImmich(library)
   after(() => immich.close())
   const proxy = run({ IMMICH_URL: immich.url, PUBLIC_BASE_URL: 'https://photos.example.com/share/' })
-  const { text } = await ask(`http://127.0.0.1:${await proxy.port()}`, `/share/${links.album.key}`, { headers: HTML })
+  const base = `http://127.0.0.1:${await proxy.port()}`
+  const { text } = await ask(base, `/share/${links.album.key}`, { headers: HTML })
   assert.match(text, new RegExp(`og:url" content="https://photos\\.example\\.com/share/${links.album.key}"`))
   assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is left out/)
 })
 
-test('the log: start, versions, unreachable once, refused unlocks, no key and no control character', async () => {
+test('the log: start, versions, one outage, refused unlocks, no key and no control character', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library, { version: '2.5.6' })
   after(() => immich.close().catch(() => {}))
-  const proxy = run({ IMMICH_URL: immich.url, IPP_SECRET: 'a secret of sixteen or more', CONFIG: '{"ipp":{"showGalleryTitle":false,"gallery":{"groupByDate":"day"}}}' })
+  const proxy = run({
+    IMMICH_URL: immich.url,
+    IPP_SECRET: 'a secret of sixteen or more',
+    CONFIG: '{"ipp":{"showGalleryTitle":false,"gallery":{"groupByDate":"day"}}}'
+  })
   const base = `http://127.0.0.1:${await proxy.port()}`
   await until(() => proxy.out.includes('Immich found'))
   assert.match(proxy.out, / info "?Immich found"? version=2\.5\.6/)
@@ -65,23 +87,30 @@ test('the log: start, versions, unreachable once, refused unlocks, no key and no
   assert.match(proxy.out, /ipp\.gallery\.groupByDate: .* is now ipp\.groupByDate/)
   assert.ok(!proxy.out.includes('a secret of sixteen'))
   await ask(base, '/share/unlock', {
-    method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': '203.0.113.9' }, body: `key=${links.password.key}&password=%0Ainfo+forged`
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': '203.0.113.9' },
+    body: `key=${links.password.key}&password=%0Ainfo+forged`
   })
   await until(() => proxy.out.includes('unlock refused'))
-  assert.match(proxy.out, /^\S+ warn unlock refused address=203\.0\.113\.9 link=[\da-f]{10} reason="wrong password"$/m)
+  assert.match(
+    proxy.out, /^\S+ warn unlock refused address=203\.0\.113\.9 link=[\da-f]{10} reason="wrong password"$/m
+  )
   await immich.close()
   for (let n = 0; n < 5; n++) assert.equal((await ask(base, `/share/${links.album.key}`)).status, 503)
   assert.equal(proxy.out.match(/Immich is unavailable/g)!.length, 1)
-  assert.match(proxy.out, /error Immich is unavailable url=http:\/\/127\.0\.0\.1:\d+ failed=.* code=ECONNREFUSED advice="nothing listens there/)
+  assert.match(proxy.out, /error Immich is unavailable url=http:\/\/127\.0\.0\.1:\d+ failed=/)
+  assert.match(proxy.out, /Immich is unavailable .* code=ECONNREFUSED advice="nothing listens there/)
   await immich.listen()
   assert.equal((await ask(base, `/share/${links.album.key}`)).status, 200)
   await until(() => proxy.out.includes('Immich is available again'))
   assert.ok(!proxy.out.includes(links.password.key) && !proxy.out.includes(links.album.key))
   assert.doesNotMatch(proxy.out, /[\0-\x09\x0b-\x1f\x7f]/)
-  for (const line of proxy.out.trimEnd().split('\n')) assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn|info|debug) \S/)
+  for (const line of proxy.out.trimEnd().split('\n')) {
+    assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z (error|warn|info|debug) \S/)
+  }
 })
 
-test('it starts before Immich does, and says which name is not known', async () => {
+test('it starts before Immich does, and logs which host name is unknown', async () => {
   const proxy = run({ IMMICH_URL: 'http://no-such-host.invalid:2283' })
   const port = await proxy.port()
   await until(() => proxy.out.includes('Immich does not answer yet'))
@@ -102,10 +131,12 @@ test('what answers is not Immich', async () => {
   assert.match(proxy.out, /what answers there is not Immich/)
 })
 
-test('versions that were not tested are said', async () => {
+test('an untested version is logged', async () => {
   const immich = await startImmich(sampleLibrary().library)
   after(() => immich.close())
-  for (const body of ['{"major":3,"minor":2,"patch":0}', '{"major":4,"minor":0,"patch":0}', '{"major":2,"minor":4,"patch":9}']) {
+  for (const body of [
+    '{"major":3,"minor":2,"patch":0}', '{"major":4,"minor":0,"patch":0}', '{"major":2,"minor":4,"patch":9}'
+  ]) {
     immich.fault = ({ path }) => path.endsWith('version') ? { body } : undefined
     const proxy = run({ IMMICH_URL: immich.url })
     await until(() => proxy.out.includes('this version of Immich was not tested tested="2.5 to 3.1"'), body)
@@ -137,23 +168,30 @@ test('SIGTERM: unhealthy while it still answers, then the end', async () => {
   assert.equal((await ask(base, '/healthcheck')).status, 200)
   proxy.child.kill('SIGTERM')
   await until(() => proxy.out.includes('stopping'))
-  const seen = await Promise.all(['/healthcheck', '/share/alive', `/share/${links.album.key}`].map(async path => {
-    const { status, headers } = await ask(base, path, { headers: { ...HTML, connection: 'keep-alive' } })
-    return [status, headers.connection]
-  }))
+  const seen = await Promise.all(
+    ['/healthcheck', '/share/alive', `/share/${links.album.key}`].map(async path => {
+      const { status, headers } = await ask(base, path, { headers: { ...HTML, connection: 'keep-alive' } })
+      return [status, headers.connection]
+    })
+  )
   assert.deepEqual(seen, [[503, 'close'], [200, 'close'], [200, 'close']])
   await until(() => proxy.code !== undefined)
   assert.equal(proxy.code, 0)
 })
 
-test('a taken port is said, and is no crash', async () => {
+test('a port in use is logged, and is no crash', async () => {
   const run = await start()
   const { port } = new URL(run.base)
-  const second = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}' } })
+  const second = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
+    env: {
+      PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}'
+    }
+  })
   let text = ''
   second.stdout.on('data', chunk => { text += chunk })
   assert.equal(await new Promise(resolve => second.on('exit', resolve)), 1)
-  assert.match(text, /error cannot listen port=\d+ host=127\.0\.0\.1 failed=".*EADDRINUSE.*" advice="another program listens there: choose another IPP_PORT"/)
+  assert.match(text, /error cannot listen port=\d+ host=127\.0\.0\.1 failed=".*EADDRINUSE/)
+  assert.match(text, /cannot listen .* advice="another program listens there: choose another IPP_PORT"/)
 })
 
 test('whatever is thrown ends its request alone, and is logged', async () => {
@@ -163,27 +201,42 @@ test('whatever is thrown ends its request alone, and is logged', async () => {
   const { open } = gate
   gate.open = () => { throw broken }
   const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
-  assert.deepEqual([answer.status, answer.text, answer.headers['cache-control']], [500, 'internal error\n', 'no-store'])
+  assert.deepEqual(
+    [answer.status, answer.text, answer.headers['cache-control']], [500, 'internal error\n', 'no-store']
+  )
   assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
   gate.open = open
   assert.equal((await run.get(`/share/${run.links.album.key}`, { headers: HTML })).status, 200)
 })
 
-test('a log that nobody reads ends nothing', async () => {
+test('a closed log does not end the program', async () => {
   const run = await start()
-  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], { env: { PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}', LOG_LEVEL: 'debug' }, stdio: ['ignore', 'pipe', 'ignore'] })
-  const port = await new Promise<string>(resolve => child.stdout.on('data', chunk => { const found = /port=(\d+)/.exec(String(chunk)); if (found) resolve(found[1]!) }))
+  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
+    env: {
+      PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}',
+      LOG_LEVEL: 'debug'
+    },
+    stdio: ['ignore', 'pipe', 'ignore']
+  })
+  const port = await new Promise<string>(resolve =>
+    child.stdout.on('data', chunk => {
+      const found = /port=(\d+)/.exec(String(chunk))
+      if (found) resolve(found[1]!)
+    })
+  )
   child.stdout.destroy()
   const { key } = run.links.password
   for (let n = 0; n < 5; n++) {
     const body = new URLSearchParams({ key, password: 'wrong' }).toString()
-    assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/unlock', { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })).status, 401)
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await ask(`http://127.0.0.1:${port}`, '/share/unlock', { method: 'POST', body, headers })
+    assert.equal(answer.status, 401)
   }
   assert.equal(child.exitCode, null)
   child.kill('SIGKILL')
 })
 
-test('once it listens, the process can read no file, start none, and nothing else that it need not', async () => {
+test('once it listens, the process has no permission that it does not need', async () => {
   const immich = await startImmich(sampleLibrary().library)
   after(() => immich.close())
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
@@ -191,17 +244,27 @@ test('once it listens, the process can read no file, start none, and nothing els
   for (const IPP_CONFIG of ['', join(tmpdir(), `ipp config ${process.pid}.json`)]) {
     if (IPP_CONFIG) writeFileSync(IPP_CONFIG, '{"ipp":{"showHomePage":false}}')
     const child = spawn('sh', ['-c', `exec ${scripts.start}`], {
-      cwd: ROOT, env: { PATH: `${bin}:${process.env.PATH}`, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', IPP_CONFIG, NODE_OPTIONS: '--import=./test/probe.mjs' }, stdio: ['ignore', 'pipe', 'inherit']
+      cwd: ROOT,
+      env: {
+        PATH: `${bin}:${process.env.PATH}`, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0',
+        IPP_CONFIG, NODE_OPTIONS: '--import=./test/probe.mjs'
+      },
+      stdio: ['ignore', 'pipe', 'inherit']
     })
     let out = ''
     child.stdout.on('data', chunk => { out += chunk })
     after(() => { child.kill('SIGKILL') })
     await until(() => out.includes('probe {'), `the probe: ${out}`)
     const told = JSON.parse(/probe (\{.*\})/.exec(out)![1]!)
-    const denied = Object.fromEntries(['file', 'configuration', 'directory', 'write', 'child', 'worker', 'addon', 'wasi', 'inspector'].map(name => [name, told[name]]))
-    for (const [name, code] of Object.entries(denied)) assert.match(String(code), /^(ERR_ACCESS_DENIED|ERR_DLOPEN_DISABLED)$/, name)
+    for (const name of [
+      'file', 'configuration', 'directory', 'write', 'child', 'worker', 'addon', 'wasi', 'inspector'
+    ]) {
+      assert.match(String(told[name]), /^(ERR_ACCESS_DENIED|ERR_DLOPEN_DISABLED)$/, name)
+    }
     assert.deepEqual([told.fetch, told.brotli, told.names, told.dates], [200, true, true, '1. Januar 1970'])
-    assert.equal(out.includes('ipp.showHomePage'), IPP_CONFIG !== '', 'the configuration that IPP_CONFIG names was read')
+    assert.equal(
+      out.includes('ipp.showHomePage'), IPP_CONFIG !== '', 'the configuration that IPP_CONFIG names was read'
+    )
     const port = / listening port=(\d+)/.exec(out)![1]
     assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).text, 'ok')
     child.kill('SIGKILL')
@@ -226,11 +289,16 @@ test('it is alive without Immich, and not healthy', async () => {
   assert.equal((await ask(base, '/healthcheck')).status, 503)
 })
 
-test('a configuration that the process may not read is said, with what to do', async () => {
+test('an unreadable configuration is logged, with what to do', async () => {
   const { spawnSync } = await import('node:child_process')
-  const { status, stderr } = spawnSync(process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'], { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(
+    process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'],
+    { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' }
+  )
   assert.equal(status, 1)
-  assert.match(stderr, /IPP_CONFIG \/elsewhere\/config\.json: this process may not read it, takes a path below its folder or \/config, or NODE_OPTIONS=--allow-fs-read=\/elsewhere\/config\.json/)
+  const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it, takes a path below its ' +
+    'folder or /config, or NODE_OPTIONS=--allow-fs-read=/elsewhere/config.json'
+  assert.ok(stderr.includes(problem), stderr)
 })
 
 test('a stop waits for what runs, says it is not healthy, and has an end', async () => {
@@ -240,7 +308,8 @@ test('a stop waits for what runs, says it is not healthy, and has an end', async
   const running = run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
   await until(() => openCount(run, /thumbnail$/) === 1)
   const closed = run.proxy.close()
-  assert.deepEqual(await run.get('/healthcheck').then(({ status, text }) => [status, text]), [503, 'unavailable'])
+  const health = await run.get('/healthcheck')
+  assert.deepEqual([health.status, health.text], [503, 'unavailable'])
   release()
   assert.equal((await running).status, 200)
   await closed
