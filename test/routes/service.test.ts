@@ -6,7 +6,7 @@ import { PASSWORD } from '../library.ts'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 
-test('static files: any version gets the current file, cached only by its own address; unknown ones are not there', async () => {
+test('static files: any version gets the current file, but only its own address is cached', async () => {
   const run = await start()
   const page = (await run.get('/', { headers: HTML })).text
   const [path, version] = /\/share\/static\/([\da-f]{12})\/style\.css/.exec(page)!
@@ -28,7 +28,9 @@ test('icons for programs that read no page', async () => {
   const run = await start()
   for (const path of ['/apple-touch-icon.png', '/favicon.ico']) {
     const { status, headers } = await run.get(path)
-    assert.deepEqual([status, headers['content-type'], headers['cache-control']], [200, 'image/png', 'no-cache'])
+    assert.deepEqual(
+      [status, headers['content-type'], headers['cache-control']], [200, 'image/png', 'no-cache']
+    )
   }
 })
 
@@ -75,7 +77,9 @@ test('an unlock leads on to `next`, also where that is not ASCII, and never else
   const path = `/s/${encodeURIComponent(slug)}`
   assert.deepEqual(await leads(path), [303, path])
   assert.deepEqual(await leads('/s/ungewöhnlich%20日本'), [303, path.replace('%20', '%2520')])
-  for (const next of [`/s/${slug}`, '/s/anders', '//evil.example', '/s/\ud800', '/share/日本', '\r\nx: y', '']) {
+  for (const next of [
+    `/s/${slug}`, '/s/anders', '//evil.example', '/s/\ud800', '/share/日本', '\r\nx: y', ''
+  ]) {
     assert.deepEqual(await leads(next), [303, path], JSON.stringify(next))
   }
 })

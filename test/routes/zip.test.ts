@@ -141,7 +141,10 @@ for (const [quality, names] of [
     const part = video(1, { id: newId('moving part'), name: 'moving.mp4', visibility: 'hidden' })
     const [shown, raw] = photosOf(2)
     const heic = {
-      name: '1.heic', mime: 'image/heic', motion: part.id, original: { bytes: Buffer.from('raw'), type: 'image/heic' },
+      name: '1.heic',
+      mime: 'image/heic',
+      motion: part.id,
+      original: { bytes: Buffer.from('raw'), type: 'image/heic' },
       fullsize: { bytes: Buffer.from('full size'), type: 'image/webp' }
     }
     const assets = [shown!, { ...raw!, ...heic }, video(2, { name: 'film.mp4' })]
