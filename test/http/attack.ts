@@ -1,4 +1,4 @@
-/** A server in a process of its own, whose memory is measured from outside, and floods of requests against it. */
+/** A server in its own process, whose memory is measured from outside, and floods of requests against it. */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -29,8 +29,10 @@ export async function startProcess (library?: Library, ipp: Record<string, unkno
   await until(() => / listening port=\d+/.test(out), `a port: ${out}`)
   const port = Number(/ listening port=(\d+)/.exec(out)?.[1])
   const base = `http://127.0.0.1:${port}`
-  const status = (field: string): number =>
-    Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1000
+  const status = (field: string): number => {
+    const text = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(text)?.[1]) / 1000
+  }
   return {
     ...sample, immich, child, base, ended, stop,
     out: () => out,

@@ -32,7 +32,9 @@ test('a slow visitor is waited for, and one who leaves frees Immich', async () =
 test('a visitor who pauses for longer than Immich may be silent loses nothing', async () => {
   const library = emptyLibrary()
   const bytes = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))
-  const film = video(1, { name: 'pause.mp4', original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } })
+  const film = video(1, {
+    name: 'pause.mp4', original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' }
+  })
   const { key } = addLink(library, 'pause', {}, [film])
   const run = await start({ library, ipp: { limits: { upstreamTimeout: 3 } } })
   const socket = run.socket()
@@ -48,11 +50,14 @@ test('a visitor who pauses for longer than Immich may be silent loses nothing', 
   assert.ok(got.subarray(got.indexOf('\r\n\r\n') + 4).equals(bytes))
 })
 
-test('many at once, fast and slow, on connections that are used again: each gets its own bytes', async () => {
+test('concurrent visitors, fast and slow, on reused connections each get their own bytes', async () => {
   const library = emptyLibrary()
   const films = Array.from({ length: 24 }, (_, n) => {
-    const bytes = Buffer.from(Array.from({ length: 400_000 + n * 7919 }, (_, at) => (at * (2 * n + 1) + (at >> 8)) & 0xff))
-    return { bytes, film: video(n, { name: `${n}.mp4`, original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' } }) }
+    const bytes = Buffer.from(
+      Array.from({ length: 400_000 + n * 7919 }, (_, at) => (at * (2 * n + 1) + (at >> 8)) & 0xff)
+    )
+    const file = { bytes, type: 'video/mp4' }
+    return { bytes, film: video(n, { name: `${n}.mp4`, original: file, playback: file }) }
   })
   const { key } = addLink(library, 'own bytes', {}, films.map(({ film }) => film))
   const run = await start({ library })
@@ -73,17 +78,20 @@ test('a visitor who leaves before Immich answers frees it too', async () => {
     run.immich.asked.length = 0
     run.immich.fault = ({ path }) => hanging.test(path) ? { hang: true } : undefined
     const socket = run.socket()
-    socket.write(`GET ${hanging.source === 'playback' ? path : path.replace('video', 'photo') + '/original'} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    const target = hanging.source === 'playback' ? path : `${path.replace('video', 'photo')}/original`
+    socket.write(`GET ${target} HTTP/1.1\r\nhost: x\r\n\r\n`)
     await until(() => run.immich.asked.length === 1, 'the request')
     socket.destroy()
     await until(() => run.immich.asked[0]!.closed, 'the request to be given up')
   }
 })
 
-test('where Immich dies in the middle, the transfer visibly fails', async () => {
+test('a transfer visibly fails where Immich dies halfway', async () => {
   const run = await start()
   const id = run.links.photo.assets![0]!
-  for (const [what, pattern] of [['original', /original$/], ['preview', /thumbnail$/], ['thumbnail', /thumbnail$/]] as const) {
+  for (const [what, pattern] of [
+    ['original', /original$/], ['preview', /thumbnail$/], ['thumbnail', /thumbnail$/]
+  ] as const) {
     run.immich.fault = ({ path }) => pattern.test(path) ? { dieAfter: 1000 } : undefined
     const answer = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
     assert.ok(what === 'original' ? answer.status === 200 && !answer.complete : answer.status === 503, what)
@@ -93,7 +101,7 @@ test('where Immich dies in the middle, the transfer visibly fails', async () => 
   }
 })
 
-test('a visitor who takes nothing for too long is let go', async () => {
+test('a visitor who reads nothing for too long is disconnected', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { visitorTimeout: 1 } } })
   const socket = run.socket()

@@ -6,28 +6,38 @@ import { describe, test } from 'node:test'
 import { ask, hold, openCount, settled, sleep, start, until } from '../helpers.ts'
 import { manyPhotos, PASSWORD, twoPhotosAndFilm } from '../library.ts'
 
-test('connections: those that wait longest go first; one more is told so where none waits, far more are dropped', async () => {
+test('connections: the longest idle one is closed; with none idle, 503, then no answer', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { connections: 3 } } })
-  const say = (socket = run.socket(), path = `/share/items/${key}/0`) => new Promise<string>(resolve => {
-    let text = ''
-    socket.on('data', chunk => { text += chunk; if (text.includes('\r\n\r\n')) resolve(text) }).on('close', () => resolve(text)).on('error', () => {})
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
-  })
-  // silent ones do not keep a visitor out
+  const say = (socket = run.socket(), path = `/share/items/${key}/0`) =>
+    new Promise<string>(resolve => {
+      let text = ''
+      socket.on('close', () => resolve(text)).on('error', () => {})
+      socket.on('data', chunk => {
+        text += chunk
+        if (text.includes('\r\n\r\n')) resolve(text)
+      })
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    })
+  // idle connections do not keep a visitor out
   const silent: Socket[] = []
-  for (let n = 0; n < 3; n++) { const socket = run.socket(); silent.push(socket); await once(socket, 'connect') }
+  for (let n = 0; n < 3; n++) {
+    const socket = run.socket()
+    silent.push(socket)
+    await once(socket, 'connect')
+  }
   const ended = once(silent[0]!, 'close')
   const visitor = run.socket()
   assert.match(await say(visitor), /^HTTP\/1\.1 200/)
   await ended
   for (const socket of [...silent, visitor]) socket.destroy()
   await until(() => (run.proxy.server as any)._connections === 0)
-  // three that are being answered
+  // three that are being served
   const release = hold(run, /thumbnail$/)
   const busy = [0, 1, 2].map(n => {
     const socket = run.socket().on('error', () => {}).on('data', () => {})
-    socket.write(`GET /share/photo/${key}/${ids[n]}/thumbnail HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    const headers = `Host: x\r\nX-Forwarded-For: 203.0.113.${n}`
+    socket.write(`GET /share/photo/${key}/${ids[n]}/thumbnail HTTP/1.1\r\n${headers}\r\n\r\n`)
     return socket
   })
   await until(() => openCount(run, /thumbnail$/) === 3)
@@ -38,7 +48,11 @@ test('connections: those that wait longest go first; one more is told so where n
   beyond.destroy()
   const more = Array.from({ length: 6 }, () => run.socket())
   let dropped = 0
-  for (const socket of more) socket.on('close', () => { dropped++ }).on('error', () => {}).on('data', () => {})
+  for (const socket of more) {
+    socket.on('close', () => { dropped++ })
+      .on('error', () => {})
+      .on('data', () => {})
+  }
   await until(() => dropped >= 3, 'far more to be dropped')
   release()
   for (const socket of [...busy, ...more]) socket.destroy()
@@ -51,7 +65,11 @@ test('connections: one address holds a quarter, unless it is a proxy that is tru
   for (const [trustedProxies, left] of [[[], 2], [['127.0.0.0/8'], 6]] as const) {
     const run = await start({ library: given, ipp: { trustedProxies, limits: { connections: 8 } } })
     const sockets: Socket[] = []
-    for (let n = 0; n < 6; n++) { const socket = run.socket().on('error', () => {}); sockets.push(socket); await once(socket, 'connect') }
+    for (let n = 0; n < 6; n++) {
+      const socket = run.socket().on('error', () => {})
+      sockets.push(socket)
+      await once(socket, 'connect')
+    }
     await until(() => (run.proxy.server as any)._connections === left, `${left} of six`)
     for (const socket of sockets) socket.destroy()
   }
@@ -98,7 +116,9 @@ test('two Host headers are refused', async () => {
   const socket = run.socket()
   let text = ''
   socket.on('data', chunk => { text += chunk })
-  socket.write(`GET /share/${run.links.album.key} HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n`)
+  socket.write(
+    `GET /share/${run.links.album.key} HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n`
+  )
   await new Promise(resolve => socket.on('close', resolve))
   assert.match(text, /^HTTP\/1\.1 4\d\d/)
 })
@@ -106,9 +126,14 @@ test('two Host headers are refused', async () => {
 describe('visitors', { concurrency: true }, () => {
   test('who leave early, by the hundred, at every stage', async () => {
     const shared = twoPhotosAndFilm()
-    const run = await start({ library: shared.library, ipp: { limits: { upstreamRequests: 4, upstreamStreams: 4, zips: 2 } } })
+    const run = await start({
+      library: shared.library, ipp: { limits: { upstreamRequests: 4, upstreamStreams: 4, zips: 2 } }
+    })
     run.immich.fault = () => ({ drip: [20_000, 2] })
-    const paths = [`/share/${shared.key}`, `/share/video/${shared.key}/${shared.film}`, `/share/${shared.key}/download`, `/share/photo/${shared.key}/${shared.first}/thumbnail`]
+    const paths = [
+      `/share/${shared.key}`, `/share/video/${shared.key}/${shared.film}`, `/share/${shared.key}/download`,
+      `/share/photo/${shared.key}/${shared.first}/thumbnail`
+    ]
     for (let n = 0; n < 200; n++) {
       const socket = run.socket()
       socket.on('error', () => {})
@@ -118,7 +143,12 @@ describe('visitors', { concurrency: true }, () => {
     }
     run.immich.fault = () => undefined
     await settled(run)
-    for (const path of paths) await until(() => true).then(async () => { for (let n = 0; n < 100 && (await run.get(path)).status !== 200; n++) await sleep(50); assert.equal((await run.get(path)).status, 200) })
+    for (const path of paths) {
+      await until(() => true).then(async () => {
+        for (let n = 0; n < 100 && (await run.get(path)).status !== 200; n++) await sleep(50)
+        assert.equal((await run.get(path)).status, 200)
+      })
+    }
   })
 
   test('who read one byte at a time hold back Immich, not memory, and do not hinder others', async () => {
@@ -161,16 +191,27 @@ describe('visitors', { concurrency: true }, () => {
     // node ends a connection whose other half was closed, answered or not
     assert.match(await say(get, { half: true }), /^(HTTP\/1\.1 200|$)/)
     assert.equal((await say(get.repeat(10), { answers: 10 })).match(/HTTP\/1\.1 200/g)?.length, 10)
-    assert.match(await say(`GET / HTTP/1.1\r\nHost: x\r\n${'X-A: b\r\n'.repeat(5000)}\r\n`), /^HTTP\/1\.1 431/)
+    assert.match(
+      await say(`GET / HTTP/1.1\r\nHost: x\r\n${'X-A: b\r\n'.repeat(5000)}\r\n`), /^HTTP\/1\.1 431/
+    )
     assert.match(await say(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`), /^HTTP\/1\.1 431/)
-    assert.match(await say(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(3000)}\r\n\r\n`), /^HTTP\/1\.1 (200|431)/)
-    for (const nonsense of ['\0\0\0\0\r\n\r\n', 'GET\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', '{"a":1}\r\n\r\n', 'GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n']) {
+    assert.match(
+      await say(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'a=b; '.repeat(3000)}\r\n\r\n`),
+      /^HTTP\/1\.1 (200|431)/
+    )
+    for (const nonsense of [
+      '\0\0\0\0\r\n\r\n',
+      'GET\r\n\r\n',
+      'GET / HTTP/9.9\r\n\r\n',
+      '{"a":1}\r\n\r\n',
+      'GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+    ]) {
       assert.match(await say(nonsense), /^(HTTP\/1\.1 400|$)/)
     }
     await settled(run)
   })
 
-  test('who send a header or a body too slowly are shown out', async () => {
+  test('who send a header or a body too slowly are disconnected', async () => {
     const run = await start({ library: twoPhotosAndFilm().library })
     const slowly = async (text: string) => {
       const socket = run.socket()
@@ -182,8 +223,13 @@ describe('visitors', { concurrency: true }, () => {
       clearInterval(drip)
       return performance.now() - began
     }
-    const [header, body] = await Promise.all([slowly('GET / HTTP/1.1\r\nX-Slow: '),
-      slowly('POST /share/unlock HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 4000\r\n\r\n')])
+    const [header, body] = await Promise.all([
+      slowly('GET / HTTP/1.1\r\nX-Slow: '),
+      slowly(
+        'POST /share/unlock HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n' +
+          'Content-Length: 4000\r\n\r\n'
+      )
+    ])
     // promised: 15 and 30 s; here: that they end at all
     assert.ok(header < 60_000 && body < 60_000)
     await settled(run)
@@ -192,13 +238,22 @@ describe('visitors', { concurrency: true }, () => {
   test('whose form is larger than it may be', async () => {
     const shared = twoPhotosAndFilm()
     const run = await start({ library: shared.library })
-    const post = (path: string, body: string) => ask(run.base, path, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    const post = (path: string, body: string) =>
+      ask(run.base, path, {
+        method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' }
+      })
     const field = new URLSearchParams({ key: shared.locked, password: PASSWORD }).toString()
-    assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 3)}`)).status, 303)
-    assert.equal((await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 2)}`)).status, 404)
+    assert.equal(
+      (await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 3)}`)).status, 303
+    )
+    assert.equal(
+      (await post('/share/unlock', `${field}&x=${'y'.repeat(4096 - field.length - 2)}`)).status, 404
+    )
     const ids = new URLSearchParams({ assets: JSON.stringify(shared.ids.slice(0, 2)) }).toString()
     const room = 200 + 3 * 45 - ids.length - 3
     assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room)}`)).status, 303)
-    assert.equal((await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room + 1)}`).catch(() => ({ status: 404 }))).status, 404)
+    const tooLarge = await post(`/share/${shared.key}/download`, `${ids}&x=${'y'.repeat(room + 1)}`)
+      .catch(() => ({ status: 404 }))
+    assert.equal(tooLarge.status, 404)
   })
 })

@@ -13,26 +13,80 @@ test('every header of every kind of answer', async () => {
   const asset = /"(\/share\/static\/[^"]*\/style\.css)"/.exec(page.text)![1]!
   const image = new RegExp(`"(/share/photo/${album.key}/[^"]*thumbnail[^"]*)"`).exec(page.text)![1]!
   const { cookie } = await run.unlock({ key: password.key, password: PASSWORD })
-  const always = { 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow' }
-  const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; " +
+  const always = {
+    'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'x-robots-tag': 'noindex, nofollow'
+  }
+  const policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
+    "connect-src 'self'; font-src 'self'; base-uri 'none'; " +
     "frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types default"
-  const pages = { ...always, 'content-security-policy': policy, 'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY', 'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()', vary: 'accept, accept-encoding, accept-language, cookie', 'cross-origin-resource-policy': 'same-origin' }
-  const data = { ...always, 'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox", vary: 'accept-encoding, cookie', 'cross-origin-resource-policy': 'same-origin' }
-  const media = { ...always, 'content-security-policy': "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox" }
+  const pages = {
+    ...always,
+    'content-security-policy': policy,
+    'cross-origin-opener-policy': 'same-origin',
+    'x-frame-options': 'DENY',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+    vary: 'accept, accept-encoding, accept-language, cookie',
+    'cross-origin-resource-policy': 'same-origin'
+  }
+  const data = {
+    ...always,
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+    vary: 'accept-encoding, cookie',
+    'cross-origin-resource-policy': 'same-origin'
+  }
+  const media = {
+    ...always,
+    'content-security-policy':
+      "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+  }
   const open = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' }
-  const shut = { 'access-control-allow-origin': undefined, 'cross-origin-resource-policy': 'same-origin', 'last-modified': undefined }
+  const shut = {
+    'access-control-allow-origin': undefined,
+    'cross-origin-resource-policy': 'same-origin',
+    'last-modified': undefined
+  }
+  const uncached = { etag: undefined, 'access-control-allow-origin': undefined }
   const table: [string, Record<string, unknown>, Record<string, string>?][] = [
     [`/share/${album.key}`, { ...pages, 'cache-control': 'no-cache', etag: page.headers.etag }, HTML],
-    [`/share/${password.key}`, { ...pages, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { ...HTML, cookie }],
-    [`/share/${password.key}`, { ...pages, 'cache-control': 'no-store', etag: undefined, 'access-control-allow-origin': undefined }, HTML],
+    [
+      `/share/${password.key}`,
+      { ...pages, ...uncached, 'cache-control': 'private, no-store' },
+      { ...HTML, cookie }
+    ],
+    [`/share/${password.key}`, { ...pages, ...uncached, 'cache-control': 'no-store' }, HTML],
     ['/nowhere', { ...pages, 'cache-control': 'no-store', etag: undefined }, HTML],
     [`/share/items/${album.key}/0`, { ...data, 'cache-control': 'no-cache' }],
-    [`/share/items/${password.key}/0`, { ...data, 'cache-control': 'private, no-store', etag: undefined, 'access-control-allow-origin': undefined }, { cookie }],
-    [image, { ...media, ...open, 'cache-control': 'public, max-age=2592000', 'content-disposition': undefined }],
+    [
+      `/share/items/${password.key}/0`,
+      { ...data, ...uncached, 'cache-control': 'private, no-store' },
+      { cookie }
+    ],
+    [
+      image,
+      { ...media, ...open, 'cache-control': 'public, max-age=2592000', 'content-disposition': undefined }
+    ],
     [image.split('?')[0]!, { ...media, ...open, 'cache-control': 'public, max-age=300' }],
-    [`/share/photo/${password.key}/${id}/thumbnail`, { ...media, ...shut, 'cache-control': 'private, max-age=300' }, { cookie }],
-    [`/share/photo/${album.key}/${id}/original`, { ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/, etag: /^"[\w-]+"$/, 'content-type': undefined, 'content-length': '0' }, { range: 'bytes=999999999-' }],
-    [asset, { ...always, 'content-security-policy': "default-src 'none'", vary: 'accept-encoding', 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' }]
+    [
+      `/share/photo/${password.key}/${id}/thumbnail`,
+      { ...media, ...shut, 'cache-control': 'private, max-age=300' },
+      { cookie }
+    ],
+    [
+      `/share/photo/${album.key}/${id}/original`,
+      {
+        ...media, ...shut, 'cache-control': 'no-store', 'content-range': /^bytes \*\/\d+$/,
+        etag: /^"[\w-]+"$/, 'content-type': undefined, 'content-length': '0'
+      },
+      { range: 'bytes=999999999-' }
+    ],
+    [
+      asset,
+      {
+        ...always, 'content-security-policy': "default-src 'none'", vary: 'accept-encoding',
+        'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin'
+      }
+    ]
   ]
   for (const [path, expected, headers = {}] of table) {
     const answer = await run.get(path, { headers })
@@ -41,8 +95,9 @@ test('every header of every kind of answer', async () => {
       else assert.equal(answer.headers[name], value, `${name} of ${path}`)
     }
   }
-  // Host, an answer's age and what a visitor sends change nothing of it
-  const at = (headers: Record<string, string>) => run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
+  // Host, an answer's age and a visitor's headers change none of them
+  const at = (headers: Record<string, string>) =>
+    run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
   assert.equal(await at({ 'cache-control': 'no-cache', pragma: 'no-cache' }), 'public, max-age=300')
 })
 
@@ -59,21 +114,26 @@ test('validators and encodings of pages', async () => {
     assert.ok(packed.body.length < first.body.length / 3)
     const unpacked = encoding === 'br' ? brotliDecompressSync(packed.body) : gunzipSync(packed.body)
     assert.ok(unpacked.equals(first.body))
-    // where there is nothing to gain, nothing is done
-    assert.equal((await run.get('/robots.txt', { headers: { 'accept-encoding': encoding } })).headers['content-encoding'], undefined)
+    // a tiny text is not compressed
+    const tiny = await run.get('/robots.txt', { headers: { 'accept-encoding': encoding } })
+    assert.equal(tiny.headers['content-encoding'], undefined)
     assert.match(packed.headers.vary!, /accept-encoding/)
   }
-  assert.equal((await run.get(path, { headers: { ...HTML, 'accept-encoding': 'br;q=0' } })).headers['content-encoding'], undefined)
+  const refused = await run.get(path, { headers: { ...HTML, 'accept-encoding': 'br;q=0' } })
+  assert.equal(refused.headers['content-encoding'], undefined)
 })
 
-test('a page in the making is made and compressed once, for all who ask', async () => {
+test('concurrent requests for a page render and compress it once', async () => {
   const library = emptyLibrary()
   const photos = Array.from({ length: 4000 }, (_, n) => photo(n, { name: `cold ${n}` }))
   const { key } = addLink(library, 'cold', { album: addAlbum(library, 'cold', photos) })
   const run = await start({ library })
   const { gallery } = run.proxy.app.renderer
   let made = 0
-  run.proxy.app.renderer.gallery = (...given) => { made++; return gallery.apply(run.proxy.app.renderer, given) }
+  run.proxy.app.renderer.gallery = (...given) => {
+    made++
+    return gallery.apply(run.proxy.app.renderer, given)
+  }
   const release = hold(run, /timeline\/bucket/)
   const headers = { ...HTML, 'accept-encoding': 'br' }
   const come = countRequests(run)
@@ -86,10 +146,12 @@ test('a page in the making is made and compressed once, for all who ask', async 
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
 })
 
-test('made-up hosts and languages: pages are made for some of each link, and for any other without a preview', async () => {
+test('invented hosts and languages: 16 pages a link have a preview, the rest are one without', async () => {
   const run = await start()
-  const page = async (host: string, language = 'en') =>
-    (await run.get(`/share/${run.links.album.key}`, { headers: { ...HTML, host, 'accept-language': language } })).text
+  const page = async (host: string, language = 'en') => {
+    const headers = { ...HTML, host, 'accept-language': language }
+    return (await run.get(`/share/${run.links.album.key}`, { headers })).text
+  }
   const pages = await Promise.all(Array.from({ length: 40 }, (_, n) => page(`h${n}.example`, 'en-GB')))
   const tell = pages.filter(text => text.includes('og:url'))
   assert.equal(tell.length, 16)

@@ -1,4 +1,4 @@
-/** The page's own scripts and styles, as they are served: without their comments, and with nothing else changed. */
+/** The page's scripts and styles are served without their comments, and otherwise unchanged. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -12,7 +12,9 @@ const read = (name: string) => readFileSync(new URL(`static/${name}`, ROOT), 'ut
 
 /** The tokens of a script with the number of their lines, comments left out. */
 function tokensOf (script: string): string[] {
-  const options = { sourceType: 'module', configFile: false, babelrc: false, parserOpts: { tokens: true } } as const
+  const options = {
+    sourceType: 'module', configFile: false, babelrc: false, parserOpts: { tokens: true }
+  } as const
   const { tokens } = parseSync(script, options) as unknown as { tokens: Token[] }
   return tokens.filter(({ type }) => !String(type).startsWith('Comment'))
     .map(({ value, loc }) => `${loc.start.line} ${value ?? ''}`)
@@ -25,7 +27,10 @@ test('a script without its comments is the same script, line by line', () => {
 })
 
 test('only lines that are comments alone are left out', () => {
-  assert.equal(withoutComments('/* a\n * b */\nx /* c */\n/* d */ y\n  // e\nz // f\n'), '\n\nx /* c */\n/* d */ y\n\nz // f\n')
+  assert.equal(
+    withoutComments('/* a\n * b */\nx /* c */\n/* d */ y\n  // e\nz // f\n'),
+    '\n\nx /* c */\n/* d */ y\n\nz // f\n'
+  )
 })
 
 test('every file of static/ is served that the page may ask for', () => {
