@@ -11,18 +11,34 @@ const json = { 'content-type': 'application/json' }
 const summaryOf = (page: string) => /<p class="summary">([^<]*)/.exec(page)?.[1] ?? ''
 const said = ({ lines }: Running, words: string) => lines.filter(line => line.includes(words))
 
-describe('an outage of each kind is one line with its reason, and its end another', { concurrency: 4 }, () => {
+describe('each kind of outage logs a line with its reason, and a line at its end', { concurrency: 4 }, () => {
   const page = { 'content-type': 'text/html' }
   const login = { ...page, location: 'https://login.example.com/?next=secret' }
   const kinds: [string, Fault, RegExp][] = [
-    ['500', { status: 500, body: '{"message":"Internal server error"}', headers: json }, /answered 500".*"code":"HTTP_500".*look at its log/],
+    [
+      '500',
+      { status: 500, body: '{"message":"Internal server error"}', headers: json },
+      /answered 500".*"code":"HTTP_500".*look at its log/
+    ],
     ['502', { status: 502, body: 'Bad Gateway' }, /answered 502".*"code":"HTTP_502".*reverse proxy/],
     ['503', { status: 503, body: '' }, /answered 503".*reverse proxy/],
     ['504', { status: 504, body: '' }, /answered 504".*reverse proxy/],
     ['429', { status: 429, body: '' }, /answered 429".*rate limit/],
-    ['a login page by status', { status: 401, body: '<h1>Log in</h1>', headers: page }, /answered 401".*login page/],
-    ['a login page by redirect', { status: 302, body: '', headers: login }, /redirects to https:\/\/login\.example\.com\/".*login page/],
-    ['another page', { body: '<h1>router</h1>', headers: page }, /answered 200, but not as Immich does".*not Immich/]
+    [
+      'a login page by status',
+      { status: 401, body: '<h1>Log in</h1>', headers: page },
+      /answered 401".*login page/
+    ],
+    [
+      'a login page by redirect',
+      { status: 302, body: '', headers: login },
+      /redirects to https:\/\/login\.example\.com\/".*login page/
+    ],
+    [
+      'another page',
+      { body: '<h1>router</h1>', headers: page },
+      /answered 200, but not as Immich does".*not Immich/
+    ]
   ]
   for (const [name, fault, reason] of kinds) {
     test(name, async () => {
@@ -61,19 +77,23 @@ test('what Immich denies, and what it fails at once, is no outage', async () => 
   const { key, assets } = run.links.photo
   const path = `/share/photo/${key}/${assets![0]}/thumbnail`
   for (const status of [400, 401, 404, 500]) {
-    run.immich.fault = ({ path }) => path.endsWith('thumbnail') ? { status, body: '{"message":"Not Found"}', headers: json } : undefined
+    run.immich.fault = ({ path }) =>
+      path.endsWith('thumbnail') ? { status, body: '{"message":"Not Found"}', headers: json } : undefined
     assert.ok((await run.get(path)).status >= 400)
   }
   assert.equal((await run.get(`/share/${run.links.deleted.key}`)).status, 404)
-  run.immich.fault = ({ path }) => path.endsWith('buckets') ? { status: 500, body: '{"message":"x"}', headers: json } : undefined
+  run.immich.fault = ({ path }) =>
+    path.endsWith('buckets') ? { status: 500, body: '{"message":"x"}', headers: json } : undefined
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 503)
   assert.deepEqual(said(run, 'unavailable'), [])
 })
 
-test('months: a fork gets bare dates, and a month that Immich does not know costs that month alone', async () => {
+test('months: a fork gets bare dates, and a month unknown to Immich costs that month only', async () => {
   const library = emptyLibrary()
   const old = photo(3, { taken: Date.UTC(1875, 5, 1) })
-  const album = addAlbum(library, 'Years', [photo(1, { taken: Date.UTC(2025, 0, 5) }), photo(2, { taken: Date.UTC(2025, 2, 5) }), old])
+  const album = addAlbum(library, 'Years', [
+    photo(1, { taken: Date.UTC(2025, 0, 5) }), photo(2, { taken: Date.UTC(2025, 2, 5) }), old
+  ])
   const { key } = addLink(library, 'years', { album })
   const refused = { status: 400, body: '{"message":"Validation failed"}', headers: json }
   const page = async (isRefused: (bucket: string) => boolean) => {
@@ -94,19 +114,49 @@ test('months: a fork gets bare dates, and a month that Immich does not know cost
 test('advice names the cause', () => {
   const adviceOn = (error: object, url = 'http://immich:2283') => {
     let told = ''
-    const log = { error: (_: string, fields = {}) => { told = JSON.stringify(fields) }, info () {} } as unknown as Log
+    const log = {
+      error (_: string, fields = {}) { told = JSON.stringify(fields) },
+      info () {}
+    } as unknown as Log
     createReachability(url, log)(Object.assign(new Error('fetch failed'), { cause: error }))
     return told
   }
   const cases: [object, RegExp][] = [
     [{ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:2283' }, /localhost is the container:/],
-    [{ code: 'ECONNREFUSED', errors: [{ message: 'connect ECONNREFUSED ::1:2283' }, { message: 'connect ECONNREFUSED 127.0.0.1:2283' }] }, /localhost is the container:/],
-    [{ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 10.0.0.7:2283' }, /advice":"nothing listens there: is Immich running/],
-    [{ code: 'CERT_HAS_EXPIRED', message: 'certificate has expired' }, /advice":"its certificate has expired: renew it/],
-    [{ code: 'ERR_TLS_CERT_ALTNAME_INVALID', message: 'Host: immich is not in the cert' }, /certificate is for another name/],
-    [{ code: 'SELF_SIGNED_CERT_IN_CHAIN', message: 'self-signed certificate' }, /not trusted here: set NODE_EXTRA_CA_CERTS/],
-    [{ code: 'Redirected', message: 'it redirects to https://immich:2283/api/server/ping' }, /write https:\/\/ in IMMICH_URL/],
-    [{ code: 'Redirected', message: 'it redirects to https://immich:2283/login' }, /must reach Immich directly/]
+    [
+      {
+        code: 'ECONNREFUSED',
+        errors: [
+          { message: 'connect ECONNREFUSED ::1:2283' },
+          { message: 'connect ECONNREFUSED 127.0.0.1:2283' }
+        ]
+      },
+      /localhost is the container:/
+    ],
+    [
+      { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 10.0.0.7:2283' },
+      /advice":"nothing listens there: is Immich running/
+    ],
+    [
+      { code: 'CERT_HAS_EXPIRED', message: 'certificate has expired' },
+      /advice":"its certificate has expired: renew it/
+    ],
+    [
+      { code: 'ERR_TLS_CERT_ALTNAME_INVALID', message: 'Host: immich is not in the cert' },
+      /certificate is for another name/
+    ],
+    [
+      { code: 'SELF_SIGNED_CERT_IN_CHAIN', message: 'self-signed certificate' },
+      /not trusted here: set NODE_EXTRA_CA_CERTS/
+    ],
+    [
+      { code: 'Redirected', message: 'it redirects to https://immich:2283/api/server/ping' },
+      /write https:\/\/ in IMMICH_URL/
+    ],
+    [
+      { code: 'Redirected', message: 'it redirects to https://immich:2283/login' },
+      /must reach Immich directly/
+    ]
   ]
   for (const [error, advice] of cases) assert.match(adviceOn(error), advice)
 })
