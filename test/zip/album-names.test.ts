@@ -1,4 +1,4 @@
-/** What an album's names and edited photos are known by in advance, and what a zip does where they are not. */
+/** How a zip learns the names and edited sizes of an album in advance, and what it does without them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { start } from '../helpers.ts'
@@ -19,7 +19,9 @@ for (const name of ['album by key', 'chosen photos by key'] as const) {
 }
 
 test('an album of more than 1,000 is asked for page by page, and only of its own link', async () => {
-  const { library, path, album } = shareZip(photosOf(1002, n => ({ original: { size: 10, type: 'image/jpeg' }, name: `${n}.jpg` })))
+  const { library, path, album } = shareZip(
+    photosOf(1002, n => ({ original: { size: 10, type: 'image/jpeg' }, name: `${n}.jpg` }))
+  )
   const run = await start({ library })
   const head = await run.get(path, { method: 'HEAD' })
   assert.ok(Number(head.headers['content-length']) > 0)
@@ -29,7 +31,7 @@ test('an album of more than 1,000 is asked for page by page, and only of its own
   assert.ok(calls.every(({ method, query }) => method === 'POST' && query.get('key') === album.key))
 })
 
-test('names are asked for only after the gate: of no locked link, and of none without downloads', async () => {
+test('names are requested only after the gate, and only for links with downloads', async () => {
   const { library, path, album } = shareZip(photosOf(3))
   album.password = 'secret'
   const run = await start({ library })
@@ -55,11 +57,13 @@ test('an Immich that does not answer for names gives a zip without a length', as
 test('2.7.5: an album with edited photos is whole at the first try, without a length', async () => {
   const { library, assets, path } = shareZip(photosOf(10, edited))
   const zip = await fetchZip(await start({ library, version: '2.7.5' }), path)
-  assert.deepEqual([zip.complete, zip.headers['content-length'], zip.headers.etag], [true, undefined, undefined])
+  assert.deepEqual(
+    [zip.complete, zip.headers['content-length'], zip.headers.etag], [true, undefined, undefined]
+  )
   assert.deepEqual(await namesIn(zip.body), assets.map(({ name }) => name))
 })
 
-test('a size that Immich tells wrong breaks one zip; the next has no length and is whole', async () => {
+test('a wrong size from Immich breaks one zip; the next has no length and is whole', async () => {
   const { library, path } = shareZip(photosOf(8, n => n === 4 ? { announced: 12 } : {}))
   const run = await start({ library })
   assert.equal((await fetchZip(run, path)).complete, false)
@@ -69,7 +73,7 @@ test('a size that Immich tells wrong breaks one zip; the next has no length and 
 })
 
 for (const version of SERVERS) {
-  test(`${version}: names that may not be told are ids, unique and the same at each try`, async () => {
+  test(`${version}: names that may not be shown are ids, unique and the same at each try`, async () => {
     const part = video(1, { id: newId('part'), name: 'secret.mp4', visibility: 'hidden' })
     const assets = photosOf(5, n => n === 1 ? { name: 'secret.jpg', motion: part.id } : {})
     const { library, pathOf, album, chosen } = shareZip(assets, [part])

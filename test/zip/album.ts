@@ -5,7 +5,9 @@ import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
 import { madeUp, type Asset, type Version } from '../standin.ts'
 import { entriesOf } from '../unzip.ts'
 
-export const PATHS = ['album by key', 'album by slug', 'chosen photos by key', 'chosen photos by slug'] as const
+export const PATHS = [
+  'album by key', 'album by slug', 'chosen photos by key', 'chosen photos by slug'
+] as const
 export const SERVERS: readonly Version[] = ['3.1.0', '2.7.5']
 
 /** Photos of 30,000 bytes and a little more; `change` says what is special about one. */
@@ -16,7 +18,7 @@ export function photosOf (count: number, change: (n: number) => Partial<Asset> =
   })
 }
 
-/** Shares photos, and `hidden` ones beside them, in an album and as chosen photos, each by key and by slug. */
+/** Shares photos, and `hidden` ones with them, in an album and as chosen photos, each by key and by slug. */
 export function shareZip (assets: Asset[], hidden: Asset[] = []) {
   const library = emptyLibrary()
   for (const asset of hidden) library.assets.set(asset.id, asset)
@@ -24,19 +26,24 @@ export function shareZip (assets: Asset[], hidden: Asset[] = []) {
   const chosen = addLink(library, 'chosen', { slug: 'the chosen' }, assets)
   const pathOf = (name: typeof PATHS[number]): string => {
     const link = name.startsWith('album') ? album : chosen
-    return name.endsWith('slug') ? `/s/${encodeURIComponent(link.slug!)}/download` : `/share/${link.key}/download`
+    return name.endsWith('slug')
+      ? `/s/${encodeURIComponent(link.slug!)}/download`
+      : `/share/${link.key}/download`
   }
   return { library, assets, album, chosen, pathOf, path: pathOf('album by key') }
 }
 
 /** Requests a zip; a connection that was reset before the headers is a broken one too. */
-export const fetchZip = ({ base }: Running, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+export const fetchZip = (
+  { base }: Running, path: string, headers: Record<string, string> = {}
+): Promise<Answer> =>
   ask(base, path, { headers }).catch(error => {
     assert.equal(error.code, 'ECONNRESET')
     return { status: 0, headers: {}, body: Buffer.alloc(0), text: '', complete: false, json: () => undefined }
   })
 
-export const namesIn = async (zip: Buffer): Promise<string[]> => (await entriesOf(zip)).map(({ name }) => name)
+export const namesIn = async (zip: Buffer): Promise<string[]> =>
+  (await entriesOf(zip)).map(({ name }) => name)
 
 /** Chooses items by the form; returns the address to which it leads. */
 export async function choose ({ get }: Running, path: string, ids: unknown): Promise<string> {

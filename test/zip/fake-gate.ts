@@ -12,17 +12,29 @@ import { madeUp, newId } from '../standin.ts'
 
 export const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** A file of the fake gate. `tells` is what zipFiles says of it; a `fault` may throw, or change what is given. */
+/** A file of the fake gate. `tells` is what zipFiles says of it; a `fault` may throw, or change the body. */
 export type Fake = {
-  name: string, bytes?: Buffer, size?: number, isZero?: boolean, isVideo?: boolean, time?: number, type?: string, etag?: string
+  name: string
+  bytes?: Buffer
+  size?: number
+  isZero?: boolean
+  isVideo?: boolean
+  time?: number
+  type?: string
+  etag?: string
   tells?: Partial<ZipFile>
   fault?: (tries: number, wanted: Wanted) => Partial<Media> | void | Promise<Partial<Media> | void>
 }
 const BLOCK = madeUp(0, 65535)
 const ZEROS = Buffer.alloc(65536)
 /** Bytes from memory, or made up for a size, in parts of at most 64 kB. */
-async function * bytesOf ({ bytes, size = 0, isZero }: Fake, first: number, last: number): AsyncGenerator<Uint8Array> {
-  if (bytes) { yield bytes.subarray(first, last + 1); return }
+async function * bytesOf(
+  { bytes, size = 0, isZero }: Fake, first: number, last: number
+): AsyncGenerator<Uint8Array> {
+  if (bytes) {
+    yield bytes.subarray(first, last + 1)
+    return
+  }
   for (let at = first; at <= last && at < size;) {
     const part = (isZero ? ZEROS : BLOCK).subarray(at % 65536, Math.min(65536, at % 65536 + last - at + 1))
     at += part.length
@@ -31,15 +43,20 @@ async function * bytesOf ({ bytes, size = 0, isZero }: Fake, first: number, last
 }
 export const sizeOf = ({ bytes, size = 0 }: Fake): number => bytes?.length ?? size
 export const wholeOf = (fake: Fake): Buffer =>
-  fake.bytes ?? Buffer.concat(Array.from({ length: Math.ceil(sizeOf(fake) / 65536) }, () => BLOCK)).subarray(0, sizeOf(fake))
+  fake.bytes ?? Buffer.concat(Array.from({ length: Math.ceil(sizeOf(fake) / 65536) }, () => BLOCK))
+    .subarray(0, sizeOf(fake))
 
 export type Asked = { index: number, wanted: Wanted, first: number, sent: number, signal?: AbortSignal }
-/** A gate with one share of these files. `asked` is what was requested; `open` how many bodies are being read. */
+/** A gate with one share of these files. `asked` lists the requests; `open` counts the bodies being read. */
 export function fakeGate (files: Fake[]) {
-  const items = files.map(({ isVideo = false }, n) =>
-    ({ id: newId(`fake ${n}`) as AssetId, isVideo, ratio: 1, thumbhash: 'x', duration: 0 }) as unknown as Item)
+  const items = files.map(({ isVideo = false }, n) => {
+    const id = newId(`fake ${n}`) as AssetId
+    return { id, isVideo, ratio: 1, thumbhash: 'x', duration: 0 } as unknown as Item
+  })
   const indexes = new Map(items.map((item, n) => [item, n]))
-  const share = { key: 'fake', can: { download: true, zip: true, originals: true, zoom: true }, items, title: 'x' } as unknown as Share
+  const share = {
+    key: 'fake', can: { download: true, zip: true, originals: true, zoom: true }, items, title: 'x'
+  } as unknown as Share
   const state = { asked: [] as Asked[], open: 0, plans: 0, files, items, share, planned: async () => {} }
   const tries = new Map<number, number>()
   const gate: ZipGate = {
@@ -69,8 +86,14 @@ export function fakeGate (files: Fake[]) {
         } finally { cancel() }
       }
       return {
-        status: part ? 206 : 200, type: fake.type ?? (fake.isVideo ? 'video/mp4' : 'image/jpeg'), name: fake.name, etag: fake.etag ?? '"e"',
-        length: last - first + 1, ...part && { contentRange: `bytes ${first}-${last}/${size}` }, body: { parts: parts(), cancel }, ...changed
+        status: part ? 206 : 200,
+        type: fake.type ?? (fake.isVideo ? 'video/mp4' : 'image/jpeg'),
+        name: fake.name,
+        etag: fake.etag ?? '"e"',
+        length: last - first + 1,
+        ...(part && { contentRange: `bytes ${first}-${last}/${size}` }),
+        body: { parts: parts(), cancel },
+        ...changed
       }
     },
     async zipFiles (_share, chosen) {
@@ -78,7 +101,14 @@ export function fakeGate (files: Fake[]) {
       await state.planned()
       return chosen.map(item => {
         const fake = files[indexes.get(item)!]!
-        return { item, name: fake.name, size: sizeOf(fake), ...fake.time !== undefined && { time: fake.time }, as: 'zip' as const, ...fake.tells }
+        return {
+          item,
+          name: fake.name,
+          size: sizeOf(fake),
+          ...fake.time !== undefined && { time: fake.time },
+          as: 'zip' as const,
+          ...fake.tells
+        }
       })
     }
   }
@@ -89,17 +119,26 @@ export const missing = (): never => { throw new Refusal('missing') }
 /** What the route will do, over a real socket: headers at once, and a reset where the zip breaks. */
 export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
   const lines: string[] = []
-  const write = (event: string, fields?: unknown) => { lines.push(`${event} ${JSON.stringify(fields ?? {})}`) }
+  const write = (event: string, fields?: unknown) => {
+    lines.push(`${event} ${JSON.stringify(fields ?? {})}`)
+  }
   const log: Log = { error: write, warn: write, info: write, debug: write, nameOf: () => 'x' }
   const zips: Zips = createZips(fake.gate, { naming: 'original', requests, log })
   const server = createServer(async (request, response) => {
     const chosen = /\?(\d+)-(\d+)/.exec(request.url!)
-    const plan = await zips.plan(fake.share, 'x', chosen ? fake.items.slice(Number(chosen[1]), Number(chosen[2])) : undefined)
+    const items = chosen ? fake.items.slice(Number(chosen[1]), Number(chosen[2])) : undefined
+    const plan = await zips.plan(fake.share, 'x', items)
     const range = parseRange(request.headers.range)
     const ifRange = request.headers['if-range'] as string | undefined
-    const { status, length, etag, contentRange, part } = zips.answer(plan, { ...range && { range }, ...ifRange !== undefined && { ifRange } })
+    const { status, length, etag, contentRange, part } = zips.answer(plan, {
+      ...range && { range },
+      ...ifRange !== undefined && { ifRange }
+    })
     response.writeHead(status, {
-      'content-type': 'application/zip', ...length !== undefined && { 'content-length': length }, ...etag && { etag }, ...contentRange && { 'content-range': contentRange }
+      'content-type': 'application/zip',
+      ...length !== undefined && { 'content-length': length },
+      ...etag && { etag },
+      ...contentRange && { 'content-range': contentRange }
     })
     response.flushHeaders()
     if (request.method === 'HEAD' || status === 416) { response.end(); return }
@@ -108,7 +147,9 @@ export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
     let drained = () => {}
     response.on('drain', () => drained()).on('close', () => drained())
     try {
-      for await (const bytes of zip.parts) if (!response.write(bytes) && !response.destroyed) await new Promise<void>(resolve => { drained = resolve })
+      for await (const bytes of zip.parts) if (!response.write(bytes) && !response.destroyed) {
+        await new Promise<void>(resolve => { drained = resolve })
+      }
       response.end()
     } catch (error) {
       lines.push(`broken ${(error as Error).message}`)

@@ -9,7 +9,7 @@ const TAIL_BYTES = 98
 const ZIP64_END = 0x06064b50
 const ZIP64_LOCATOR = 0x07064b50
 
-/** Writes a zip and holds its length against the plan; zeros become holes. Returns its path and its format. */
+/** Writes a zip with holes for zeros, and checks its length. Returns its path and its format. */
 export async function makeZip (files: Fake[]): Promise<{ path: string, isZip64: boolean }> {
   const fake = fakeGate(files)
   const { zips } = await serve(fake)

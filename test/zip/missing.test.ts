@@ -1,4 +1,4 @@
-/** Files that Immich cannot give: a note each, and never the end of a zip; a storage that vanishes is another matter. */
+/** Files that Immich cannot send become notes and never break a zip, unless the whole storage is gone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { start } from '../helpers.ts'
@@ -59,7 +59,9 @@ test('a zip with notes names them at its end, and the log counts them', async ()
   lose(run, [assets[3]!, assets[8]!])
   const zip = await fetchZip(run, path)
   assert.equal((await namesIn(zip.body)).at(-1), 'Files not included.txt')
-  for (const name of ['3.jpg', '8.jpg']) assert.ok(zip.body.includes(`${name}: it is missing on the server\n`))
+  for (const name of ['3.jpg', '8.jpg']) {
+    assert.ok(zip.body.includes(`${name}: it is missing on the server\n`))
+  }
   assert.ok(run.lines.includes('warn a zip lacks files {"missing":2,"files":12}'), run.lines.join('\n'))
 })
 
@@ -90,7 +92,8 @@ for (const version of SERVERS) {
     assert.ok(run.lines.some(line => line.startsWith('warn a zip broke off') && line.includes('404')))
     const socket = run.socket()
     const end = new Promise<string>(resolve => {
-      socket.on('error', error => resolve((error as NodeJS.ErrnoException).code!)).on('end', () => resolve('end'))
+      socket.on('end', () => resolve('end'))
+      socket.on('error', error => resolve((error as NodeJS.ErrnoException).code!))
     })
     socket.resume().write(`GET ${path} HTTP/1.0\r\n\r\n`)
     assert.equal(await end, 'ECONNRESET', 'a close would look like the end to HTTP/1.0')
@@ -110,9 +113,12 @@ test('an Immich that is busy or restarts is tried again', async () => {
   const { library, assets, path } = shareZip(photosOf(4))
   const run = await start({ library })
   const whole = await fetchZip(run, path)
-  for (const fault of [{ status: 429 }, { status: 503 }, { status: 500 }, { reset: true }, { dieAfter: 5000 }]) {
+  for (const fault of [
+    { status: 429 }, { status: 503 }, { status: 500 }, { reset: true }, { dieAfter: 5000 }
+  ]) {
     let failures = 1
-    run.immich.fault = ({ path }) => path.includes(`${assets[1]!.id}/original`) && failures-- > 0 ? fault : undefined
+    run.immich.fault = ({ path }) =>
+      path.includes(`${assets[1]!.id}/original`) && failures-- > 0 ? fault : undefined
     const zip = await fetchZip(run, path)
     assert.ok(zip.body.equals(whole.body), JSON.stringify(fault))
   }
@@ -136,7 +142,7 @@ test('a note in one zip never becomes part of another', async () => {
 
 test('chunked originals are sent without a length, and the log gives the advice once', async () => {
   const { library, path, assets } = shareZip(photosOf(5))
-  // a proxy before Immich that rewrites what it sends takes the length away, at HEAD and GET alike
+  // a proxy before Immich that rewrites answers removes their length, for HEAD and GET alike
   const run = await start({ library, version: '2.7.5' })
   run.immich.chunked = true
   for (let n = 0; n < 2; n++) {

@@ -13,19 +13,24 @@ import { folder, READERS } from './readers.ts'
 
 const NAMES = [
   'IMG_1.jpg', 'img_1.JPG', 'IMG_1.jpg', 'it\'s a "quote".jpg', '../../etc/passwd.jpg', 'C:\\x\\y.jpg',
-  'new\r\nline.jpg', 'CON.jpg', 'ünï 🌊.jpg', 'RTL \u202egpj.exe.jpg', 'no extension', `${'long '.repeat(60)}.jpg`,
-  '海'.repeat(120) + '.jpg', '.hidden.jpg', 'trailing. .jpg', 'a/b.jpg'
+  'new\r\nline.jpg', 'CON.jpg', 'ünï 🌊.jpg', 'RTL \u202egpj.exe.jpg', 'no extension',
+  `${'long '.repeat(60)}.jpg`, '海'.repeat(120) + '.jpg', '.hidden.jpg', 'trailing. .jpg', 'a/b.jpg'
 ]
 const EXPECTED = [
-  'IMG_1.jpg', 'img_1 (2).JPG', 'IMG_1 (3).jpg', 'ünï 🌊.jpg', '_CON.jpg', 'MOTION.mp4', 'MOTION.jpg', 'no extension.jpg'
+  'IMG_1.jpg', 'img_1 (2).JPG', 'IMG_1 (3).jpg', 'ünï 🌊.jpg', '_CON.jpg', 'MOTION.mp4', 'MOTION.jpg',
+  'no extension.jpg'
 ]
 
 /** Photos under names that make trouble, and a motion photo. */
 function trouble () {
   const library = emptyLibrary()
-  const assets = NAMES.map((name, n) => photo(n, {
-    id: newId(`zip ${n}`), name, original: { bytes: madeUp(n * 1000, n * 1000 + 40_000 + n), type: 'image/jpeg' }
-  }))
+  const assets = NAMES.map((name, n) =>
+    photo(n, {
+      id: newId(`zip ${n}`),
+      name,
+      original: { bytes: madeUp(n * 1000, n * 1000 + 40_000 + n), type: 'image/jpeg' }
+    })
+  )
   const moving = { bytes: Buffer.from('the moving part'), type: 'video/mp4' }
   const part = video(1, { id: newId('part'), name: 'MOTION.mp4', visibility: 'hidden', original: moving })
   const still = { bytes: Buffer.from('the still part'), type: 'image/jpeg' }
@@ -39,10 +44,13 @@ test('five programs read a zip whose names make trouble', async () => {
   const { library, files, key } = trouble()
   const zip = await (await start({ library })).get(`/share/${key}/download`)
   assert.match(
-    zip.headers['content-disposition']!, /^attachment; filename="Zip_ _names_ _ all\.zip"; filename\*=UTF-8''Zip_/
+    zip.headers['content-disposition']!,
+    /^attachment; filename="Zip_ _names_ _ all\.zip"; filename\*=UTF-8''Zip_/
   )
   const entries = await entriesOf(zip.body)
-  assert.deepEqual(entries.map(({ sha }) => sha).sort(), files.map(({ original }) => sha(original.bytes!)).sort())
+  assert.deepEqual(
+    entries.map(({ sha }) => sha).sort(), files.map(({ original }) => sha(original.bytes!)).sort()
+  )
   const names = entries.map(({ name }) => name)
   assert.equal(new Set(names.map(name => name.toLowerCase())).size, files.length)
   for (const name of names) {

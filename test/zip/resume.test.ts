@@ -34,7 +34,9 @@ for (const version of SERVERS) {
           const rest = await fetchZip(proxy, path, { range: `bytes=${from}-`, 'if-range': etag })
           assert.equal(rest.headers['content-range'], `bytes ${from}-${length - 1}/${length}`)
           assert.ok(rest.status === 206 && rest.body.equals(whole.body.subarray(from)), `${percent} %`)
-          const asked = proxy.immich.asked.filter(({ method, path }) => method === 'GET' && path.endsWith('original'))
+          const asked = proxy.immich.asked.filter(
+            ({ method, path }) => method === 'GET' && path.endsWith('original')
+          )
           const needed = proxy === one ? Math.ceil(40 * (1 - percent / 100)) + 1 : 40
           assert.ok(asked.length <= needed, `${asked.length} files at ${percent} %`)
         }

@@ -8,18 +8,28 @@ import { entriesOf } from '../unzip.ts'
 import { fakeGate, missing, serve, sha, wholeOf, type Fake } from './fake-gate.ts'
 
 const photos = (count: number, size = (n: number) => 20_000 + n): Fake[] =>
-  Array.from({ length: count }, (_, n) => ({ name: `IMG_${n}.jpg`, bytes: madeUp(n * 1000, n * 1000 + size(n) - 1) }))
+  Array.from({ length: count }, (_, n) => ({
+    name: `IMG_${n}.jpg`, bytes: madeUp(n * 1000, n * 1000 + size(n) - 1)
+  }))
 /** An answer, or a connection that was reset before any of it came. */
-const fetchZip = (base: string, first = 0) => ask(base, '/', first > 0 ? { headers: { range: `bytes=${first}-` } } : {})
-  .catch(error => { assert.equal(error.code, 'ECONNRESET'); return { complete: false, body: Buffer.alloc(0) } })
+const fetchZip = (base: string, first = 0) =>
+  ask(base, '/', first > 0 ? { headers: { range: `bytes=${first}-` } } : {}).catch(error => {
+    assert.equal(error.code, 'ECONNRESET')
+    return { complete: false, body: Buffer.alloc(0) }
+  })
 const namesOf = async (body: Buffer) => (await entriesOf(body)).map(({ name }) => name)
 
 test('a zip is whole, has its length, and is the same on every server', async () => {
   const [one, two] = [await serve(fakeGate(photos(40))), await serve(fakeGate(photos(40)))]
   const whole = await ask(one.base, '/')
-  assert.deepEqual([whole.status, whole.complete, whole.headers['content-length']], [200, true, String(whole.body.length)])
+  assert.deepEqual(
+    [whole.status, whole.complete, whole.headers['content-length']], [200, true, String(whole.body.length)]
+  )
   assert.match(whole.headers.etag!, /^"[\w-]+"$/)
-  assert.deepEqual((await entriesOf(whole.body)).map(({ name, sha }) => [name, sha]), photos(40).map(file => [file.name, sha(wholeOf(file))]))
+  assert.deepEqual(
+    (await entriesOf(whole.body)).map(({ name, sha }) => [name, sha]),
+    photos(40).map(file => [file.name, sha(wholeOf(file))])
+  )
   const again = await ask(two.base, '/')
   assert.deepEqual([again.headers.etag, sha(again.body)], [whole.headers.etag, sha(whole.body)])
 })
@@ -33,10 +43,15 @@ test('a part is the same bytes, whether its files were sent before or not', asyn
     for (const first of [0, 1, 29, 30, 20_050, 20_060, 300_000, whole.length - 400, whole.length - 1]) {
       const asked = fake.asked.length
       const part = await ask(base, '/', { headers: { range: `bytes=${first}-` } })
-      assert.deepEqual([part.status, part.headers['content-range']], [206, `bytes ${first}-${whole.length - 1}/${whole.length}`])
+      assert.deepEqual(
+        [part.status, part.headers['content-range']],
+        [206, `bytes ${first}-${whole.length - 1}/${whole.length}`]
+      )
       assert.ok(part.body.equals(whole.subarray(first)), `from ${first}, ${isWarm ? 'warm' : 'cold'}`)
       const needed = Math.ceil((whole.length - first) / 20_000) + 1
-      if (isWarm) assert.ok(fake.asked.length - asked <= needed, `${fake.asked.length - asked} requests from ${first}`)
+      if (isWarm) {
+        assert.ok(fake.asked.length - asked <= needed, `${fake.asked.length - asked} requests from ${first}`)
+      }
     }
   }
 })
@@ -58,7 +73,9 @@ test('a large file goes on from its last checkpoint, by a range', async () => {
   const part = await ask(base, '/', { headers: { range: `bytes=${first}-` } })
   assert.equal(part.status, 206)
   assert.ok(part.body.equals(whole.body.subarray(first)))
-  assert.ok(fake.asked[0]!.first >= 64 * MIB && fake.asked[0]!.first < first, `asked from ${fake.asked[0]!.first}`)
+  assert.ok(
+    fake.asked[0]!.first >= 64 * MIB && fake.asked[0]!.first < first, `asked from ${fake.asked[0]!.first}`
+  )
 })
 
 test('a large file that has changed since breaks, rather than being joined', async () => {
@@ -70,7 +87,7 @@ test('a large file that has changed since breaks, rather than being joined', asy
   assert.equal((await fetchZip(base, 90 * MIB)).complete, false)
 })
 
-test('headers come before the bytes, and what Immich must send before the first byte is bounded', async () => {
+test('a range that needs over 1 GiB from Immich before its first byte gets the whole zip', async () => {
   const GIB = 1024 ** 3
   const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 3 * GIB }, { name: 'b.jpg', size: 100 }])
   const { zips } = await serve(fake)
@@ -111,7 +128,9 @@ test('a zip with a note never shares its ETag with a later one, nor a part', asy
   assert.deepEqual([resumed.status, resumed.headers.etag === etag], [200, false])
   assert.equal((await ask(base, '/', { headers: { range: 'bytes=300000-' } })).status, 200)
   assert.deepEqual(await namesOf(resumed.body), files.map(({ name }) => name))
-  const part = await ask(base, '/', { headers: { range: 'bytes=300000-', 'if-range': resumed.headers.etag! } })
+  const part = await ask(base, '/', {
+    headers: { range: 'bytes=300000-', 'if-range': resumed.headers.etag! }
+  })
   assert.equal(part.status, 206)
   assert.ok(Buffer.concat([resumed.body.subarray(0, 300_000), part.body]).equals(resumed.body))
 })
@@ -136,7 +155,11 @@ test('a 404 that passes is no note, and one for each file of a stretch is one ea
 test('storage that is gone for a moment delays a zip, and breaks it where it stays away', async () => {
   const gone = { from: Infinity, to: Infinity }
   const files = photos(60)
-  for (const file of files) file.fault = () => { if (Date.now() >= gone.from && Date.now() < gone.to) missing() }
+  for (const file of files) {
+    file.fault = () => {
+      if (Date.now() >= gone.from && Date.now() < gone.to) missing()
+    }
+  }
   const fake = fakeGate(files)
   const { base, lines } = await serve(fake)
   const lose = files[30]!.fault!
@@ -151,7 +174,7 @@ test('storage that is gone for a moment delays a zip, and breaks it where it sta
   assert.ok(lines.some(line => line.includes('one 404 after another')), lines.join('\n'))
 })
 
-test('a file that breaks off goes on where it stopped, and a wrong size breaks the zip and is noted', async () => {
+test('a file that breaks off is resumed; after a wrong size the next zip has no length', async () => {
   const files = photos(10, () => 200_000)
   async function * half () { yield files[4]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
   files[4]!.fault = tries => tries === 1 ? { body: { parts: half(), cancel () {} } } : undefined
@@ -164,14 +187,18 @@ test('a file that breaks off goes on where it stopped, and a wrong size breaks t
   const lying = await serve(fakeGate(files))
   assert.equal((await fetchZip(lying.base)).complete, false)
   const second = await ask(lying.base, '/')
-  assert.deepEqual([second.complete, second.headers['content-length'], second.headers.etag], [true, undefined, undefined])
+  assert.deepEqual(
+    [second.complete, second.headers['content-length'], second.headers.etag], [true, undefined, undefined]
+  )
   assert.equal((await entriesOf(second.body)).length, 10)
   assert.deepEqual(lines, [])
 })
 
 test('files without a length are sent all the same, and the log says so once', async () => {
   const files = photos(5)
-  for (const file of files) Object.assign(file, { tells: { size: undefined, name: '' }, fault: () => ({ length: undefined }) })
+  for (const file of files) {
+    Object.assign(file, { tells: { size: undefined, name: '' }, fault: () => ({ length: undefined }) })
+  }
   const { base, lines } = await serve(fakeGate(files))
   const zip = await ask(base, '/')
   assert.deepEqual([zip.complete, zip.headers['content-length']], [true, undefined])
@@ -197,7 +224,8 @@ test('a plan is made once for all who wait for it, for nobody in particular', as
 })
 
 test('a visitor who leaves, or reads slowly, costs Immich nothing more', async () => {
-  const fake = fakeGate(photos(2).concat(Array.from({ length: 20 }, (_, n) => ({ name: `v${n}.mp4`, isVideo: true, size: 50_000_000 }))))
+  const films = Array.from({ length: 20 }, (_, n) => ({ name: `v${n}.mp4`, isVideo: true, size: 50_000_000 }))
+  const fake = fakeGate([...photos(2), ...films])
   const { base } = await serve(fake)
   const leaver = new AbortController()
   const answer = await fetch(base, { signal: leaver.signal })
@@ -216,5 +244,6 @@ test('two selections have two ETags', async () => {
   const [all, few] = [await ask(base, '/', { method: 'HEAD' }), await ask(base, '/?2-5')]
   assert.notEqual(few.headers.etag, all.headers.etag)
   assert.deepEqual(await namesOf(few.body), ['IMG_2.jpg', 'IMG_3.jpg', 'IMG_4.jpg'])
-  assert.equal((await ask(base, '/', { headers: { range: 'bytes=5-', 'if-range': few.headers.etag! } })).status, 200)
+  const other = await ask(base, '/', { headers: { range: 'bytes=5-', 'if-range': few.headers.etag! } })
+  assert.equal(other.status, 200)
 })

@@ -1,4 +1,4 @@
-/** Zips where stripMetadata is on: a JPEG that cannot be blanked is its preview, or a note, and never the end. */
+/** Zips with stripMetadata: a JPEG that cannot be blanked becomes its preview or a note. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -23,7 +23,9 @@ for (const version of SERVERS) {
     test(`${version}: ${what} is replaced by its preview`, async () => {
       const library = emptyLibrary()
       const originals = [sound, bytes, cut, sound]
-      const assets = originals.map((bytes, n) => photo(n, { name: `${n}.jpg`, original: { bytes, type: 'image/jpeg' } }))
+      const assets = originals.map((bytes, n) =>
+        photo(n, { name: `${n}.jpg`, original: { bytes, type: 'image/jpeg' } })
+      )
       const { key } = addLink(library, 'strip', {}, assets)
       const run = await start({ library, version, ipp: { stripMetadata: true } })
       const zip = await fetchZip(run, `/share/${key}/download`)
@@ -33,7 +35,9 @@ for (const version of SERVERS) {
       assert.equal(entries[2]!.size, cut.length)
       assert.ok(!zip.body.includes('Canon'), 'what the camera wrote is gone')
       const single = await run.get(`/share/photo/${key}/${assets[1]!.id}/original`)
-      assert.deepEqual([single.status, single.complete, single.headers['content-type']], [200, true, 'image/jpeg'])
+      assert.deepEqual(
+        [single.status, single.complete, single.headers['content-type']], [200, true, 'image/jpeg']
+      )
       assert.ok(single.body.length > 1000)
     })
   }
@@ -41,15 +45,21 @@ for (const version of SERVERS) {
 
 test('where the preview is missing too, or a video has no transcode, a note says so', async () => {
   const library = emptyLibrary()
-  const broken = photo(1, { name: '1.jpg', original: { bytes: BROKEN['text named jpg']!, type: 'image/jpeg' } })
+  const broken = photo(1, {
+    name: '1.jpg', original: { bytes: BROKEN['text named jpg']!, type: 'image/jpeg' }
+  })
   delete broken.preview
   const film = { bytes: Buffer.alloc(5000, 'film'), type: 'video/mp4' }
-  const assets = [photo(0, { name: '0.jpg' }), broken, video(2, { name: 'raw.mp4', original: film, playback: film })]
+  const assets = [
+    photo(0, { name: '0.jpg' }), broken, video(2, { name: 'raw.mp4', original: film, playback: film })
+  ]
   const { key } = addLink(library, 'strip', {}, assets)
   const run = await start({ library, ipp: { stripMetadata: true } })
   const zip = await fetchZip(run, `/share/${key}/download`)
   assert.ok(zip.complete)
   const names = (await entriesOf(zip.body)).map(({ name }) => name)
-  assert.deepEqual(names, ['0.jpg', '1.jpg is missing.txt', 'raw.mp4 is missing.txt', 'Files not included.txt'])
+  assert.deepEqual(names, [
+    '0.jpg', '1.jpg is missing.txt', 'raw.mp4 is missing.txt', 'Files not included.txt'
+  ])
   assert.ok(zip.body.includes('raw.mp4: it would reveal where and when it was taken'))
 })
