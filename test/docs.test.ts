@@ -9,10 +9,16 @@ import { loadSettings } from '../src/config/settings.ts'
 import { ROOT } from './helpers.ts'
 
 const folder = fileURLToPath(ROOT)
-const files = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const files = [
+  'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md',
+  ...readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+]
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 /** A heading's anchor, as GitHub makes it. */
-const anchors = (text: string) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+const anchors = (text: string) =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')
+  )
 const scripts = Object.keys(JSON.parse(read('package.json')).scripts)
 
 for (const file of files) {
@@ -27,17 +33,30 @@ for (const file of files) {
     }
   })
   test(`${file}: commands and settings`, () => {
-    const commands = [...text.matchAll(/^ {4}(.*)$/gm), ...text.matchAll(/`([^`\n]+)`/g)].map(([, line]) => line!)
+    const commands = [...text.matchAll(/^ {4}(.*)$/gm), ...text.matchAll(/`([^`\n]+)`/g)]
+      .map(([, line]) => line!)
     for (const line of commands) {
-      for (const [, script] of line.matchAll(/\bnpm run (?:-s )?([\w:]+)/g)) assert.ok(scripts.includes(script!), line)
-      for (const [, script] of line.matchAll(/\bnpm (start|test)\b/g)) assert.ok(scripts.includes(script!), line)
-      for (const [, path] of line.matchAll(/(?:^|[\s"])((?:src|test|static|templates|docs)\/[\w./-]*\w)/g)) assert.ok(existsSync(`${folder}${path}`), `${path} of ${line}`)
+      for (const [, script] of line.matchAll(/\bnpm run (?:-s )?([\w:]+)/g)) {
+        assert.ok(scripts.includes(script!), line)
+      }
+      for (const [, script] of line.matchAll(/\bnpm (start|test)\b/g)) {
+        assert.ok(scripts.includes(script!), line)
+      }
+      for (const [, path] of line.matchAll(/(?:^|[\s"])((?:src|test|static|templates|docs)\/[\w./-]*\w)/g)) {
+        assert.ok(existsSync(`${folder}${path}`), `${path} of ${line}`)
+      }
       const config = /CONFIG='([^']*)'/.exec(line)?.[1]
-      if (config) assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG: config }, ROOT).notices, [])
-      if (/^"\w+": /.test(line)) assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG: `{"ipp":{${line}}}` }, ROOT).notices, [], line)
+      if (config) {
+        assert.deepEqual(loadSettings({ IMMICH_URL: 'http://immich', CONFIG: config }, ROOT).notices, [])
+      }
+      if (/^"\w+": /.test(line)) {
+        const { notices } = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: `{"ipp":{${line}}}` }, ROOT)
+        assert.deepEqual(notices, [], line)
+      }
       // a setting is named as the schema names it
       for (const [, path] of line.matchAll(/^(?:ipp\.)?(limits\.\w+|showMetadata\.\w+)$/g)) {
-        const value = path!.split('.').reduce<any>((config, name) => config?.[name], JSON.parse(read('config.json')).ipp)
+        const value = path!.split('.')
+          .reduce<any>((config, name) => config?.[name], JSON.parse(read('config.json')).ipp)
         assert.notEqual(value, undefined, path)
       }
     }
@@ -46,7 +65,9 @@ for (const file of files) {
 
 test('examples are YAML where they say so', () => {
   for (const name of readdirSync(new URL('docs/examples', ROOT)).filter(name => /\.ya?ml$/.test(name))) {
-    for (const document of parseAllDocuments(read(`docs/examples/${name}`))) assert.deepEqual(document.errors, [], name)
+    for (const document of parseAllDocuments(read(`docs/examples/${name}`))) {
+      assert.deepEqual(document.errors, [], name)
+    }
   }
 })
 
@@ -55,7 +76,9 @@ test('every document can be found from the README', () => {
   const walk = (file: string) => {
     if (seen.has(file) || !file.endsWith('.md') || !existsSync(file)) return
     seen.add(file)
-    for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)\s#]+)[^)]*\)/g)) if (!/^https?:/.test(target!)) walk(resolve(dirname(file), target!))
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)\s#]+)[^)]*\)/g)) {
+      if (!/^https?:/.test(target!)) walk(resolve(dirname(file), target!))
+    }
   }
   walk(`${folder}README.md`)
   for (const file of files) assert.ok(seen.has(`${folder}${file}`), file)
@@ -78,13 +101,16 @@ test('the audit page is short, and names every file of the gate with the number 
 
 test('the audit names things that are there: files, functions, tests', () => {
   const audit = read('docs/audit.md')
-  const tests = readdirSync(new URL('test', ROOT), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts'))
+  const tests = readdirSync(new URL('test', ROOT), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.test.ts'))
   const rows = [...audit.matchAll(/^\| \*\*\d+\. [^|]*\|([^|]*)\|([^|]*)\|$/gm)]
   assert.equal(rows.length, 10)
   for (const [, keeps, fails] of rows) {
     const places = [...keeps!.matchAll(/`(\w+)` in `(src\/[\w/-]+\.ts)`/g)]
     assert.equal(places.length, keeps!.match(/`/g)!.length / 4, keeps)
-    for (const [, name, file] of places) assert.match(read(file!), new RegExp(`\\b${name}\\b`), `${name} in ${file}`)
+    for (const [, name, file] of places) {
+      assert.match(read(file!), new RegExp(`\\b${name}\\b`), `${name} in ${file}`)
+    }
     const named = [...fails!.matchAll(/`([\w/-]+\.test\.ts)`(?: "([^"]+)")?/g)]
     assert.ok(named.length > 0, fails)
     for (const [, file, title] of named) {
