@@ -1,4 +1,4 @@
-/** The one door to Immich: what is no answer, what is too late, and when it is said. */
+/** Calls to Immich: invalid answers, timeouts, and when the log says so. */
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
@@ -7,12 +7,14 @@ import { parseMonths } from '../src/gate/immich-json.ts'
 import { start } from './helpers.ts'
 import { twoPhotosAndFilm } from './library.ts'
 
-test('what Immich packs although it was asked not to is not believed', async () => {
+test('a compressed answer, which the proxy did not ask for, is rejected', async () => {
   const run = await start()
   const body = gzipSync(JSON.stringify({ res: 'pong' }))
-  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body, headers: { 'content-encoding': 'gzip', 'content-type': 'application/json' } } : undefined
+  const headers = { 'content-encoding': 'gzip', 'content-type': 'application/json' }
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body, headers } : undefined
   assert.equal((await run.get('/healthcheck')).status, 503)
-  run.immich.fault = ({ path }) => path.endsWith('/ping') ? { body: '{"res":"pong"}', headers: { 'content-type': 'application/json' } } : undefined
+  const plain = { body: '{"res":"pong"}', headers: { 'content-type': 'application/json' } }
+  run.immich.fault = ({ path }) => path.endsWith('/ping') ? plain : undefined
   assert.equal((await run.get('/healthcheck')).status, 200)
 })
 
@@ -20,19 +22,29 @@ test('Immich refuses, and comes back', async () => {
   const shared = twoPhotosAndFilm()
   const run = await start({ library: shared.library })
   await run.immich.close()
-  const answers = await Promise.all([`/share/${shared.key}`, '/share/nothing', `/share/photo/${shared.key}/${shared.first}`].map(path => run.get(path)))
-  for (const answer of answers) assert.deepEqual([answer.status, answer.text, answer.headers['retry-after']], [503, 'unavailable\n', '10'])
+  const paths = [`/share/${shared.key}`, '/share/nothing', `/share/photo/${shared.key}/${shared.first}`]
+  const answers = await Promise.all(paths.map(path => run.get(path)))
+  for (const answer of answers) {
+    assert.deepEqual(
+      [answer.status, answer.text, answer.headers['retry-after']], [503, 'unavailable\n', '10']
+    )
+  }
   assert.equal(run.lines.filter(line => line.includes('is unavailable')).length, 1)
   await run.immich.listen()
   assert.equal((await run.get(`/share/${shared.key}`)).status, 200)
   assert.ok(run.lines.some(line => line.includes('is available again')))
 })
 
-describe('what is no answer of HTTP', { concurrency: true }, () => {
+describe('answers that are not HTTP', { concurrency: true }, () => {
   const answers: Record<string, { say: string, drip?: string, advice: string }> = {
     'another protocol': { say: 'SSH-2.0-OpenSSH_9.2\r\n', advice: 'is not Immich' },
-    'a change of protocols': { say: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', advice: 'is not Immich' },
-    'headers without end': { say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'is not Immich' },
+    'a change of protocols': {
+      say: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+      advice: 'is not Immich'
+    },
+    'headers without end': {
+      say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'is not Immich'
+    },
     'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no answer in time' }
   }
   for (const [name, { say, drip, advice }] of Object.entries(answers)) {
@@ -43,15 +55,19 @@ describe('what is no answer of HTTP', { concurrency: true }, () => {
         if (dripping) socket.on('close', () => clearInterval(dripping))
       })
       await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
-      const run = await start({ env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` }, ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } } })
+      const run = await start({
+        env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` },
+        ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } }
+      })
       for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)
-      assert.deepEqual(run.lines.filter(line => line.includes('is unavailable')).map(line => line.includes(advice)), [true], 'said once, with what to try')
+      const outages = run.lines.filter(line => line.includes('is unavailable'))
+      assert.deepEqual(outages.map(line => line.includes(advice)), [true], 'said once, with what to try')
       stranger.close()
     })
   }
 })
 
-test('what is not Immich is said once, not with every request', async () => {
+test('a server that is not Immich is logged once, not with every request', async () => {
   const shared = twoPhotosAndFilm()
   const run = await start({ library: shared.library })
   run.immich.fault = () => ({ body: '<h1>router</h1>', headers: { 'content-type': 'text/html' } })
@@ -62,7 +78,7 @@ test('what is not Immich is said once, not with every request', async () => {
   assert.equal(run.lines.filter(line => line.includes('is available again')).length, 1)
 })
 
-test('a silent Immich has a limit, before and in the middle of an answer', async () => {
+test('a silent Immich times out, before and within an answer', async () => {
   const run = await start({ ipp: { limits: { upstreamTimeout: 0.3 } } })
   const id = run.links.photo.assets![0]!
   run.immich.fault = () => ({ hang: true })
@@ -87,7 +103,8 @@ test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of
     await run.stop()
     return answer.status
   }
-  const month = (rest: string) => `{"id":["${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}"],"rest":${rest}}`
+  const month = (rest: string) =>
+    `{"id":["${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}"],"rest":${rest}}`
   const longest = 24 * 1024 * 1024 - month('""').length
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest)}"`)), 200)
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest + 1)}"`)), 503)

@@ -24,8 +24,13 @@ test('links and lists: what is used longest ago is forgotten and asked again, no
 })
 
 test('unknown keys, by the thousand, leave nothing behind', async () => {
-  const run = await start({ library: manyPhotos().library, ipp: { limits: { links: 10, guessesPerVisitor: 1_000_000 } } })
-  const ask = (n: number) => Promise.all(Array.from({ length: 50 }, () => run.get(`/share/${newKey()}`, { headers: HTML }))).then(answers => { for (const { status } of answers) assert.equal(status, 404, String(n)) })
+  const run = await start({
+    library: manyPhotos().library, ipp: { limits: { links: 10, guessesPerVisitor: 1_000_000 } }
+  })
+  const ask = async (n: number) => {
+    const requests = Array.from({ length: 50 }, () => run.get(`/share/${newKey()}`, { headers: HTML }))
+    for (const { status } of await Promise.all(requests)) assert.equal(status, 404, String(n))
+  }
   for (let n = 0; n < 10; n++) await ask(n)
   globalThis.gc?.()
   const before = process.memoryUsage().heapUsed

@@ -1,46 +1,53 @@
-/** The fair queue: places at Immich for short calls, streams and zips, and who waits. */
+/** The fair queue: slots at Immich for short calls, streams and zips, and who waits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countRequests, hold, openCount, start, until } from './helpers.ts'
 import { manyPhotos } from './library.ts'
 
-test('requests to Immich: so many open, so many waiting, 503 for the next, a quarter of both for one visitor', async () => {
+test('requests to Immich: limits on open and waiting ones, a quarter of both for one visitor', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { upstreamRequests: 8, upstreamQueue: 12 } } })
   await run.get(`/share/items/${key}/0`)
   const release = hold(run, /thumbnail$/)
-  const image = (n: number, visitor: number) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, { headers: { 'x-forwarded-for': `203.0.113.${visitor}` } })
+  const image = (n: number, visitor: number) =>
+    run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, {
+      headers: { 'x-forwarded-for': `203.0.113.${visitor}` }
+    })
   // two open and three waiting are what one visitor may have
   const first = [0, 1, 2, 3, 4].map(n => image(n, 1))
   await until(() => openCount(run, /thumbnail$/) === 2)
   let beyond = await image(20, 1)
   for (let n = 21; beyond.status !== 503 && n < 30; n++) beyond = await image(n, 1)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
-  // what another asks for goes on, up to the limit of all
+  // another visitor's requests go on, up to the limit of all
   const come = countRequests(run)
   const others = [2, 3, 4].flatMap(visitor => [0, 1, 2, 3, 4].map(n => image(visitor * 5 + n - 5, visitor)))
   await until(() => openCount(run, /thumbnail$/) === 8 && come() === 15)
-  // from there to the queue it is but a few turns of the loop
+  // a few turns of the event loop later they are in the queue
   await new Promise(resolve => setTimeout(resolve, 100))
   assert.equal((await image(30, 5)).status, 503, 'eight open and twelve waiting are all')
   assert.equal(openCount(run, /thumbnail$/), 8)
-  // the health check has a place of its own
+  // the health check has its own slot
   assert.equal((await run.get('/healthcheck')).text, 'ok')
   release()
   assert.ok((await Promise.all([...first, ...others])).every(({ status }) => status === 200))
   assert.equal((await image(31, 1)).status, 200)
 })
 
-test('who reads slowly holds a place of the streams, never of the short calls', async () => {
+test('a slow reader holds a slot for streams, never one for short calls', async () => {
   const { library: given, key, ids } = manyPhotos()
   const large = { size: 30_000_000, type: 'image/jpeg' }
-  for (const id of ids.slice(0, 12)) Object.assign(given.assets.get(id)!, { mime: 'image/heic', fullsize: large, preview: large })
+  for (const id of ids.slice(0, 12)) {
+    Object.assign(given.assets.get(id)!, { mime: 'image/heic', fullsize: large, preview: large })
+  }
   const run = await start({ library: given, ipp: { limits: { upstreamRequests: 4 } } })
   await run.get(`/share/items/${key}/0`)
   const slow = ids.slice(0, 12).map((id, n) => {
     const socket = run.socket().on('error', () => {})
     socket.pause()
-    socket.write(`GET /share/photo/${key}/${id}/${n % 2 ? 'fullsize' : 'preview'} HTTP/1.1\r\nHost: x\r\n${n % 2 ? '' : 'Range: bytes=5-\r\n'}X-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    const path = `/share/photo/${key}/${id}/${n % 2 ? 'fullsize' : 'preview'}`
+    const range = n % 2 ? '' : 'Range: bytes=5-\r\n'
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${range}X-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
     return socket
   })
   await until(() => run.immich.open === 12, 'twelve slow readers')
@@ -56,7 +63,10 @@ test('a fair queue: one visitor\'s many requests do not keep another waiting', a
   await run.get(`/share/items/${key}/0`)
   let release = hold(run, /thumbnail$/)
   const finished: string[] = []
-  const image = (n: number, from: string) => run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, { headers: { 'x-forwarded-for': from } }).then(() => { finished.push(from) })
+  const image = async (n: number, from: string) => {
+    await run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, { headers: { 'x-forwarded-for': from } })
+    finished.push(from)
+  }
   const greedy = Array.from({ length: 50 }, (_, n) => image(n, '203.0.113.1'))
   await until(() => openCount(run, /thumbnail$/) === 1)
   const come = countRequests(run)
@@ -65,14 +75,22 @@ test('a fair queue: one visitor\'s many requests do not keep another waiting', a
   await new Promise(resolve => setTimeout(resolve, 100))
   release()
   await Promise.all([...greedy, other])
-  assert.ok(finished.indexOf('203.0.113.2') <= 3, `came ${finished.indexOf('203.0.113.2') + 1}th of ${finished.length}`)
+  const place = finished.indexOf('203.0.113.2')
+  assert.ok(place <= 3, `came ${place + 1}th of ${finished.length}`)
 })
 
-test('zips take few places, and thumbnails go on while they run', async () => {
+test('zips take few slots, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = manyPhotos()
-  const run = await start({ library: given, ipp: { limits: { zips: 3, zipRequests: 2, upstreamStreams: 50 } } })
+  const run = await start({
+    library: given, ipp: { limits: { zips: 3, zipRequests: 2, upstreamStreams: 50 } }
+  })
   const release = hold(run, /original$/)
-  const zips = Array.from({ length: 3 }, (_, n) => { const socket = run.socket(); socket.on('error', () => {}); socket.write(`GET /share/${key}/download HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`); return socket })
+  const zips = Array.from({ length: 3 }, (_, n) => {
+    const socket = run.socket()
+    socket.on('error', () => {})
+    socket.write(`GET /share/${key}/download HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    return socket
+  })
   await until(() => openCount(run, /original$/) >= 6)
   assert.equal((await run.get(`/share/${key}/download`)).status, 503)
   assert.equal((await run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)).status, 200)
@@ -81,13 +99,20 @@ test('zips take few places, and thumbnails go on while they run', async () => {
   await until(() => run.immich.open === 0)
 })
 
-test('originals and videos: so many at once, 503 for the next, and places come back', async () => {
+test('originals and videos: 503 beyond the limit, and slots become free again', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { upstreamStreams: 2 } } })
   const path = `/share/video/${key}/${ids.at(-1)}`
-  const slow = Array.from({ length: 2 }, (_, n) => { const socket = run.socket(); socket.pause(); socket.on('error', () => {}); socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`); return socket })
+  const slow = Array.from({ length: 2 }, (_, n) => {
+    const socket = run.socket()
+    socket.pause()
+    socket.on('error', () => {})
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.${n}\r\n\r\n`)
+    return socket
+  })
   await until(() => run.immich.open === 2)
-  assert.equal((await run.get(path, { headers: { 'x-forwarded-for': '203.0.113.0' } })).status, 503, 'a second of one visitor')
+  const second = await run.get(path, { headers: { 'x-forwarded-for': '203.0.113.0' } })
+  assert.equal(second.status, 503, 'a second of one visitor')
   const beyond = await run.get(path)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
   for (const socket of slow) socket.destroy()
