@@ -36,6 +36,10 @@ proxy.server.listen(settings.port, settings.host, () => {
 })
 proxy.server.on('error', (error: NodeJS.ErrnoException) => {
   const isTaken = error.code === 'EADDRINUSE'
-  process.stderr.write(isTaken ? `Another program listens on port ${settings.port}. Try: IPP_PORT=${settings.port + 1} npm run demo\n` : `${error.message}\n`)
+  process.stderr.write(
+    isTaken
+      ? `Another program listens on port ${settings.port}. Try: IPP_PORT=${settings.port + 1} npm run demo\n`
+      : `${error.message}\n`
+  )
   process.exit(1)
 })

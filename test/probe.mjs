@@ -1,4 +1,4 @@
-/** Loaded into the running program by a test (NODE_OPTIONS): once it listens, tries what it must not be able to do. */
+/** A test loads this into the server by NODE_OPTIONS. It tries what a listening server must not do. */
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
@@ -17,9 +17,16 @@ const timer = setInterval(async () => {
   if (!process.permission || process.permission.has('fs.read', import.meta.filename)) return
   clearInterval(timer)
   /** @type {Record<string, unknown>} */
-  const told = Object.fromEntries(Object.entries(attempts).map(([name, attempt]) => {
-    try { attempt(); return [name, 'done'] } catch (error) { return [name, /** @type {{ code: string }} */ (error).code] }
-  }))
+  const told = Object.fromEntries(
+    Object.entries(attempts).map(([name, attempt]) => {
+      try {
+        attempt()
+        return [name, 'done']
+      } catch (error) {
+        return [name, /** @type {{ code: string }} */ (error).code]
+      }
+    })
+  )
   // and what it needs goes on working
   told.fetch = await fetch(`${process.env.IMMICH_URL}/api/server/ping`).then(({ status }) => status)
   told.brotli = require('node:zlib').brotliCompressSync('x').length > 0

@@ -1,4 +1,4 @@
-/** Other people's programs that tests use where they are there: what is missing is skipped loudly, and never in CI. */
+/** Other people's programs that tests use. A missing one is skipped loudly, and is an error in CI. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -7,7 +7,10 @@ import { test } from 'node:test'
 const folders = (process.env.PATH ?? '').split(delimiter).concat('/opt/crowdsec/usr/bin')
 export const has = (program: string): boolean => folders.some(folder => existsSync(join(folder, program)))
 
-/** For `skip`: false where the program is there, else why. In CI it must be there. `works` says more than that it exists. */
+/**
+ * For `skip`: false where the program is installed and `works`, else how to install it.
+ * Throws in CI if it is missing.
+ */
 export function without (program: string, from = program, works = () => true): string | false {
   if (has(program) && works()) return false
   if (process.env.CI) throw new Error(`no ${program}: CI must run these (.ci/run installs it)`)
@@ -20,7 +23,8 @@ export function witness (program: string, from?: string): boolean {
   test(`${program} as a witness`, { skip }, () => {})
   return skip === false
 }
-export const output = (program: string, args: string[]): string => spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
+export const output = (program: string, args: string[]): string =>
+  spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
 /** Whether an engine of containers works here: of docker only the client may be there. */
 export const works = (engine: string): boolean =>
   has(engine) && (engine !== 'docker' || spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0)

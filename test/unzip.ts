@@ -12,7 +12,9 @@ export async function entriesOf (zip: Buffer): Promise<Entry[]> {
     const stream = await file.openReadStreamPromise(entry)
     const bytes = Buffer.concat(await Array.fromAsync(stream as AsyncIterable<Buffer>))
     assert.equal(crc32(bytes), entry.crc32, entry.fileName)
-    entries.push({ name: entry.fileName, size: bytes.length, sha: createHash('sha256').update(bytes).digest('hex') })
+    entries.push({
+      name: entry.fileName, size: bytes.length, sha: createHash('sha256').update(bytes).digest('hex')
+    })
   }
   return entries
 }
