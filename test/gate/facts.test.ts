@@ -1,4 +1,4 @@
-/** Dates and names in headers: no date ever, names with both yeses only. */
+/** What is told of one item: no date in headers, names with both permissions only, no empty fields. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { start } from '../helpers.ts'
@@ -60,4 +60,26 @@ test('.tif stays .tif, and an extension that is wrong for the type is put right'
       decodeURIComponent(/filename\*=UTF-8''(.*)/.exec(headers['content-disposition']!)![1]!), name
     )
   }
+})
+
+test('a field that is empty, missing or neither text nor number is left out', async () => {
+  const library = emptyLibrary()
+  const withExif = (n: number, exif: Record<string, unknown>) => photo(n, { name: '', exif })
+  const odd = { make: '', model: null, lensModel: ['a lens'], iso: { value: 100 }, city: true, fNumber: 2.8 }
+  const photos = [
+    withExif(0, odd), withExif(1, { exifImageWidth: null }), withExif(2, { exifImageHeight: null }),
+    withExif(3, { exifImageWidth: 4000, exifImageHeight: 3000, make: 'A camera' })
+  ]
+  const { key } = addLink(library, 'odd', {}, photos)
+  const run = await start({ library, ipp: { showMetadata: { exif: true, location: true } } })
+  const factsOf = async (n: number) => {
+    const { dateTimeOriginal, fileSizeInByte, timeZone, ...facts } =
+      (await run.get(`/share/meta/${key}/${photos[n]!.id}`)).json()
+    return facts
+  }
+  const dimensions = `${photos[0]!.width} × ${photos[0]!.height}`
+  assert.deepEqual(await factsOf(0), { dimensions, fNumber: 2.8 })
+  assert.deepEqual(await factsOf(1), {})
+  assert.deepEqual(await factsOf(2), {})
+  assert.deepEqual(await factsOf(3), { make: 'A camera', dimensions: '4000 × 3000' })
 })
