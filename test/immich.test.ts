@@ -95,8 +95,9 @@ test('a silent Immich times out, before and within an answer', async () => {
 
 test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of months', async () => {
   const { library, key } = twoPhotosAndFilm()
-  const status = async (call: string, body: string) => {
+  const status = async (call: string, body: string, chunked = false) => {
     const run = await start({ library })
+    run.immich.chunked = chunked
     const headers = { 'content-type': 'application/json' }
     run.immich.fault = ({ path }) => path.endsWith(call) ? { body, headers } : undefined
     const answer = await run.get(`/share/items/${key}/0`)
@@ -108,6 +109,9 @@ test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of
   const longest = 24 * 1024 * 1024 - month('""').length
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest)}"`)), 200)
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest + 1)}"`)), 503)
+  const isChunked = true
+  assert.equal(await status('bucket', month(`"${'x'.repeat(longest)}"`), isChunked), 200)
+  assert.equal(await status('bucket', month(`"${'x'.repeat(longest + 1)}"`), isChunked), 503)
   assert.equal(await status('bucket', month(`[${'[],'.repeat(499_996)}[]]`)), 200)
   assert.equal(await status('bucket', month(`[${'[],'.repeat(499_997)}[]]`)), 503)
   const months = (count: number) => JSON.stringify(Array.from({ length: count }, (_, n) =>

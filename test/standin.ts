@@ -703,7 +703,7 @@ export async function startImmich (
       const body = fault.body ?? '{"message":"fault"}'
       response.writeHead(fault.status ?? 200, {
         'content-type': 'application/json; charset=utf-8',
-        'content-length': Buffer.byteLength(body),
+        ...!state.chunked && { 'content-length': Buffer.byteLength(body) },
         ...fault.headers
       })
       return void sendBody(response, Readable.from([Buffer.from(body)]), fault)

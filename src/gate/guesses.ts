@@ -3,8 +3,8 @@ import { wideNetwork } from '../visitor-address.ts'
 
 /** in whole ms: with fractions, a sum and its difference need not be equal */
 const wholeNow = (): number => Math.floor(performance.now())
-/** from here on, names whose guesses are all free again are forgotten; at ten times that, the oldest ones */
-const MAX_NAMES = 10_000
+/** beyond that, the name that was counted longest ago is forgotten */
+const MAX_NAMES = 100_000
 
 /**
  * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
@@ -23,12 +23,8 @@ export function createRateLimit (burst: number, interval: number, now = wholeNow
       const next = Math.max(freeAt.get(name) ?? 0, now()) + guesses * interval
       freeAt.delete(name)
       if (next > now()) freeAt.set(name, next)
-      if (freeAt.size <= MAX_NAMES) return
-      const isFull = freeAt.size > 10 * MAX_NAMES
       const [oldest] = freeAt.keys()
-      if (isFull && oldest) freeAt.delete(oldest)
-      // looking through all of them each time would be slow
-      if (freeAt.size % MAX_NAMES === 0) for (const [old, end] of freeAt) if (end <= now()) freeAt.delete(old)
+      if (freeAt.size > MAX_NAMES && oldest) freeAt.delete(oldest)
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The limits on guessing, as `guesses.ts` documents them: per visitor, per /48, per link, and in all. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createGuesses } from '../../src/gate/guesses.ts'
+import { createGuesses, createRateLimit } from '../../src/gate/guesses.ts'
 
 /** Stops the clock; the result puts it ahead by so many ms. */
 function clock (context: TestContext): (ms: number) => void {
@@ -21,6 +21,37 @@ const taken = (count: number, one: (n: number) => boolean): number =>
   Array.from({ length: count }, (_, n) => one(n)).filter(Boolean).length
 /** A different IPv4 address for each number. */
 const fresh = (n: number): string => `198.${n >> 16}.${n >> 8 & 255}.${n & 255}`
+
+test('the limit refills steadily', () => {
+  let now = 0
+  const limit = createRateLimit(3, 1000, () => now)
+  const guess = (id: string) => {
+    const wait = Math.max(0, limit.wait(id))
+    if (wait === 0) limit.count(id, 1)
+    return wait
+  }
+  assert.deepEqual([guess('a'), guess('a'), guess('a'), guess('a')], [0, 0, 0, 1000])
+  now = 1000
+  assert.deepEqual([guess('a'), guess('a')], [0, 1000])
+  limit.count('a', -1)
+  assert.equal(guess('a'), 0)
+  assert.equal(guess('b'), 0)
+  // whether one has guessed wrong is known until all guesses are free again, and no longer
+  assert.deepEqual([limit.has('a'), limit.has('b'), limit.has('c')], [true, true, false])
+  now = 1999
+  assert.deepEqual([limit.has('a'), limit.has('b')], [true, true])
+  now = 2000
+  assert.deepEqual([limit.has('a'), limit.has('b')], [true, false])
+  now = 4000
+  assert.equal(limit.has('a'), false)
+  // up to 100,000 names; beyond that, those counted longest ago are forgotten
+  for (let n = 0; n < 100_000; n++) limit.count(`many ${n}`, 1)
+  assert.equal(limit.has('many 0'), true)
+  limit.count('many 0', 1)
+  limit.count('one more', 1)
+  const known = ['many 0', 'many 1', 'many 2', 'one more'].map(limit.has)
+  assert.deepEqual(known, [true, false, true, true])
+})
 
 test('one visitor: ten at once, then one a minute, at each link', context => {
   const ahead = clock(context)

@@ -1,7 +1,6 @@
-/** The sealed cookie of an unlock, and the counter of guesses, as units. */
+/** The sealed cookie of an unlock. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createRateLimit } from '../../src/gate/guesses.ts'
 import { cookieName, createSeal } from '../../src/gate/unlock.ts'
 import { createKeys } from '../../src/keys.ts'
 import { parseKey, parseSlug, parseToken, type Key, type Token } from '../../src/validate.ts'
@@ -96,29 +95,13 @@ test('a cookie is of one link, by its name and by its seal, slugs too', () => {
   }
 })
 
-test('the limit refills steadily', () => {
-  let now = 0
-  const limit = createRateLimit(3, 1000, () => now)
-  const guess = (id: string) => {
-    const wait = Math.max(0, limit.wait(id))
-    if (wait === 0) limit.count(id, 1)
-    return wait
-  }
-  assert.deepEqual([guess('a'), guess('a'), guess('a'), guess('a')], [0, 0, 0, 1000])
-  now = 1000
-  assert.deepEqual([guess('a'), guess('a')], [0, 1000])
-  limit.count('a', -1)
-  assert.equal(guess('a'), 0)
-  assert.equal(guess('b'), 0)
-  // whether one has guessed wrong is known until all guesses are free again, and no longer
-  assert.deepEqual([limit.has('a'), limit.has('b'), limit.has('c')], [true, true, false])
-  now = 1999
-  assert.deepEqual([limit.has('a'), limit.has('b')], [true, true])
-  now = 2000
-  assert.deepEqual([limit.has('a'), limit.has('b')], [true, false])
-  now = 4000
-  assert.equal(limit.has('a'), false)
-  // however many there are, none is forgotten before its guesses are free
-  for (let n = 0; n < 10_002; n++) limit.count(`many ${n}`, 1)
-  assert.ok(limit.has('many 0') && limit.has('many 5000') && limit.has('many 10001'))
+test('a cookie that only https can set counts before a plain one', () => {
+  const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
+  const link = { key: parseKey(newKey())! }
+  const name = cookieName(link)
+  const plain: [string, string] = [name, seal.seal(link, parseToken('plain')!)]
+  const secure: [string, string] = [`__Secure-${name}`, seal.seal(link, parseToken('secure')!)]
+  assert.equal(seal.open(link, new Map([plain])), 'plain')
+  assert.equal(seal.open(link, new Map([plain, secure])), 'secure')
+  assert.equal(seal.open(link, new Map([secure, plain])), 'secure')
 })

@@ -1,6 +1,7 @@
 /** Bodies on their way: slow visitors, visitors who leave, forms that are too large. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readWhole } from '../../src/body.ts'
 import { start, until } from '../helpers.ts'
 import { addLink, emptyLibrary, manyPhotos, video } from '../library.ts'
 
@@ -111,4 +112,23 @@ test('a visitor who reads nothing for too long is disconnected', async () => {
   await until(() => run.immich.open === 1)
   await until(() => run.immich.open === 0, 'Immich to be let go')
   socket.destroy()
+})
+
+test('bodies that are read whole have a limit each and a budget together', async () => {
+  const budget = { left: 10 }
+  let cancelled = 0
+  const read = (end: Promise<void>, limit = 10) => {
+    async function * parts () { yield Buffer.from('123'); yield Buffer.from('456'); await end }
+    return readWhole({ parts: parts(), cancel: () => { cancelled++ } }, limit, budget)
+  }
+  const { promise: end, resolve } = Promise.withResolvers<void>()
+  const held = read(end)
+  await until(() => budget.left === 4, 'the first to be read')
+  await assert.rejects(read(Promise.resolve()), { reason: 'busy' })
+  assert.equal(budget.left, 4)
+  resolve()
+  assert.equal(String(await held), '123456')
+  assert.equal(String(await read(end, 6)), '123456')
+  await assert.rejects(read(end, 5), { reason: 'unreachable' })
+  assert.deepEqual([budget.left, cancelled], [10, 4])
 })
