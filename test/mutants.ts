@@ -1,9 +1,10 @@
 /**
- * `npm run mutants -- gate/open immich …`: breaks one thing at a time in a copy of these files of src/ (by
+ * `npm run mutants -- gate/open immich`: breaks one thing at a time in a copy of these files of src/ (by
  * default all of the gate, `immich.ts` and `validate.ts`), and runs the tests that must see it.
  *
- * Prints what survived and what did not end; exit status 1 if anything did. ONLY is a pattern of mutants' names,
- * JOBS how many run at once.
+ * Prints what survived and what did not end; exit status 1 if anything did. ONLY is a pattern of mutants'
+ * names, JOBS how many run at once, and QUICK leaves out tests that take longer than so many ms, for a first
+ * look.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,19 +16,27 @@ import { mutantsOf } from './mutate.ts'
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const TIMEOUT_MS = 120_000
 
-/** The tests of each file, those first that are quick and likely to fail; the first that turns red is enough. */
+/** The tests of each file. The quickest run first, and the first failure is enough. */
 const TESTS: Record<string, string[]> = {
-  'gate/facts': ['gate/tags', 'gate/facts', 'gate/gate'],
-  'gate/files': ['gate/strip', 'gate/files', 'gate/facts', 'gate/share', 'gate/gate', 'immich'],
-  'gate/gate': ['gate/share', 'gate/open', 'gate/unlock', 'gate/items', 'gate/gate', 'server'],
+  'gate/facts': ['gate/facts', 'gate/tags', 'gate/gate'],
+  'gate/files': ['gate/files', 'gate/strip', 'gate/facts', 'gate/share', 'gate/matrix', 'gate/gate', 'immich'],
+  'gate/gate': [
+    'gate/share', 'gate/open', 'gate/unlock', 'gate/items', 'gate/matrix', 'gate/gate', 'server', 'promises'
+  ],
   'gate/guesses': ['gate/guesses', 'gate/unlock-cookie', 'gate/open', 'gate/unlock'],
-  'gate/immich-json': ['gate/parsers', 'gate/immich-json', 'gate/items', 'gate/open', 'gate/unlock', 'gate/gate'],
+  'gate/immich-json': [
+    'gate/immich-json', 'gate/items', 'gate/open', 'gate/facts', 'gate/unlock', 'routes/zip', 'gate/gate'
+  ],
   'gate/jpeg': ['gate/strip'],
   'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'promises'],
-  'gate/share': ['gate/tags', 'gate/share', 'gate/items', 'gate/gate'],
+  'gate/share': ['gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
   'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
-  'gate/zip-files': ['gate/tags', 'routes/zip', 'gate/zip-files', 'gate/immich-json', 'gate/gate'],
-  immich: ['immich', 'gate/open', 'gate/files', 'gate/unlock', 'promises', 'http/body', 'immich-faults'],
+  'gate/zip-metadata': [
+    'routes/zip', 'zip/album-names', 'zip/missing', 'gate/tags', 'gate/immich-json', 'gate/gate'
+  ],
+  immich: [
+    'immich', 'gate/open', 'gate/files', 'gate/unlock', 'http/body', 'reachability', 'promises', 'server'
+  ],
   validate: ['gate/validate', 'gate/unlock-cookie', 'gate/unlock', 'gate/open', 'server', 'routes/pages']
 }
 
@@ -84,6 +93,13 @@ async function verdictOf (folder: string, tests: string[]): Promise<string> {
   return 'survived'
 }
 
+/** ms that each test takes without a mutant */
+const times = new Map<string, number>()
+const timeOf = (test: string): number => times.get(test) ?? 0
+const quickestFirst = (tests: string[]): string[] =>
+  tests.filter(test => timeOf(test) < Number(process.env.QUICK ?? Infinity))
+    .sort((a, b) => timeOf(a) - timeOf(b))
+
 async function main (): Promise<void> {
   const files = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TESTS)
   const waiting = files.flatMap(mutantsIn).filter(({ name }) => new RegExp(process.env.ONLY ?? '').test(name))
@@ -95,7 +111,7 @@ async function main (): Promise<void> {
       const path = join(folder, 'src', `${file}.ts`)
       const source = readFileSync(path, 'utf8')
       writeFileSync(path, mutated)
-      const verdict = await verdictOf(folder, TESTS[file] ?? [])
+      const verdict = await verdictOf(folder, quickestFirst(TESTS[file] ?? []))
       writeFileSync(path, source)
       counts[verdict.replace(/ \(.*/s, '')]!++
       console.log(`${name}: ${verdict}`)
@@ -104,9 +120,13 @@ async function main (): Promise<void> {
   }
   // a test that is red without a mutant would kill them all
   const folder = copyProject()
-  const red = await verdictOf(folder, [...new Set(files.flatMap(file => TESTS[file] ?? []))])
+  for (const test of new Set(files.flatMap(file => TESTS[file] ?? []))) {
+    const began = performance.now()
+    const verdict = await verdictOf(folder, [test])
+    if (verdict !== 'survived') throw new Error(`without a mutant: ${verdict}`)
+    times.set(test, performance.now() - began)
+  }
   rmSync(folder, { recursive: true })
-  if (red !== 'survived') throw new Error(`without a mutant: ${red}`)
   await Promise.all(Array.from({ length: Number(process.env.JOBS ?? 1) }, work))
   console.log(Object.entries(counts).map(([verdict, count]) => `${count} ${verdict}`).join(', '))
   process.exitCode = counts.survived || counts['did not end'] ? 1 : 0

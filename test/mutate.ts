@@ -9,7 +9,8 @@ export type Change = { line: number, start: number, end: number, text: string, w
 type Node = {
   type: string, start: number, end: number, loc: { start: { line: number } }, [field: string]: unknown
 }
-const TURNED: Record<string, string> = { '===': '!==', '!==': '===', '<': '<=', '<=': '<', '>': '>=', '>=': '>' }
+const TURNED: Record<string, string> =
+  { '===': '!==', '!==': '===', '<': '<=', '<=': '<', '>': '>=', '>=': '>' }
 
 export function mutantsOf (source: string, filename: string): Change[] {
   const found: Change[] = []
@@ -45,7 +46,7 @@ export function mutantsOf (source: string, filename: string): Change[] {
     const isType = node.type.startsWith('TS') && node.type !== 'TSAsExpression'
     if (isType || node.type === 'ImportDeclaration') return
     RULES[node.type]?.(node)
-    for (const value of Object.values(node)) for (const child of [value].flat()) if (isNode(child)) visit(child)
+    for (const child of Object.values(node).flat()) if (isNode(child)) visit(child)
   }
   const ast = parseSync(source, {
     filename, sourceType: 'module', configFile: false, babelrc: false, presets: ['@babel/preset-typescript']
