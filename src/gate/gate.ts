@@ -18,7 +18,7 @@ import { createGuesses } from './guesses.ts'
 import { Links } from './open.ts'
 import { isMotionPart, makeShare } from './share.ts'
 import type { Item, List, OpenLink, Policy, Share } from './share.ts'
-import { cookieLines, createSeal, provePassword } from './unlock.ts'
+import { cookieLines, createSeal, nameOf, provePassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-metadata.ts'
 
 export { UNKNOWN_TYPE } from './immich-json.ts'
@@ -32,9 +32,6 @@ type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys
 type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
 type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
-
-const nameOf = (address: LinkAddress): string =>
-  'key' in address ? `key ${address.key}` : `slug ${address.slug}`
 
 export class Gate {
   #policy: Policy

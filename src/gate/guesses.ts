@@ -1,10 +1,18 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
 import { wideNetwork } from '../visitor-address.ts'
 
-/** in whole ms: with fractions, a sum and its difference need not be equal */
-const wholeNow = (): number => Math.floor(performance.now())
 /** beyond that, the name that was counted longest ago is forgotten */
 const MAX_NAMES = 100_000
+
+/** in whole ms: with fractions, a sum and its difference need not be equal */
+const wholeNow = (): number => Math.floor(performance.now())
+
+function forgetOldest (names: Set<string> | Map<string, number>, most: number): void {
+  for (const oldest of names.keys()) {
+    if (names.size <= most) return
+    names.delete(oldest)
+  }
+}
 
 /**
  * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
@@ -13,18 +21,18 @@ const MAX_NAMES = 100_000
 export function createRateLimit (burst: number, interval: number, now = wholeNow) {
   /** by name: when all guesses are free again */
   const freeAt = new Map<string, number>()
+  const end = (name: string): number => freeAt.get(name) ?? 0
   return {
     /** Whether any guess is still counted. */
-    has: (name: string): boolean => (freeAt.get(name) ?? 0) > now(),
+    has: (name: string): boolean => end(name) > now(),
     /** ms until the next guess is free; 0 or less if it is free now. */
-    wait: (name: string): number => (freeAt.get(name) ?? 0) - (burst - 1) * interval - now(),
+    wait: (name: string): number => end(name) - (burst - 1) * interval - now(),
     /** Counts a guess, or takes one back. */
     count (name: string, guesses: 1 | -1 = 1): void {
-      const next = Math.max(freeAt.get(name) ?? 0, now()) + guesses * interval
+      const next = Math.max(end(name), now()) + guesses * interval
       freeAt.delete(name)
       if (next > now()) freeAt.set(name, next)
-      const [oldest] = freeAt.keys()
-      if (freeAt.size > MAX_NAMES && oldest) freeAt.delete(oldest)
+      forgetOldest(freeAt, MAX_NAMES)
     }
   }
 }
@@ -99,9 +107,8 @@ export function createGuesses (perVisitor: number, perLink: number) {
       if (isNew) unknown.count(address)
       return outcome => {
         if (isNew && outcome !== 'unknown') unknown.count(address, -1)
-        if (isNew && outcome === 'opened') opened.add(entry)
-        const [oldest] = opened
-        if (opened.size > MAX_OPENED && oldest) opened.delete(oldest)
+        if (outcome === 'opened') opened.add(entry)
+        forgetOldest(opened, MAX_OPENED)
       }
     }
   }

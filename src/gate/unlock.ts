@@ -22,7 +22,8 @@ const TAG_BYTES = 16
 /** ms since 1970, from a clock that never jumps while the process runs */
 const steadyNow = (): number => performance.timeOrigin + performance.now()
 
-const nameOf = (link: LinkAddress): string => 'key' in link ? `key:${link.key}` : `slug:${link.slug}`
+/** A name for a link, different for each key and slug. */
+export const nameOf = (link: LinkAddress): string => 'key' in link ? `key:${link.key}` : `slug:${link.slug}`
 
 /** The name of the cookie that unlocks this link, without its prefix. Keys and slugs never share a name. */
 export const cookieName = (link: LinkAddress): string =>
