@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { mutantsOf } from './mutate.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 
 /** The tests of each file; not `server`, whose permissions need a checkout of its own. The quickest run first, and the first failure is enough. */
 const TESTS: Record<string, string[]> = {
