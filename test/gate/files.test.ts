@@ -109,8 +109,9 @@ test('videos without a transcode, where the operator does not allow playing orig
   const told = addLink(library, 'told', { allowDownload: false }, films)
   const open = addLink(library, 'open', {}, films)
   const untold = addLink(library, 'untold', { showMetadata: false }, films)
-  const statuses = async (key: string, ipp: object) => {
+  const statuses = async (key: string, ipp: object, chunked = false) => {
     const run = await start({ library, ipp: { ...ipp } })
+    run.immich.chunked = chunked
     const headers = { range: 'bytes=0-9' }
     return Promise.all(
       films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers })).status)
@@ -122,6 +123,10 @@ test('videos without a transcode, where the operator does not allow playing orig
   assert.deepEqual(await statuses(shut.key, strict), [404, 404, 206])
   assert.deepEqual(await statuses(open.key, strict), [206, 206, 206])
   assert.deepEqual(await statuses(open.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
+  // without a length an original could pass for a transcode
+  const isChunked = true
+  assert.deepEqual(await statuses(told.key, strict), [404, 206, 206])
+  assert.deepEqual(await statuses(told.key, strict, isChunked), [404, 404, 206])
   // the proxy may look at the original where downloads are allowed
   assert.deepEqual(await statuses(untold.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
   // looking at the headers alone leaves no slot taken

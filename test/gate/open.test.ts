@@ -35,6 +35,9 @@ for (const version of VERSIONS) {
     test('expired, deleted, empty', async () => {
       assert.equal((await run.get(`/share/${links.expired.key}`)).status, 404)
       assert.equal((await run.get(`/share/${links.deleted.key}`)).status, 404)
+      // an expiry that cannot be read is past
+      const { key } = addLink(library, 'unreadable', { expiresAt: 'soon' }, [photo(1)])
+      assert.equal((await run.get(`/share/${key}`)).status, 404)
       const empty = await run.get(`/share/${links.empty.key}`, { headers: HTML })
       assert.equal(empty.status, 200)
       assert.match(empty.text, /Nothing here yet/)
