@@ -71,7 +71,7 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
   const [from = '', to = ''] = range.slice(6).split('-')
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from)
   const last = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  return first <= last && first < size ? { first, last } : undefined
+  return first <= last ? { first, last } : undefined
 }
 
 // --------------------------------------------------------------------------------------- a visitor's request
@@ -148,7 +148,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   const scheme = match(/^https?$/, forwarded('x-forwarded-proto').toLowerCase()) ?? 'http'
   const host = forwarded('x-forwarded-host') || headers.host
   const fixed = parseOrigin(forwarded('publicbaseurl')) ?? trust.publicBaseUrl
-  const base = fixed || parseOrigin(`${scheme}://${host}`) || ''
+  const base = fixed || parseOrigin(`${scheme}://${host ?? ''}`) || ''
   const range = parseRange(headers.range)
   const ifRange = headers['if-range']
   const ifNoneMatch = headers['if-none-match']

@@ -27,7 +27,7 @@ test('keys, slugs, ids, tokens and passwords', () => {
     ['x'.repeat(128), 'x'.repeat(128)], ['x'.repeat(129), undefined], ['', undefined],
     [`${KEY}===`, undefined],
     [`/${KEY}`, undefined], ['a/b', undefined], ['a b', undefined], ['a\n', undefined], [7, undefined],
-    [null, undefined], [`${hex}00`, `${hex}00`]
+    [null, undefined], [`${hex}00`, `${hex}00`], [`${hex}zz`, `${hex}zz`]
   ])
   check(parseSlug, [
     ['a', 'a'], ['sömmer 2026/ä?&', 'sömmer 2026/ä?&'], ['o\u0308', 'ö'], ['x'.repeat(255), 'x'.repeat(255)],
@@ -83,7 +83,8 @@ test('request targets', () => {
     ['/x?problem=tooMany', { ...none, problem: 'tooMany' }], ['/x?problem=other', none],
     [`/${'y'.repeat(2047)}`, { ...none, path: `/${'y'.repeat(2047)}` }],
     [`/${'y'.repeat(2048)}`, { ...none, path: '' }],
-    ['', { ...none, path: '' }], ['/x?y?page=2', none]
+    ['', { ...none, path: '' }], ['/x?y?page=2', none],
+    ['/s/http://host/x', { ...none, path: '/s/http://host/x' }]
   ]
   for (const [target, expected] of cases) assert.deepEqual(parseTarget(target), expected, target.slice(0, 60))
 })
@@ -176,8 +177,9 @@ test('scheme, host and base', () => {
   assert.deepEqual(base(given, stranger), ['http://p.example', false])
   const publicBaseUrl = 'https://s.example'
   assert.deepEqual(base({ host }, '10.0.0.1', { publicBaseUrl }), [publicBaseUrl, true])
-  assert.deepEqual(base({}), ['http://undefined', false])
+  assert.deepEqual(base({}), ['', false])
   assert.deepEqual(base({ host: 'a b' }), ['', false])
+  assert.deepEqual(base({ host: 'a b', 'x-forwarded-proto': 'https' }), ['', true])
 })
 
 test('other sites, by what the browser says', () => {
