@@ -50,7 +50,7 @@ export class Links {
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
     // also if Immich should stop telling passwords: what a token opened is not for everybody
-    return { ...link, isProtected: link.isProtected || token !== undefined, ...token && { token } }
+    return { ...link, isProtected: token !== undefined, ...token && { token } }
   }
 
   /**

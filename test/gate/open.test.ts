@@ -154,3 +154,35 @@ test('guessing at links ends in 429 and in the log; links opened before stay ope
   assert.equal((await run.get(`/share/${mixed.key}`, from('203.0.113.6'))).status, 200)
   assert.equal((await run.get('/s/word-30', from('203.0.113.6'))).status, 404)
 })
+
+test('a link with a password stays locked, whatever Immich answers', async () => {
+  const run = await start()
+  const { key } = run.links.password
+  const { cookie } = await run.unlock({ key, password: PASSWORD })
+  const page = { headers: { ...HTML, cookie } }
+  // Immich gives the link without an unlock
+  const answer = await fetch(`${run.immich.url}/api/shared-links/me?key=${run.links.album.key}`)
+  const link = { ...await answer.json() as object, key }
+  const give = (password: string | null) => ({ path }: { path: string }) =>
+    path.endsWith('shared-links/me') ? { body: JSON.stringify({ ...link, password }) } : undefined
+  run.immich.fault = give('********')
+  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /type="password"/)
+  // Immich no longer says that it has a password
+  run.immich.fault = give(null)
+  const { status, headers } = await run.get(`/share/${key}`, page)
+  assert.deepEqual([status, headers['cache-control']], [200, 'private, no-store'])
+})
+
+test('a month that cannot be read is in the log, once', async () => {
+  const run = await start()
+  const { key } = run.links.album
+  const unread = () => run.lines.filter(line => line.includes('names a month that cannot be read')).length
+  assert.equal((await run.get(`/share/items/${key}/0`)).status, 200)
+  assert.equal(unread(), 0)
+  const other = await start({ library: run.library })
+  const months = JSON.stringify([{ timeBucket: '2026-01-01', count: 1 }, { timeBucket: 'BC', count: 1 }])
+  other.immich.fault = ({ path }) => path.endsWith('timeline/buckets') ? { body: months } : undefined
+  for (const { key } of [run.links.album, run.links.slug]) await other.get(`/share/items/${key}/0`)
+  const lines = other.lines.filter(line => line.includes('names a month that cannot be read'))
+  assert.equal(lines.length, 1, lines.join('\n'))
+})
