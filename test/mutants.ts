@@ -29,7 +29,7 @@ const TESTS: Record<string, string[]> = {
   ],
   'gate/jpeg': ['gate/strip'],
   'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'promises'],
-  'gate/share': ['gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
+  'gate/share': ['gate/make-share', 'gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
   'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
   'gate/zip-metadata': [
     'routes/zip', 'zip/album-names', 'zip/missing', 'gate/tags', 'gate/immich-json', 'gate/gate'
