@@ -111,6 +111,9 @@ function take (config: Json, path: string): unknown {
   return value
 }
 
+/** Whether a button's value hides it, where values were judged by truth; "false" is meant as false. */
+const isHidden = (value: unknown): boolean => value !== undefined && (!value || value === 'false')
+
 /** The generation of a file: the first row of SIGNS of which it has a key. */
 function generationOf (config: Json): Generation {
   const has = (sign: string) => {
@@ -154,8 +157,9 @@ function readMetadata (config: Json, generation: Generation): string[] {
     const enabled = take(config, `${path}.enabled`)
     if (enabled === undefined) continue
     for (const flag of flags) {
-      const own = read(config, `${path}.${flag}`) ?? true
-      write(config, namesOf(`${path}.${flag}`), enabled === true && own)
+      const own = read(config, `${path}.${flag}`)
+      if (enabled === true) write(config, namesOf(`${path}.${flag}`), own ?? true)
+      else if (own !== undefined) write(config, namesOf(`${path}.${flag}`), false)
     }
     const shown = enabled === true ? `visitors see ${flags.join(', ')}, except those that are false`
       : 'visitors see none of it'
@@ -184,14 +188,14 @@ function readMetadata (config: Json, generation: Generation): string[] {
  * there are zips where there are single downloads.
  */
 function readDownloads (config: Json): string[] {
-  const hasButton = read(config, 'lightGallery.download') !== false
-  const isHidden = read(config, 'allowDownload') === undefined && !hasButton
-  if (isHidden) write(config, ['ipp', 'allowDownload'], false)
+  const button = read(config, 'lightGallery.download')
+  const isClosed = read(config, 'allowDownload') === undefined && isHidden(button)
+  if (isClosed) write(config, ['ipp', 'allowDownload'], false)
   const isOff = read(config, 'allowDownload') === false && read(config, 'allowDownloadAll') === undefined
   if (isOff) write(config, ['ipp', 'allowDownloadAll'], 0)
-  if (!isHidden) return []
+  if (!isClosed) return []
   const what = isOff ? 'all' : 'single'
-  return [`lightGallery.download: false switches ${what} downloads off, by their address too`]
+  return [`lightGallery.download: ${JSON.stringify(button)} switches ${what} downloads off, by their address too`]
 }
 
 /**
@@ -209,8 +213,8 @@ function readOldDownloads (config: Json, generation: Generation): string[] {
 
   const ownButton = take(config, 'lightbox.showDownload')
   const oldButton = read(config, 'lightGallery.download')
-  const hasButton = (ownButton ?? oldButton) !== false
-  const hasZipButton = take(config, 'gallery.showDownloadZip') !== false
+  const hasButton = !isHidden(ownButton === undefined ? oldButton : ownButton)
+  const hasZipButton = !isHidden(take(config, 'gallery.showDownloadZip'))
   if (oldButton !== undefined) write(config, ['lightGallery', 'download'], hasButton)
   write(config, ['ipp', 'allowDownload'], level > 0 && hasButton)
   write(config, ['ipp', 'allowDownloadAll'], hasZipButton ? zipLevel : 0)

@@ -104,6 +104,9 @@ test('one download key for all, by generation: single photos, zips', async () =>
     [{ ipp: { ...groups, allowDownload: false, allowDownloadAll: 1 } }, NONE],
     [{ ipp: { allowDownload: 1, gallery: { showDownloadZip: false } } }, SINGLE],
     [{ ipp: { allowDownload: 1, lightbox: { showDownload: true } }, lightGallery: { download: false } }, ALL],
+    // buttons were judged by truth
+    [{ ipp: { allowDownload: 1, lightbox: { showDownload: 0 }, gallery: { showDownloadZip: null } } }, NONE],
+    [{ ipp: { allowDownload: 1, gallery: { showDownloadZip: 'false' } } }, SINGLE],
     [{ ipp: { showMetadata: { exif: { fileName: true } } } }, NONE],
     // 4.0 does not read allowDownloadAll
     [{ ipp: { uploadUrl: '', allowDownloadAll: 1 } }, NONE],
@@ -115,7 +118,9 @@ test('one download key for all, by generation: single photos, zips', async () =>
     [{ ipp: { allowDownload: false } }, NONE],
     [{ ipp: { allowDownload: false, allowDownloadAll: 1 } }, ZIP],
     [{ ipp: { limits: {}, allowDownload: true }, lightGallery: { download: false } }, ALL],
-    [{ ipp: { stripMetadata: false }, lightGallery: { speed: 300 } }, ALL]
+    [{ ipp: { stripMetadata: false }, lightGallery: { speed: 300 } }, ALL],
+    [{ ipp: { stripMetadata: false }, lightGallery: { download: 'false' } }, NONE],
+    [{ ipp: { stripMetadata: false }, lightGallery: { download: 0 } }, NONE]
   ]
   for (const [config, expected] of table) {
     assert.deepEqual(await allowed(config), expected, JSON.stringify(config))
@@ -175,6 +180,7 @@ test('metadata of 2.3: enabled stands for eleven and four flags, except those th
     'longitude',
     'originalFileName'
   ])
+  assert.doesNotMatch(notices({ ipp: { showMetadata: { exif: { enabled: false } } } }), /fileName/)
   assert.deepEqual(await told({ exif: { timeZone: true } }), [])
   assert.deepEqual(await told({ description: { caption: false, sidebar: true } }), ['description'])
 })
