@@ -297,7 +297,7 @@ test('an unreadable configuration is logged, with what to do', async () => {
   )
   assert.equal(status, 1)
   const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it, takes a path below its ' +
-    'folder or /config, or NODE_OPTIONS=--allow-fs-read=/elsewhere/config.json'
+    'folder or /config, or node --allow-fs-read=/elsewhere/config.json'
   assert.ok(stderr.includes(problem), stderr)
 })
 

@@ -157,7 +157,7 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
   reportMisplaced(value, path, check)
 }
 
-/** The known name that shares the most pairs of letters with `name`, if that is half of them or more. */
+/** The known name that shares the most pairs of letters with `name`, if that is more than half of them. */
 function nearest (name: string, known: string[]): string | undefined {
   const pairs = (word: string) => Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase())
   const own = pairs(name)
@@ -166,7 +166,7 @@ function nearest (name: string, known: string[]): string | undefined {
     return 2 * shared / (own.length + word.length - 1)
   }
   const [best] = known.toSorted((one, other) => likeness(other) - likeness(one))
-  return best !== undefined && likeness(best) >= 0.5 ? best : undefined
+  return best !== undefined && likeness(best) > 0.5 ? best : undefined
 }
 
 /** Each key of the schema by its name, with its path. */

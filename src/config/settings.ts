@@ -31,9 +31,18 @@ export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   cacheControl: readonly Directive[] | undefined
 }
 
+const PLACEHOLDER = /^replace-me/
 /** A variable's wrong value for a message, without a secret or a password in an address. */
-const hideSecret = (name: string, value = ''): string =>
-  name === 'IPP_SECRET' ? `${value.length} characters` : show(value.replace(/\/\/[^/@]*@/, '//…@'))
+function hideSecret (name: string, value: string): string {
+  if (name !== 'IPP_SECRET') return show(value.replace(/\/\/[^/@]*@/, '//…@'))
+  return PLACEHOLDER.test(value) ? 'the placeholder of an example' : `${value.length} characters`
+}
+
+/** What often makes an address wrong. */
+function addressHint (value: string): string {
+  if (/^["']/.test(value)) return ', without the quotation marks'
+  return /\/\/[^/]*@/.test(value) ? ', without a user and a password' : ''
+}
 
 /** Levels of other programs, which often share an environment with this one. */
 const FOREIGN_LEVELS: Record<string, LogLevel> = {
@@ -43,6 +52,8 @@ const FOREIGN_LEVELS: Record<string, LogLevel> = {
 const VARIABLES = [
   'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL'
 ]
+/** Variables that others set beside them, or that are read elsewhere. */
+const OTHER_VARIABLES = /^IPP_(?:KEEP_PERMISSIONS$|PORT_|SERVICE_)|_FILE$/
 /** Variables of 1.x that have no effect, with what to do instead. */
 const FORMER_VARIABLES: Record<string, string> = {
   PORT: 'the port inside the container is IPP_PORT, or 3000',
@@ -65,12 +76,19 @@ function readJson (text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const extra = /^[ \t]*(\/\/|\/\*)|,[ \t\r\n]*[}\]]/m.exec(text)
-    if (!extra) throw error
-    const before = text.slice(0, extra.index + extra[0].search(/\S/)).split('\n')
-    const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
-    const what = extra[1] ? 'JSON has no comments' : 'JSON has no comma after the last of a list'
-    throw new Error(`${what} (${place})`, { cause: error })
+    const mistakes: [RegExp, string][] = [
+      [/^[ \t]*(?:\/\/|\/\*)/m, 'JSON has no comments'],
+      [/,[ \t\r\n]*[}\]]/, 'JSON has no comma after the last of a list'],
+      [/(?<=[{[,:\s])'/, 'JSON has double quotation marks only']
+    ]
+    for (const [pattern, what] of mistakes) {
+      const found = pattern.exec(text)
+      if (!found) continue
+      const before = text.slice(0, found.index + found[0].search(/\S/)).split('\n')
+      const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
+      throw new Error(`${what} (${place})`, { cause: error })
+    }
+    throw error
   }
 }
 
@@ -99,8 +117,9 @@ function parseCacheControl (header: string): Directive[] | undefined {
 }
 
 /** `responseHeaders` in lower case, and the directives of its Cache-Control. */
-function readHeaders (given: Record<string, string>, problems: string[]) {
-  const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), value] as const)
+function readHeaders (given: Json, problems: string[]) {
+  // the schema reports what is no text
+  const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), text(value)] as const)
   for (const [name] of entries) {
     const why = 'takes no header that frames an answer, belongs to a connection or sets a cookie'
     if (RESERVED_HEADERS.has(name)) problems.push(`ipp.responseHeaders: got ${show(name)}, ${why}`)
@@ -123,17 +142,19 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
   try {
     const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')
     const given = readJson(text.replace(/^\ufeff/, ''))
+    if (env.CONFIG && typeof given !== 'object') throw new Error(`got ${env.CONFIG}`)
     // for editors
     delete object(given)?.$schema
     return { given, source }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    const places = `a path below its folder or /config, or NODE_OPTIONS=--allow-fs-read=${env.IPP_CONFIG}`
+    const places = `a path below its folder or /config, or node --allow-fs-read=${env.IPP_CONFIG}`
     const isForeign = env.CONFIG && !/^\s*[{[]/.test(env.CONFIG)
     const isIgnored = code === 'ENOENT' && !env.IPP_CONFIG
     const reasons: Record<string, string> = {
       EACCES: `user ${process.getuid?.() ?? ''} may not read it, takes chmod a+r on the host`,
       ERR_ACCESS_DENIED: `this process may not read it, takes ${places}`,
+      ENOENT: 'there is no such file (ENOENT), takes the path of one',
       EISDIR: 'is a folder (Docker creates one where the file is missing), takes a file'
     }
     const advice = isForeign
@@ -149,9 +170,12 @@ type Variables = Pick<Settings, 'immichUrl' | 'publicBaseUrl' | 'host' | 'port' 
 function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>): Variables {
   const { values, problems, notices } = report
   const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined): T => {
-    const value = env[name]
+    const value = env[name]?.trim()
     const parsed = value ? parse(value) : unset
-    if (parsed === undefined) problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}`)
+    if (value && parsed === undefined) {
+      const hint = name.endsWith('_URL') ? addressHint(value) : ''
+      problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}${hint}`)
+    }
     values[name] = parsed ?? unset
     return parsed ?? unset
   }
@@ -172,8 +196,16 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   }
   for (const [name, why] of Object.entries(FORMER_VARIABLES)) if (env[name]) ignore(name, why)
 
+  for (const name of Object.keys(env)) {
+    const isKnown = VARIABLES.includes(name) || OTHER_VARIABLES.test(name)
+    if (name.startsWith('IPP_') && !isKnown && !isServiceLink) notices.push(`${name}: unknown, ignored`)
+  }
+
   const address = 'an address such as http://immich-server:2283'
-  if (!env.IMMICH_URL) problems.push(`IMMICH_URL: got nothing, takes ${address}`)
+  if (!env.IMMICH_URL?.trim()) {
+    const isFile = env.IMMICH_URL_FILE ? ' (IMMICH_URL_FILE is not read)' : ''
+    problems.push(`IMMICH_URL: got nothing${isFile}, takes ${address}`)
+  }
   if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
     notices.push('PUBLIC_BASE_URL: its path is left out, because links are below /share and /s of a host')
   }
@@ -186,7 +218,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
       return /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined
     }),
     secret: variable('IPP_SECRET', '', '16 characters or more, of your own: openssl rand -hex 32',
-      value => value[15] && !/^replace-me/.test(value) ? value : undefined),
+      value => value[15] && !PLACEHOLDER.test(value) ? value : undefined),
     logLevel
   }
 }

@@ -117,6 +117,10 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
       'ipp.responseHeaders.X-A: got 1, takes one line of plain ASCII text'
     ],
     [
+      { ipp: { responseHeaders: { 'Cache-Control': 3600 } } },
+      'ipp.responseHeaders.Cache-Control: got 3600, takes one line of plain ASCII text'
+    ],
+    [
       { ipp: { responseHeaders: { 'X A': 'x' } } },
       'ipp.responseHeaders: got "X A", takes the name of a header'
     ],
@@ -149,13 +153,17 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
     ['IPP_SECRET', 'short', 'takes 16 characters or more'],
     ['PUBLIC_BASE_URL', 'photos', 'takes an address'],
     ['IMMICH_URL', 'immich:2283', 'takes an address'],
-    ['IMMICH_URL', '', 'got nothing']
+    ['IMMICH_URL', '"http://immich:2283"', 'http://immich-server:2283, without the quotation marks'],
+    ['IMMICH_URL', 'http://me:pass@immich:2283', 'http://immich-server:2283, without a user and a password'],
+    ['IMMICH_URL', '', 'got nothing'],
+    ['IMMICH_URL', ' ', 'got nothing']
   ] as const) assert.ok(problem({}, { [name]: value }).includes(takes), name)
   assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*takes JSON/)
   assert.match(
     problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }),
-    /IPP_CONFIG \/nowhere\.json: .*ENOENT/
+    /IPP_CONFIG \/nowhere\.json: there is no such file \(ENOENT\), takes the path of one$/
   )
+  assert.equal(load({}, { IMMICH_URL: ' http://immich:2283/ ' }).immichUrl, 'http://immich:2283')
   // all at once, not one at a time
   assert.equal(
     problem({ ipp: { showHomePage: 1, zips: 2, allowSlugLinks: 2 } }, { IPP_PORT: 'x' }).split('\n').length,
@@ -236,12 +244,26 @@ test('variables of other programs never stop the start without a way on', () => 
   const word = problem({}, { CONFIG: 'production' })
   assert.match(word, /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; /)
   assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
+  assert.match(problem({}, { CONFIG: 'true' }), /^CONFIG: got true, takes JSON.*; CONFIG= clears a variable/)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
     assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [
       `${name}_FILE is not read: put the value itself into ${name}`
     ])
   }
+  assert.equal(
+    problem({}, { IMMICH_URL: '', IMMICH_URL_FILE: '/run/secrets/x' }),
+    'IMMICH_URL: got nothing (IMMICH_URL_FILE is not read), takes an address such as http://immich-server:2283'
+  )
+})
+
+test('an unknown variable with our prefix is a notice, but for those that describe a service', () => {
+  const of = (more: Record<string, string>) => load({}, more).notices
+  assert.deepEqual(of({ IPP_SECERT: 'x' }), ['IPP_SECERT: unknown, ignored'])
+  const service = { IPP_SERVICE_HOST: '10.0.0.1', IPP_PORT_80_TCP: 'tcp://10.0.0.1:80' }
+  assert.deepEqual(of({ ...service, IPP_KEEP_PERMISSIONS: 'true', IPP_SECRET: 'sixteen characters' }), [])
+  const link = of({ IPP_PORT: 'tcp://10.0.0.1:80', IPP_NAME: '/web/ipp', IPP_ENV_HOME: '/' })
+  assert.deepEqual(link.length, 1, link.join())
 })
 
 test('an unknown key is a notice with the nearest known one', () => {
@@ -255,6 +277,7 @@ test('an unknown key is a notice with the nearest known one', () => {
     ['ipp.frobnicate: unknown, ignored.'],
     'nothing is near'
   )
+  assert.deepEqual(load({ ipp: { showExif: true } }).notices, ['ipp.showExif: unknown, ignored.'])
   const { notices } = load({ ipp: { allowDownload: 1, gallery: { showThumbs: 1 } } })
   const unknown = notices.filter(line => line.includes('unknown'))
   assert.deepEqual(unknown, ['ipp.gallery.showThumbs: unknown, ignored.'])
@@ -370,7 +393,7 @@ test('a secret is never printed, a placeholder is none', () => {
     failing({ IPP_SECRET: 'hunter2' }),
     'IPP_SECRET: got 7 characters, takes 16 characters or more, of your own: openssl rand -hex 32'
   )
-  assert.match(failing({ IPP_SECRET: 'replace-me-by-openssl-rand-hex-32' }), /^IPP_SECRET: got 33 characters/)
+  assert.match(failing({ IPP_SECRET: 'replace-me-by-openssl-rand-hex-32' }), /^IPP_SECRET: got the placeholder /)
   const wrong = failing({ IMMICH_URL: 'http://me:hunter2@immich:2283' })
   assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
 })
@@ -390,6 +413,10 @@ test('what many take for JSON is said, with its place; a mark of the byte order 
   assert.match(
     failing('{ "ipp": { "showHomePage": true, } }'),
     /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/
+  )
+  assert.equal(
+    failing("{\n  'ipp': {}\n}"),
+    'CONFIG: JSON has double quotation marks only (line 2, column 3), takes JSON'
   )
   assert.match(
     failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),
