@@ -4,7 +4,7 @@ import type { Log } from './log.ts'
 /** A failure of fetch: the real reason is its `cause`; a host with several addresses has one error each. */
 type Failure = Error & { code?: string, errors?: Error[] }
 
-/** Advice for a failure with this code, name or message; the first match counts. */
+/** Advice by the scheme, the code, the name and the message of a failure; the first match counts. */
 const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
@@ -15,9 +15,14 @@ const ADVICE: [RegExp, string][] = [
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
   [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: is the clock right here?'],
   [/ALTNAME_INVALID/, 'its certificate is for another name: use that name in IMMICH_URL'],
+  [/ALERT_(BAD_CERTIFICATE|CERTIFICATE_REQUIRED)|^https: HTTP_400/,
+    'usually it asks for a client certificate (mTLS): IMMICH_URL must reach Immich directly'],
+  [/UNRECOGNIZED_NAME|ALERT_(INTERNAL_ERROR|HANDSHAKE_FAILURE)/,
+    'it has no certificate for this name: use the name of its certificate in IMMICH_URL'],
   [/CERT|SSL|TLS|SELF_SIGNED/i, 'its certificate is not trusted here: set NODE_EXTRA_CA_CERTS'],
   [/Redirected/,
     'a login page or another server answers in its place: IMMICH_URL must reach Immich directly'],
+  [/HTTP_400/, 'usually that port expects https: write https:// in IMMICH_URL'],
   [/HTTP_40[13]/,
     'usually a login page or an access rule in front of Immich: IMMICH_URL must reach Immich directly'],
   [/HTTP_(408|425|429)/,
@@ -26,16 +31,29 @@ const ADVICE: [RegExp, string][] = [
   [/HTTP_50[234]/, 'usually a reverse proxy whose Immich is starting, stopped or overloaded'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
     'what answers there is not Immich: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
+  [/^https: .*(UND_ERR_SOCKET|ECONNRESET|EPIPE)/,
+    'it closed the connection: is it restarting, or does it ask for a client certificate (mTLS)?'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it expect https?'],
+  [/bad port/, 'Node.js connects to no such port: let Immich listen at another'],
   [/./, 'check IMMICH_URL']
 ]
 
 /** Advice on a failure: `code` has its code and name, `failed` its message. */
 function adviseOn (url: string, code: string, failed: string): string | undefined {
-  const secureUrl = url.replace(/^http:/, 'https:')
-  const isSentToHttps = code.startsWith('Redirected') && failed.includes(`${secureUrl}/api/`)
-  if (isSentToHttps) return 'it wants https: write https:// in IMMICH_URL'
-  return ADVICE.find(([pattern]) => pattern.test(`${code} ${failed}`))?.[1]
+  const { protocol, hostname, pathname } = new URL(url)
+  const target = URL.parse(/^it redirects to (\S+)$/.exec(failed)?.[1] ?? '')
+  const isSentToHttps = protocol === 'http:' && target?.protocol === 'https:' &&
+    target.hostname === hostname && target.pathname.includes('/api/')
+  if (isSentToHttps) return `it wants https: write ${target.origin} in IMMICH_URL`
+  const hasPath = pathname !== '/' && /HTTP_(?:200|404)/.test(code)
+  if (hasPath) return `usually Immich has no such path: take ${pathname} out of IMMICH_URL`
+  return ADVICE.find(([pattern]) => pattern.test(`${protocol} ${code} ${failed}`))?.[1]
+}
+
+/** The reason within an error of OpenSSL, which has its place in OpenSSL's source around it. */
+function reasonIn (message: string): string {
+  const [, kind, , , , reason = ''] = message.split(':')
+  return kind === 'error' ? reason : message.trim()
 }
 
 export type Report = (error?: Error) => void
@@ -51,7 +69,7 @@ export function createReachability (url: string, log: Log): Report {
     if (error && downSince === undefined) {
       downSince = performance.now()
       const { code, name, message, errors } = (error.cause ?? error) as Failure
-      const failed = (errors?.map(({ message }) => message).join(', ') || message).trim()
+      const failed = errors?.map(({ message }) => message).join(', ') || reasonIn(message)
       const advice = adviseOn(url, `${code ?? ''} ${name}`.trim(), failed)
       log.error('Immich is unavailable', { url, failed, code: code ?? name, advice })
     }

@@ -151,12 +151,38 @@ test('advice names the cause', () => {
     ],
     [
       { code: 'Redirected', message: 'it redirects to https://immich:2283/api/server/ping' },
-      /write https:\/\/ in IMMICH_URL/
+      /it wants https: write https:\/\/immich:2283 in IMMICH_URL/
+    ],
+    [
+      { code: 'Redirected', message: 'it redirects to https://immich/api/server/ping' },
+      /it wants https: write https:\/\/immich in IMMICH_URL/
+    ],
+    [
+      { code: 'Redirected', message: 'it redirects to https://auth/api/server/ping' },
+      /must reach Immich directly/
     ],
     [
       { code: 'Redirected', message: 'it redirects to https://immich:2283/login' },
       /must reach Immich directly/
-    ]
+    ],
+    [{ code: 'HTTP_400', message: 'server/version answered 400' }, /that port expects https/],
+    [{ message: 'bad port' }, /connects to no such port/]
   ]
   for (const [error, advice] of cases) assert.match(adviceOn(error), advice)
+  const secure: [object, RegExp][] = [
+    [{ code: 'HTTP_400', message: 'server/version answered 400' }, /asks for a client certificate/],
+    [{ code: 'UND_ERR_SOCKET', message: 'other side closed' }, /does it ask for a client certificate/],
+    [{ code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', message: 'x' }, /asks for a client certificate/],
+    [
+      {
+        code: 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME',
+        message: '40:error:0A000458:SSL routines:ssl3_read_bytes:tlsv1 unrecognized name:rec.c:918:SSL alert'
+      },
+      /"failed":"tlsv1 unrecognized name".*no certificate for this name/
+    ]
+  ]
+  for (const [error, advice] of secure) assert.match(adviceOn(error, 'https://immich'), advice)
+  for (const code of ['HTTP_200', 'HTTP_404']) {
+    assert.match(adviceOn({ code, message: 'x' }, 'https://immich/photos'), /take \/photos out of IMMICH_URL/)
+  }
 })

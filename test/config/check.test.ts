@@ -98,17 +98,22 @@ const listen = async (server: Server) => {
 }
 
 const openssl = { skip: without('openssl') }
-test('a certificate of another authority, of another name, and one that is right', openssl, async () => {
+test('a certificate: of another authority, of another name, expired, and one that is right', openssl, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
-  const makeServer = async (name: string, ...dates: string[]) => {
-    const [keyFile, certFile] = [`${folder}/${name}.key`, `${folder}/${name}.pem`]
-    execFileSync(
-      'openssl',
-      [
-        'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile, ...dates,
-        '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`
-      ],
-      { stdio: 'ignore' }
+  let made = 0
+  const makeServer = async (name: string, days: number) => {
+    const [keyFile, request, certFile, names] = ['key', 'csr', 'pem', 'ext'].map(type =>
+      `${folder}/${made}.${type}`) as [string, string, string, string]
+    made++
+    writeFileSync(names, `subjectAltName=DNS:${name}`)
+    const openssl = (...words: string[]) => execFileSync('openssl', words, { stdio: 'ignore' })
+    openssl(
+      'req', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', request, '-subj', `/CN=${name}`
+    )
+    // only x509 takes an end in the past
+    openssl(
+      'x509', '-req', '-in', request, '-signkey', keyFile, '-out', certFile, '-extfile', names,
+      '-days', String(days)
     )
     const options = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
     const port = await listen(createTls(options, (request, response) => {
@@ -117,10 +122,11 @@ test('a certificate of another authority, of another name, and one that is right
     }))
     return { IMMICH_URL: `https://localhost:${port}`, NODE_EXTRA_CA_CERTS: certFile }
   }
-  const right = await makeServer('localhost', '-days', '2')
+  const right = await makeServer('localhost', 2)
   const cases: [Record<string, string>, RegExp][] = [
     [{ IMMICH_URL: right.IMMICH_URL }, /→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/],
-    [await makeServer('other.example', '-days', '2'), /→ its certificate is for another name: use that name/],
+    [await makeServer('other.example', 2), /→ its certificate is for another name: use that name/],
+    [await makeServer('localhost', -1), /: certificate has expired\n {6}→ its certificate has expired: renew it/],
     [right, /connected to https:.*, which is Immich 3\.1\.0/]
   ]
   for (const [env, expected] of cases) assert.match((await check(undefined, {}, env)).text, expected)
