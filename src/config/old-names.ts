@@ -195,7 +195,8 @@ function readDownloads (config: Json): string[] {
   if (isOff) write(config, ['ipp', 'allowDownloadAll'], 0)
   if (!isClosed) return []
   const what = isOff ? 'all' : 'single'
-  return [`lightGallery.download: ${JSON.stringify(button)} switches ${what} downloads off, by their address too`]
+  const key = `lightGallery.download: ${JSON.stringify(button)}`
+  return [`${key} switches ${what} downloads off, by their address too`]
 }
 
 /**

@@ -54,6 +54,28 @@ async function inspectForwarding (address: string, origin: string): Promise<Find
     'let the reverse proxy send Host or X-Forwarded-Host, or correct PUBLIC_BASE_URL']]
 }
 
+/** What to do if something else answers for this program, by its status. */
+function fixFor (status: number): string {
+  if (status === 401 || status === 403) return 'exempt /share and /s from a login page or an access rule'
+  const isGateway = status >= 502 && status <= 504
+  if (isGateway) return 'the reverse proxy does not reach it: check where it sends /share'
+  return 'let the reverse proxy send /share and /s here'
+}
+
+/** What kept the address from being tried: a certificate that all browsers refuse, or a network. */
+function findingOf (origin: string, { message, cause }: Error): Finding {
+  const { code = '', message: reason } = (cause ?? { message }) as NodeJS.ErrnoException
+  const told = `${origin} has a certificate that browsers refuse: ${reason}`
+  if (/CERT_HAS_EXPIRED/.test(code)) return ['WRONG', told, 'renew it']
+  if (/ALTNAME_INVALID/.test(code)) return ['WRONG', told, 'get one for this name']
+  if (/CERT|SIGNATURE/.test(code)) {
+    return ['note', `the certificate of ${origin} is not trusted here: ${reason}`,
+      'let the server send the whole chain; for an authority of your own, set NODE_EXTRA_CA_CERTS']
+  }
+  return ['note', `${origin} could not be tried from here: ${reason}`,
+    'some networks reach their own public address from outside only: try it from another one']
+}
+
 /** What is right and wrong with the public address of a link: does it lead here, and only here? */
 export async function inspectPublicAddress (address: string, link: LinkAddress): Promise<Finding[]> {
   const { origin } = new URL(address)
@@ -65,7 +87,7 @@ export async function inspectPublicAddress (address: string, link: LinkAddress):
     }
     if (status !== 200 || body !== 'ok') {
       return [['WRONG', `${origin}/share does not lead to this program (/share/alive answered ${status})`,
-        'let the reverse proxy send /share and /s here']]
+        fixFor(status)]]
     }
     const findings: Finding[] = [['ok', `${origin} leads to this program`]]
     findings.push(...await inspectForwarding(address, origin))
@@ -75,9 +97,6 @@ export async function inspectPublicAddress (address: string, link: LinkAddress):
     }
     return findings
   } catch (error) {
-    const { message, cause } = error as Error
-    const reason = cause instanceof Error ? cause.message : message
-    return [['note', `${origin} could not be tried from here: ${reason}`,
-      'some networks reach their own public address from outside only: try it from another one']]
+    return [findingOf(origin, error as Error)]
   }
 }

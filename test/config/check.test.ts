@@ -98,7 +98,7 @@ const listen = async (server: Server) => {
 }
 
 const openssl = { skip: without('openssl') }
-test('a certificate: of another authority, of another name, expired, and one that is right', openssl, async () => {
+test('a certificate of another authority, of another name, expired, and right', openssl, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
   let made = 0
   const makeServer = async (name: string, days: number) => {
@@ -123,13 +123,24 @@ test('a certificate: of another authority, of another name, expired, and one tha
     return { IMMICH_URL: `https://localhost:${port}`, NODE_EXTRA_CA_CERTS: certFile }
   }
   const right = await makeServer('localhost', 2)
-  const cases: [Record<string, string>, RegExp][] = [
+  const cases = [
     [{ IMMICH_URL: right.IMMICH_URL }, /→ its certificate is not trusted here: set NODE_EXTRA_CA_CERTS/],
     [await makeServer('other.example', 2), /→ its certificate is for another name: use that name/],
-    [await makeServer('localhost', -1), /: certificate has expired\n {6}→ its certificate has expired: renew it/],
+    [await makeServer('localhost', -1), /: certificate has expired\n {6}→ .* has expired: renew it/],
     [right, /connected to https:.*, which is Immich 3\.1\.0/]
-  ]
+  ] as const
   for (const [env, expected] of cases) assert.match((await check(undefined, {}, env)).text, expected)
+
+  const [, [other], [expired]] = cases
+  const atPublic: [Record<string, string>, RegExp][] = [
+    [expired, /^WRONG .* browsers refuse: certificate has expired\n {6}→ renew it/m],
+    [other, /^WRONG .* browsers refuse: .*\n {6}→ get one for this name/m],
+    [{ IMMICH_URL: right.IMMICH_URL }, /^note {2}the certificate of .* is not trusted.*\n {6}→ let/m],
+    [right, /^WRONG .* does not lead to this program/m]
+  ]
+  for (const [{ IMMICH_URL, ...env }, expected] of atPublic) {
+    assert.match((await check(`${IMMICH_URL}/share/${links.album.key}`, {}, env)).text, expected)
+  }
 })
 
 test('a link: what it shares, what limits it, by whom, and what to do', async () => {

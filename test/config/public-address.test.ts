@@ -74,8 +74,10 @@ test('an address that leads elsewhere', async () => {
   const cases: [(path: string) => Way, RegExp][] = [
     [
       () => ({ status: 404, body: 'nginx' }),
-      /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 404\)/
+      /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 404\)\n {6}→ let/
     ],
+    [() => ({ status: 401 }), /WRONG .*answered 401\)\n {6}→ exempt \/share and \/s from a login page/],
+    [() => ({ status: 502 }), /WRONG .*answered 502\)\n {6}→ the reverse proxy does not reach it/],
     [
       () => ({ status: 200, body: '<title>Immich</title>' }),
       /WRONG \S+\/share does not lead to this program \(\/share\/alive answered 200\)/
