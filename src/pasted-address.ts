@@ -14,16 +14,26 @@ function trim (segment: string | undefined): string {
   return text.slice(0, end)
 }
 
+/** A key or a slug before its password, which Immich puts in the next line, and browsers in the same one. */
+const BEFORE_PASSWORD = {
+  share: /^[\w-]{67}(?=[^:]*:)/,
+  s: /^.+?(?=%0[ad]|%20password:)/i
+}
+
 /**
  * The path that was meant; undefined if `path` is not a mangled address of a link or of a photo in it.
  * `/Share/KEY).` is `/share/KEY`, and `/share/KEY/photos/ID` is `/share/KEY/ID`.
  */
 export function mendPath (path: string): string | undefined {
-  const [kind = '', name, ...rest] = path.split('/').filter(Boolean)
-  const root = /^(share|s)$/i.test(kind) ? kind.toLowerCase() : ''
-  const meant = trim(name)
+  const [kind = '', name = '', ...after] = path.split('/').filter(Boolean)
+  const root = (['share', 's'] as const).find(root => root === kind.toLowerCase())
+  if (root === undefined) return undefined
+  const alone = BEFORE_PASSWORD[root].exec(name)?.[0]
+  const meant = trim(alone ?? name)
+  // a password may have slashes
+  const rest = alone === undefined ? after : []
   const isName = root === 's' ? parseSlug(meant) : parseKey(meant)
-  if (root === '' || !meant || !isName) return undefined
+  if (!meant || !isName) return undefined
   if (rest[0]?.toLowerCase() === 'photos') rest.shift()
   const id = parseAssetId(decode(rest[0])?.slice(0, 36))
   if (id) rest[0] = decode(rest[0])?.slice(36) ?? ''
@@ -32,10 +42,20 @@ export function mendPath (path: string): string | undefined {
   return decode(clean) === decode(path) ? undefined : clean
 }
 
-/** The link in an address copied from a browser, or in its path alone; also in the address of a photo. */
-export function parsePastedLink (address: string): LinkAddress | undefined {
-  const path = URL.parse(address)?.pathname ?? address
-  const [, kind, segment] = /^\/(share|s)\/([^/]+)(?:\/[^/]+){0,2}\/?$/.exec(path) ?? []
-  const name = decode(segment)
-  return kind === 's' ? parseLinkAddress(undefined, name) : parseLinkAddress(name)
+/** Scheme, host, `share` or `s`, and the name; then perhaps a photo. */
+const ADDRESS = new RegExp(String.raw`(?<![\w./])(?:(https?)://)?([\w.:[\]-]{0,255})/(share|s)/([^\s/?#]+)` +
+  String.raw`(?:/[^\s/?#]+){0,2}/?(?:[\s?#]|$)`, 'i')
+/** A link, with scheme and host if they are known. */
+type PastedLink = { link: LinkAddress, origin?: string }
+/**
+ * The link in a text with its address, as Immich's dialog or a chat has it, or in its path alone; also in the
+ * address of a photo.
+ */
+export function parsePastedLink (text: string): PastedLink | undefined {
+  const [, scheme = 'https', host, kind, segment] = ADDRESS.exec(text) ?? []
+  const parse = (name?: string) =>
+    kind?.toLowerCase() === 's' ? parseLinkAddress(undefined, name) : parseLinkAddress(name)
+  const link = parse(decode(segment)) ?? parse(trim(segment))
+  const origin = host ? URL.parse(`${scheme}://${host}`)?.origin : undefined
+  return link && { link, ...origin !== undefined && { origin } }
 }

@@ -97,17 +97,16 @@ function tellName (link: LinkAddress, { secret }: Settings, say: Say): void {
 
 /** The verdict on a link, and on its public address if it is one. */
 async function inspectAddress (address: string, gate: Gate, settings: Settings, say: Say): Promise<void> {
-  const link = parsePastedLink(address)
+  const { link, origin } = parsePastedLink(address) ?? {}
   if (!link) return say('WRONG', `${address} is not the address of a link`, COPY_IT)
   await inspect(link, gate, settings, say)
   tellName(link, settings, say)
-  const origin = URL.parse(address)?.origin
   if (origin === undefined) return
   if (origin === new URL(settings.immichUrl).origin) {
     return say('note', 'this is the address of Immich, not one for visitors',
       "in Immich's settings, set the external domain to the public address of this program")
   }
-  for (const finding of await inspectPublicAddress(address, link)) say(...finding)
+  for (const finding of await inspectPublicAddress(origin, link)) say(...finding)
 }
 
 /** Resolves to the exit status: 1 if anything is wrong. The verdict on a link comes first. */

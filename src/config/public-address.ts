@@ -41,8 +41,9 @@ async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean
 }
 
 /** Whether the scheme and host that visitors see arrive here; nothing if the page does not say. */
-async function inspectForwarding (address: string, origin: string): Promise<Finding[]> {
-  const { body } = await ask(address, { accept: 'text/html' })
+async function inspectForwarding (origin: string, link: LinkAddress): Promise<Finding[]> {
+  const path = 'key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`
+  const { body } = await ask(origin + path, { accept: 'text/html' })
   const url = URL.parse(/property="og:url" content="([^"]+)"/.exec(body)?.[1] ?? '')
   if (!url) return []
   if (url.origin === origin) return [['ok', `scheme and host arrive here as ${origin}`]]
@@ -77,8 +78,7 @@ function findingOf (origin: string, { message, cause }: Error): Finding {
 }
 
 /** What is right and wrong with the public address of a link: does it lead here, and only here? */
-export async function inspectPublicAddress (address: string, link: LinkAddress): Promise<Finding[]> {
-  const { origin } = new URL(address)
+export async function inspectPublicAddress (origin: string, link: LinkAddress): Promise<Finding[]> {
   try {
     const { status, location, body } = await ask(`${origin}/share/alive`)
     if (status >= 300 && status < 400) {
@@ -90,7 +90,7 @@ export async function inspectPublicAddress (address: string, link: LinkAddress):
         fixFor(status)]]
     }
     const findings: Finding[] = [['ok', `${origin} leads to this program`]]
-    findings.push(...await inspectForwarding(address, origin))
+    findings.push(...await inspectForwarding(origin, link))
     if (await isImmichOpen(origin, link)) {
       findings.push(['WRONG', `Immich's own API opens links at ${origin}/api, so no password protects them`,
         'keep share keys from it, as docs/deployment.md says under "One domain for Immich and the proxy"'])

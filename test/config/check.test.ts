@@ -182,6 +182,17 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
   assert.equal(whole.status, 0)
 })
 
+test('a link as it is pasted: with its password, a full stop, or without https', async () => {
+  const { key } = links.album
+  const dialog = `Link:\u00a0http://127.0.0.1:2/share/${key}\nPassword:\u00a0x`
+  for (const text of [dialog, `127.0.0.1:2/share/${key}.`]) {
+    const { status, text: told } = await check(text)
+    assert.match(told, /^ok {4}it is an album/, told)
+    assert.match(told, /^note {2}https?:\/\/127\.0\.0\.1:2 could not be tried from here/m)
+    assert.equal(status, 0)
+  }
+})
+
 test('a link that does not work', async () => {
   const { key } = links.album
   const slug = `/s/${encodeURIComponent(slugged.slug!)}`

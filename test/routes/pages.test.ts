@@ -198,7 +198,13 @@ test('what chats and mails put around an address leads to it', async () => {
     [`/SHARE/${key}`, `/share/${key}`],
     ['/S/summer', '/s/summer'],
     [`//share/${key}`, `/share/${key}`],
-    [`/share/${key}/photos/${id}`, `/share/${key}/${id}`]
+    [`/share/${key}/photos/${id}`, `/share/${key}/${id}`],
+    // "Link: …\nPassword: …", as Immich's dialog copies it
+    [`/share/${key}%0APassword:%20a/b%c`, `/share/${key}`],
+    [`/share/${key}%20Passwort:%20ab`, `/share/${key}`],
+    [`/share/${key}Password:%20ab`, `/share/${key}`],
+    ['/s/summer%0AWachtwoord:%20a/b', '/s/summer'],
+    ['/s/summer%20Password:%20ab', '/s/summer']
   ]) {
     assert.equal(await leads(path!), to, path)
   }
