@@ -186,7 +186,8 @@ node src/server.ts --version    says which version this is
 
 // cameras' clocks are kept as if they were UTC, wherever this runs
 process.env.TZ = 'UTC'
-if (import.meta.main) {
+// Node.js before 24.16 may not know `main` here, and would end in silence
+if (import.meta.main || process.argv[1] === import.meta.filename) {
   const [command, address, ...more] = process.argv.slice(2)
   try {
     if (command === undefined) start()

@@ -282,6 +282,28 @@ test('a Node.js that cannot drop permissions is refused, unless the operator say
   await run({ IMMICH_URL: 'http://127.0.0.1:1', NODE_OPTIONS, IPP_KEEP_PERMISSIONS: 'true' }).port()
 })
 
+test('npm start, check and demo say which Node.js they need, and nothing else', async () => {
+  const { spawnSync } = await import('node:child_process')
+  const { cpSync, mkdtempSync } = await import('node:fs')
+  const folder = mkdtempSync(join(tmpdir(), 'needed-'))
+  for (const name of ['package.json', 'test/node/needed.cjs']) cpSync(new URL(name, ROOT), join(folder, name))
+  const old = `const { versions } = process
+    Object.defineProperty(process, 'versions', { value: { ...versions, node: '20.20.2' } })`
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(old)}`
+  for (const [event, status, more] of [
+    ['prestart', 1], ['precheck', 1], ['predemo', 1], ['postinstall', 0],
+    ['prestart', 0, { IPP_KEEP_PERMISSIONS: 'true' }]
+  ] as [string, number, object?][]) {
+    const env = { NODE_OPTIONS, npm_lifecycle_event: event, ...more }
+    const file = join(folder, 'test/node/needed.cjs')
+    const ended = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
+    assert.match(ended.stderr, /^Node\.js 24\.16 or newer is needed/)
+    assert.equal(ended.status, status, event)
+  }
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
+  for (const name of ['start', 'check', 'demo']) assert.match(scripts[`pre${name}`], /needed\.cjs$/)
+})
+
 test('it is alive without Immich, and not healthy', async () => {
   const base = `http://127.0.0.1:${await run({ IMMICH_URL: 'http://127.0.0.1:1' }).port()}`
   const { status, text, headers } = await ask(base, '/share/alive')

@@ -13,5 +13,10 @@ if (existsSync(join(modules, own)) && !existsSync(link)) symlinkSync(join('..', 
 const [major, minor] = process.versions.node.split('.').map(Number)
 const [wantedMajor, wantedMinor] = needed.replace('>=', '').split('.').map(Number)
 const isOld = major < wantedMajor || (major === wantedMajor && minor < wantedMinor)
-const advice = `Node.js ${needed} is needed to run this, and here is ${process.version}: install it from https://nodejs.org`
-if (isOld && !existsSync(link)) console.error(advice)
+if (isOld && !existsSync(link)) {
+  console.error(`Node.js ${needed.replace('>=', '')} or newer is needed to run this, and here is ` +
+    `${process.version}: install it from https://nodejs.org. \`npm ci\` without --omit=dev brings it too`)
+  const { npm_lifecycle_event: event, IPP_KEEP_PERMISSIONS: isAccepted } = process.env
+  // before a command, which would only add errors of its own
+  if (event !== 'postinstall' && isAccepted !== 'true') process.exitCode = 1
+}
