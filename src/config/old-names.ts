@@ -54,7 +54,7 @@ const RENAMED: Row[] = [
 /** Names without an equal today, and what happens instead. */
 const GONE: Record<string, string> = {
   'lightbox.autoPlayVideos': 'videos play when the visitor starts them',
-  'lightbox.options': 'was for another lightbox; the settings of this one are in lightGallery',
+  'lightbox.options': 'it was for another lightbox; the settings of this one are in lightGallery',
   'gallery.expiryDateFormat': 'dates are written in the visitor\'s language',
   'gallery.expiryDateLocale': 'dates are written in the visitor\'s language',
   'gallery.cacheTime': 'browsers check at each visit whether the page has changed',
@@ -165,6 +165,8 @@ function readMetadata (config: Json, generation: Generation): string[] {
       : 'visitors see none of it'
     notices.push(`ipp.${path}.enabled: ${shown}`)
   }
+  // a group from 2.3 on, and null for a group is its default
+  if (read(config, 'showMetadata.description') === null) take(config, 'showMetadata.description')
   const description = object(read(config, 'showMetadata.description'))
   if (description) {
     const isShown = Object.values(description).includes(true)

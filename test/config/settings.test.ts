@@ -189,7 +189,7 @@ test('null for a group is its default', () => {
   for (const config of [
     { ipp: null, lightGallery: null },
     { ipp: { limits: null, showMetadata: null, responseHeaders: null } },
-    { ipp: { showMetadata: { exif: null } } },
+    { ipp: { showMetadata: { exif: null, description: null } } },
     null
   ]) {
     const { notices, changed } = load(config)
