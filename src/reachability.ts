@@ -29,6 +29,8 @@ const ADVICE: [RegExp, string][] = [
     'usually a rate limit in front of Immich: exempt this program, or reach Immich directly'],
   [/HTTP_500/, 'Immich itself failed: look at its log, and whether its database runs'],
   [/HTTP_50[234]/, 'usually a reverse proxy whose Immich is starting, stopped or overloaded'],
+  [/buckets answered 200/,
+    'usually an album with photos of more than 1,200 different months: correct their dates in Immich'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
     'what answers there is not Immich: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
   [/^https: .*(UND_ERR_SOCKET|ECONNRESET|EPIPE)/,
