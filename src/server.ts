@@ -142,6 +142,12 @@ async function greet ({ gate, log }: App): Promise<void> {
 }
 const GREETING_RETRY_MS = 5000
 
+const LISTEN_ADVICE: Record<string, string> = {
+  EADDRINUSE: 'another program listens there: choose another IPP_PORT',
+  EADDRNOTAVAIL: 'this machine has no such address: correct IPP_HOST, or leave it out',
+  EACCES: 'this user may not listen at a port below 1024: choose another IPP_PORT'
+}
+
 function start (): void {
   requireDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
@@ -157,7 +163,7 @@ function start (): void {
       server.listen(settings.port, '0.0.0.0')
       return
     }
-    const advice = code === 'EADDRINUSE' ? 'another program listens there: choose another IPP_PORT' : ''
+    const advice = LISTEN_ADVICE[code ?? '']
     log.error('cannot listen', { port: settings.port, host, failed: message, advice })
     process.exitCode = 1
   })

@@ -194,6 +194,13 @@ test('a port in use is logged, and is no crash', async () => {
   assert.match(text, /cannot listen .* advice="another program listens there: choose another IPP_PORT"/)
 })
 
+test('an address of another machine is logged, with what to do', async () => {
+  const seen = run({ IMMICH_URL: 'http://127.0.0.1:1', IPP_HOST: '192.0.2.1' })
+  await until(() => seen.code !== undefined)
+  assert.equal(seen.code, 1)
+  assert.match(seen.out, /error cannot listen .*EADDRNOTAVAIL.* advice="this machine has no such address: /)
+})
+
 test('whatever is thrown ends its request alone, and is logged', async () => {
   const run = await start()
   const broken = new Error('thrown on purpose')
