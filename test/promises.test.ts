@@ -67,7 +67,7 @@ for (const version of VERSIONS) {
       }
     })
 
-    test('2: nothing of a protected link leaves without its unlock', async () => {
+    test('2: a protected link serves nothing without its unlock', async () => {
       const title = album.name
       const allowed = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
       for (const link of [links.password, links.slugPassword]) {
@@ -140,7 +140,7 @@ for (const version of VERSIONS) {
       library.links.pop()
     })
 
-    test('4: nothing of the visitor goes in, nothing unnamed of Immich comes out', async () => {
+    test('4: nothing else from the visitor reaches Immich, and nothing unnamed comes back', async () => {
       immich.asked.length = 0
       const secret = 'visitor-secret'
       const headers = {
@@ -265,7 +265,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('9: nothing of the source writes to disk or keeps state outside memory', () => {
+test('9: no source file writes to disk or keeps state outside memory', () => {
   for (const [file, source] of SOURCES) {
     assert.doesNotMatch(
       source, /createWriteStream|appendFile|mkdir|worker_threads|node:sqlite|node:fs\//, file
