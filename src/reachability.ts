@@ -1,12 +1,12 @@
 /** Notices when Immich stops or starts working, and advises the operator. */
 import type { Log } from './log.ts'
 
-/** A failure of fetch: the real reason is its `cause`; a host with several addresses has one error each. */
+/** A failure of fetch. Its `cause` is the real reason, with `errors` if the host has several addresses. */
 type Failure = Error & { code?: string, errors?: Error[] }
 
 /** Advice for a failure with this code, name or message; the first match counts. */
 const ADVICE: [RegExp, string][] = [
-  [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
+  [/ENOTFOUND|EAI_AGAIN/, 'its name cannot be resolved here: check IMMICH_URL and the network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
     'nothing listens there; in a container, localhost is the container: use the name or address of Immich'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
@@ -22,15 +22,15 @@ const ADVICE: [RegExp, string][] = [
     'usually a login page or an access rule in front of Immich: IMMICH_URL must reach Immich directly'],
   [/HTTP_(408|425|429)/,
     'usually a rate limit in front of Immich: exempt this program, or reach Immich directly'],
-  [/HTTP_500/, 'Immich itself failed: look at its log, and whether its database runs'],
+  [/HTTP_500/, 'Immich itself failed: look at its log, and check that its database runs'],
   [/HTTP_50[234]/, 'usually a reverse proxy whose Immich is starting, stopped or overloaded'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
-    'what answers there is not Immich: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
+    'another program answers there: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it expect https?'],
   [/./, 'check IMMICH_URL']
 ]
 
-/** Advice on a failure: `code` has its code and name, `failed` its message. */
+/** Advice on a failure. `code` holds its code and name, `failed` its message. */
 function adviseOn (url: string, code: string, failed: string): string | undefined {
   const secureUrl = url.replace(/^http:/, 'https:')
   const isSentToHttps = code.startsWith('Redirected') && failed.includes(`${secureUrl}/api/`)

@@ -37,7 +37,7 @@ describe('each kind of outage logs a line with its reason, and a line at its end
     [
       'another page',
       { body: '<h1>router</h1>', headers: page },
-      /answered 200, but not as Immich does".*not Immich/
+      /answered 200, but not as Immich does".*another program/
     ]
   ]
   for (const [name, fault, reason] of kinds) {

@@ -60,7 +60,7 @@ test('a kernel without IPv6: it listens by IPv4', async () => {
   assert.equal((await ask(base, `/share/${links.album.key}`, { headers: HTML })).status, 200)
 })
 
-test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', async () => {
+test('PUBLIC_BASE_URL with a path: the path is ignored, and the log says why', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close())
@@ -68,7 +68,7 @@ test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', 
   const base = `http://127.0.0.1:${await proxy.port()}`
   const { text } = await ask(base, `/share/${links.album.key}`, { headers: HTML })
   assert.match(text, new RegExp(`og:url" content="https://photos\\.example\\.com/share/${links.album.key}"`))
-  assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is left out/)
+  assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is ignored/)
 })
 
 test('the log: start, versions, one outage, refused unlocks, no key and no control character', async () => {
@@ -114,7 +114,7 @@ test('it starts before Immich does, and logs which host name is unknown', async 
   const proxy = run({ IMMICH_URL: 'http://no-such-host.invalid:2283' })
   const port = await proxy.port()
   await until(() => proxy.out.includes('Immich does not answer yet'))
-  assert.match(proxy.out, /code=(ENOTFOUND|EAI_AGAIN) advice="its name is not known here/)
+  assert.match(proxy.out, /code=(ENOTFOUND|EAI_AGAIN) advice="its name cannot be resolved here/)
   assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).status, 503)
   const second = run({ IMMICH_URL: 'http://127.0.0.1:1', IPP_PORT: String(port) })
   await until(() => second.code !== undefined)
@@ -128,7 +128,7 @@ test('what answers is not Immich', async () => {
   immich.fault = () => ({ status: 404, body: '<html>nginx</html>', headers: { 'content-type': 'text/html' } })
   const proxy = run({ IMMICH_URL: immich.url })
   assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, '/share/AAAAAAAAAAAAAAAA')).status, 503)
-  assert.match(proxy.out, /what answers there is not Immich/)
+  assert.match(proxy.out, /another program answers there/)
 })
 
 test('an untested version is logged', async () => {
@@ -296,7 +296,7 @@ test('an unreadable configuration is logged, with what to do', async () => {
     { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' }
   )
   assert.equal(status, 1)
-  const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it, takes a path below its ' +
+  const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it: use a path below its ' +
     'folder or /config, or NODE_OPTIONS=--allow-fs-read=/elsewhere/config.json'
   assert.ok(stderr.includes(problem), stderr)
 })

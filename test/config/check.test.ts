@@ -68,7 +68,7 @@ test('a config.json that this user may not read', () => {
   const user = process.getuid?.() === 0 ? { uid: 65_534 } : {}
   const env = { IMMICH_URL: immich.url, IPP_CONFIG: path }
   const { stdout } = spawnSync(process.execPath, [file, 'check'], { env, encoding: 'utf8', ...user })
-  assert.match(stdout, /WRONG IPP_CONFIG .*: user \d+ may not read it, takes chmod a\+r on the host/)
+  assert.match(stdout, /WRONG IPP_CONFIG .*: user \d+ may not read it: run chmod a\+r on the host/)
 })
 
 const countWrong = (text: string) => text.match(/^WRONG/gm)?.length ?? 0
@@ -76,7 +76,7 @@ test('why Immich is not reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
     [
       'http://nowhere.invalid:2283',
-      /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/
+      /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name cannot be resolved here/
     ],
     [
       'http://127.0.0.1:2',
@@ -135,11 +135,11 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
       /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/
     ],
     [links.noMetadata, {}, /note {2}the owner shows no metadata/],
-    [links.album, {}, /note {2}there is no details panel\n {6}→ set in ipp\.showMetadata/],
+    [links.album, {}, /note {2}there is no details panel\n {6}→ choose its fields in ipp\.showMetadata/],
     [
       links.album,
       { allowDownload: true, allowDownloadAll: 0 },
-      /note {2}there is no zip of it\n {6}→ set ipp\.allowDownloadAll/
+      /note {2}it cannot be downloaded as a zip\n {6}→ set ipp\.allowDownloadAll/
     ],
     [
       links.album,
@@ -154,7 +154,7 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
     [links.noDownload, { maxZoomQuality: 'fullsize' }, /zooming in shows no more than the preview/],
     [links.ending, {}, /it expires 2100-12-31T23:59:59.000Z/],
     [links.password, {}, /it has a password/],
-    [empty, {}, /nothing of it can be seen/],
+    [empty, {}, /visitors see nothing in it/],
     [chosen, {}, /note {2}photos that were locked or hidden later are still shared/]
   ]
   await Promise.all(cases.map(async ([{ key }, ipp, expected]) => {
@@ -183,13 +183,13 @@ test('a link that does not work', async () => {
   const away = await check(`/share/${key}`, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
   assert.deepEqual(
     [away.status, away.text.split('\n')[0]],
-    [1, 'WRONG the link cannot be tried, because Immich is unavailable']
+    [1, 'WRONG the link cannot be tested, because Immich is unavailable']
   )
 })
 
 test('whatever answers instead of Immich, there is one verdict, and status 1', async () => {
   const answers: [number, string, RegExp][] = [
-    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ what answers there is not Immich/],
+    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ another program answers there/],
     [
       302,
       '',
@@ -197,7 +197,7 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
     ],
     [401, 'no', /answered 401\n {6}→ usually a login page or an access rule/],
     [403, '<h1>Forbidden</h1>', /answered 403\n {6}→ usually a login page or an access rule/],
-    [404, 'nginx', /answered 404\n {6}→ what answers there is not Immich/],
+    [404, 'nginx', /answered 404\n {6}→ another program answers there/],
     [429, '', /answered 429\n {6}→ usually a rate limit/],
     [500, '', /answered 500\n {6}→ Immich itself failed/],
     [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy whose Immich is starting/],

@@ -208,7 +208,7 @@ test('file names by number: as 1.x documented them, or from 2.0 on as that relea
   for (const [ipp, expected] of table) assert.equal(await name(ipp), expected, JSON.stringify(ipp))
   assert.match(
     notices({ ipp: { downloadedFilename: 1 } }),
-    /1 names downloads by "original"; releases from 1\.14 on meant "id"/
+    /1 names downloads by "original"; in releases from 1\.14 on it meant "id"/
   )
   assert.doesNotMatch(notices({ ipp: { ...groups, downloadedFilename: 1 } }), /1\.14/)
 })
@@ -268,7 +268,7 @@ test('names without an equal: a notice with what happens instead', () => {
 
 test('an old file without responseHeaders sends none, as it did; today\'s has the default', async () => {
   assert.deepEqual(settingsOf({ ipp: { allowDownload: 1 } }).responseHeaders, {})
-  assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not given, which meant none/)
+  assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not set, which meant none/)
   assert.equal(
     settingsOf({ ipp: { showHomePage: false } }).responseHeaders['access-control-allow-origin'],
     '*'

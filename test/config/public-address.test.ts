@@ -98,7 +98,7 @@ test('a scheme or a host that does not arrive', async () => {
     return 'to' in way ? { ...way, headers } : way
   }
   const scheme = await check(await front(withHeaders({ 'x-forwarded-proto': 'https' })), links.album)
-  assert.match(scheme.text, /WRONG visitors come by http:\S+, but it arrives here as https:\S+\n {6}→ let/)
+  assert.match(scheme.text, /WRONG visitors use http:\S+, but it arrives here as https:\S+\n {6}→ let/)
   assert.match(scheme.text, / {6}→ let the reverse proxy send X-Forwarded-Proto/)
   assert.equal(scheme.status, 1)
   const host = await check(await front(withHeaders({ host: 'inside.example' })), links.album)
@@ -127,7 +127,7 @@ test("Immich's own API beside it, as the examples shut it and open", async () =>
 
 test('an address that cannot be tried, and that of Immich itself', async () => {
   const { status, text } = await check('http://127.0.0.1:2', links.album)
-  assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tried from here: connect ECONNREFUSED/)
+  assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tested from here: connect ECONNREFUSED/)
   assert.equal(status, 0)
   const own = await check(immich.url, links.album)
   assert.match(own.text, /note {2}this is the address of Immich, not one for visitors\n/)

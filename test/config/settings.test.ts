@@ -235,7 +235,7 @@ test('variables of other programs never stop the start without a way on', () => 
   }
   const word = problem({}, { CONFIG: 'production' })
   assert.match(word, /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; /)
-  assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
+  assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that another program uses$/)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
     assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [
@@ -389,7 +389,7 @@ test('what many take for JSON is said, with its place; a mark of the byte order 
   )
   assert.match(
     failing('{ "ipp": { "showHomePage": true, } }'),
-    /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/
+    /^CONFIG: JSON has no comma after the last entry \(line 1, column 32\)/
   )
   assert.match(
     failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),
