@@ -214,7 +214,7 @@ export class Files {
   }
 
   /**
-   * Without `bytes` if the image is too large to cache. A visitor who leaves does not end it: others may wait
+   * Without `bytes` if the image is too large to cache. No visitor who leaves ends it: others may wait.
    */
   async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}

@@ -1,4 +1,4 @@
-/** `node src/server.ts check`: what it tells an operator, as a process of its own. */
+/** The output of `node src/server.ts check`, which runs as a process of its own. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const check = (words?: string, ipp: object = {}, env: Record<string, string> = {
     )
   })
 
-test('the configuration: what differs from the defaults and where it is set, secrets left out', async () => {
+test('the configuration: values other than the defaults and where they are set, without secrets', async () => {
   const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
   const env = { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' }
   const { status, text } = await check(undefined, ipp, env)
@@ -72,7 +72,7 @@ test('a config.json that this user may not read', () => {
 })
 
 const countWrong = (text: string) => text.match(/^WRONG/gm)?.length ?? 0
-test('why Immich is not reached: one cause, and what to do', async () => {
+test('Immich cannot be reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
     [
       'http://nowhere.invalid:2283',
@@ -98,7 +98,7 @@ const listen = async (server: Server) => {
 }
 
 const openssl = { skip: without('openssl') }
-test('a certificate of another authority, of another name, and one that is right', openssl, async () => {
+test('a certificate from another authority, one for another name, and a valid one', openssl, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
   const makeServer = async (name: string, ...dates: string[]) => {
     const [keyFile, certFile] = [`${folder}/${name}.key`, `${folder}/${name}.pem`]
@@ -126,7 +126,7 @@ test('a certificate of another authority, of another name, and one that is right
   for (const [env, expected] of cases) assert.match((await check(undefined, {}, env)).text, expected)
 })
 
-test('a link: what it shares, what limits it, by whom, and what to do', async () => {
+test('a link: its contents, its limits, who set them, and how to lift them', async () => {
   const cases: [{ key: string }, object, RegExp][] = [
     [links.album, {}, /^ok {4}it is an album of 95 photos and 2 videos/],
     [
@@ -187,7 +187,7 @@ test('a link that does not work', async () => {
   )
 })
 
-test('whatever answers instead of Immich, there is one verdict, and status 1', async () => {
+test('any other program in place of Immich gets one verdict, and status 1', async () => {
   const answers: [number, string, RegExp][] = [
     [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ another program answers there/],
     [
@@ -218,7 +218,7 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
   }))
 })
 
-test('the name of a link in the log is that of a server with the same secret', async () => {
+test('the name of a link in the log is the same as on a server with the same secret', async () => {
   const { key } = links.album
   const IPP_SECRET = 'sixteen characters'
   const nameOf = createLinkNames(createKeys(IPP_SECRET))
