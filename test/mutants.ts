@@ -1,9 +1,9 @@
 /**
- * `npm run mutants -- gate/open immich …`: breaks one thing at a time in a copy of these files of src/ (by
- * default all of the gate, `immich.ts` and `validate.ts`), and runs the tests that must see it.
+ * `npm run mutants -- gate/open immich …`: breaks one thing at a time in a copy of these files of src/, and
+ * runs the tests that must notice it. The default is the whole gate, `immich.ts` and `validate.ts`.
  *
- * Prints what survived and what did not end; exit status 1 if anything did. ONLY is a pattern of mutants' names,
- * JOBS how many run at once.
+ * Prints the mutants that survived or did not end, and exits with 1 if there are any. ONLY is a pattern for
+ * the names of mutants, JOBS the number that run at once.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { mutantsOf } from './mutate.ts'
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const TIMEOUT_MS = 120_000
 
-/** The tests of each file, those first that are quick and likely to fail; the first that turns red is enough. */
+/** The tests of each file, quick ones that are likely to fail first; the first failure is enough. */
 const TESTS: Record<string, string[]> = {
   'gate/facts': ['gate/tags', 'gate/facts', 'gate/gate'],
   'gate/files': ['gate/strip', 'gate/files', 'gate/facts', 'gate/share', 'gate/gate', 'immich'],
@@ -52,7 +52,7 @@ function copyProject (): string {
   return folder
 }
 
-/** How a test ends: green, at its first failure, which is named, or not within the time that it has. */
+/** The end of a test: passed, its first failure by name, or a timeout. */
 type Outcome = { isGreen: boolean, failure?: string }
 const run = (folder: string, test: string): Promise<Outcome> => new Promise(resolve => {
   const args = ['--test', '--test-isolation=none', '--test-reporter=tap', `test/${test}.test.ts`]
@@ -74,7 +74,7 @@ const run = (folder: string, test: string): Promise<Outcome> => new Promise(reso
   })
 })
 
-/** `killed` by a failing test; `survived` where all are green; `did not end` where one never did. */
+/** `killed` by a failing test; `survived` if all tests pass; `did not end` if one timed out. */
 async function verdictOf (folder: string, tests: string[]): Promise<string> {
   for (const test of tests) {
     const { isGreen, failure } = await run(folder, test)
@@ -102,7 +102,7 @@ async function main (): Promise<void> {
     }
     rmSync(folder, { recursive: true })
   }
-  // a test that is red without a mutant would kill them all
+  // a test that fails without a mutant would kill them all
   const folder = copyProject()
   const red = await verdictOf(folder, [...new Set(files.flatMap(file => TESTS[file] ?? []))])
   rmSync(folder, { recursive: true })

@@ -107,7 +107,7 @@ for (const { count, key } of links) {
 const growth = median(firsts.get(50_000)!) / median(firsts.get(500)!)
 console.log(`first tiles at 50,000: ${growth.toFixed(2)} times those at 500`)
 
-// --------------------------------------------------------------------- the delay after a tap, on a slow phone
+// ------------------------------------------------------------------ the delay after a tap, on a slow phone
 
 /** ms from the tap or key until a frame shows item `n`: any picture of it, or the `sharp` one. */
 const felt = (page: Page, n: number, sharp: boolean) => page.evaluate(

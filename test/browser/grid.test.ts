@@ -53,7 +53,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     }
   })
 
-  test('a link with one day has it in the summary, not in a heading; few photos have taller rows', async () => {
+  test('a link with one day has it in the summary, not in a heading; few photos, taller rows', async () => {
     for (const script of [true, false]) {
       const { page, context } = await open(oneDay, { script })
       assert.match((await page.textContent('.summary'))!, /5 photos · 3 Jan 2026/)
@@ -73,7 +73,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('dragging after a long press selects photos that it passes, and deselects those it leaves', async () => {
+  test('dragging after a long press selects the photos it passes and deselects those it leaves', async () => {
     const { page, context } = await open(some, { size: 'phone' })
     await filled(page)
     await page.waitForSelector('.pick-bar', { state: 'attached' })

@@ -7,7 +7,7 @@ import { openAlbum, skip, startSelecting } from './set-up.ts'
 describe('a selection: how it begins and ends', { skip }, async () => {
   const { run, library, view, album, shown, idle } = await openAlbum()
 
-  test('a long press selects; two fingers do not, nor a press whose photo has been opened since', async () => {
+  test('a long press selects; two fingers do not, nor a press whose photo was opened since', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="0"] img.in')

@@ -37,7 +37,7 @@ const check = (words?: string, ipp: object = {}, env: Record<string, string> = {
     )
   })
 
-test('the configuration: values other than the defaults and where they are set, without secrets', async () => {
+test('the configuration: values other than the defaults, where they are set, without secrets', async () => {
   const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
   const env = { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' }
   const { status, text } = await check(undefined, ipp, env)

@@ -125,7 +125,7 @@ test("Immich's own API at the same address, closed as in the examples, and open"
   }
 })
 
-test('an address that cannot be tested, and Immich's own', async () => {
+test("an address that cannot be tested, and Immich's own", async () => {
   const { status, text } = await check('http://127.0.0.1:2', links.album)
   assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tested from here: connect ECONNREFUSED/)
   assert.equal(status, 0)
