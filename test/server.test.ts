@@ -28,7 +28,7 @@ function run (env: Record<string, string>, args: string[] = []) {
   })
 }
 
-test('with a wrong configuration it does not start, and names the key, the value and what it takes', async () => {
+test('a wrong configuration: it does not start, and names the key, its value and what it takes', async () => {
   const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)

@@ -44,7 +44,7 @@ test('the Kubernetes manifests fit their schemas, and have the right values', ()
 test('the Cloudflare rule is valid in its language, and matches only videos', () => {
   const text = readFileSync(new URL('docs/deployment.md', ROOT), 'utf8')
   const [, rule] = /^ +(\(http\.host eq .+\))$/m.exec(text)!
-  // JavaScript; nothing else may be left
+  // puts fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language into
   // JavaScript; nothing else may be left
   const asScript = rule!.replace(/\bhttp\.host\b/g, 'host').replace(/\bhttp\.request\.uri\.path\b/g, 'path')
     .replace(/ eq /g, ' === ').replace(/ and /g, ' && ')
@@ -112,8 +112,8 @@ test('the compose files fit the Compose specification', () => {
     assert.ok(validate(file), JSON.stringify(validate.errors))
   }
   assert.equal(validate({ services: { x: { ports: 7 } } }), false)
-  // one does
-  // one does
+  // the shortest recipe is the same in both documents, and joins the network of Immich's file like the full
+  // one
   const recipes = ['README.md', 'docs/setups.md'].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
     .map(text => /```yaml\n([^]*?)```/.exec(text)![1]!)
   assert.equal(recipes[0], recipes[1])
