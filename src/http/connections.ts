@@ -12,7 +12,7 @@ import { parsePeer, type Peer } from '../visitor-address.ts'
 /** Unanswered requests on one connection. Browsers send none ahead of an answer, and proxies few. */
 const MAX_PIPELINED = 16
 
-/** a visitor gets one in so many of the requests in flight: each may hold an image until it is sent */
+/** one visitor may have a sixteenth of the requests in flight: each may hold an image until it is sent */
 const VISITOR_SHARE = 16
 
 type Turn = { last: Promise<void>, unanswered: number }

@@ -16,7 +16,7 @@ import { Zip, type Part, type Room } from './stream.ts'
  */
 const MAX_UNSEEN_BYTES = 1024 * 1024 * 1024
 const MIN_FILE_BYTES = 256 * 1024
-/** Remembered links whose sizes were wrong, and remembered plans that had a note. */
+/** The number of links with wrong sizes, and of plans that had a note, to remember. */
 const MAX_REMEMBERED = 10_000
 
 export type Conditions = Readonly<{ range?: ByteRange, ifRange?: string }>
