@@ -31,8 +31,8 @@ COPY static static
 ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 3000
-# asks where IPP_HOST says that it listens; an answer comes within 5 s, also while Immich is frozen
+# requests the address in IPP_HOST; an answer comes within 5 s, even while Immich is frozen
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["node", "-e", "const { IPP_HOST, IPP_PORT } = process.env; const host = !IPP_HOST || ['::', '0.0.0.0'].includes(IPP_HOST) ? 'localhost' : IPP_HOST.includes(':') ? `[${IPP_HOST}]` : IPP_HOST; fetch(`http://${host}:${IPP_PORT || 3000}/healthcheck`, { signal: AbortSignal.timeout(8000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # The process may read files here and in /config until it listens, and none after that. Node's permissions do not cover
-# node:sqlite, which opens files by itself, so it is left out.
+# node:sqlite, which opens files by itself, so it is disabled.
 ENTRYPOINT ["node", "--permission", "--no-experimental-sqlite", "--allow-fs-read=.", "--allow-fs-read=/config", "src/server.ts"]

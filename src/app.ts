@@ -13,7 +13,7 @@ import { createZips } from './zip/zips.ts'
 const TEXT_CACHE_BYTES = 48 * 1024 * 1024
 
 export type App = ReturnType<typeof createApp>
-/** `root` is the program's folder; `isClosing` tells whether the process is about to end. */
+/** `root` is the program's folder; `isClosing` returns whether the process is about to end. */
 export function createApp (settings: Settings, keys: Keys, log: Log, root: URL, isClosing: () => boolean) {
   const { immichUrl, limits } = settings
   const gate = new Gate({ immichUrl, policy: policyOf(settings), limits, keys, log })

@@ -1,4 +1,4 @@
-/** Names of downloaded files: safe on every system, in a header that every browser reads. */
+/** Names of downloaded files, safe on every system, and the header that carries them. */
 import type { AssetId } from './validate.ts'
 
 /** The scheme by which downloaded files are named. */
@@ -10,16 +10,16 @@ const EXTENSIONS: Record<string, string> = {
   'video/mp4': 'mp4', 'video/quicktime': 'mov', 'video/webm': 'webm', 'video/x-matroska': 'mkv'
 }
 
-/** Other spellings of an extension, which is replaced only if it is wrong for the type. */
+/** Other spellings of an extension, which are as right for its type. */
 const SPELLINGS: Record<string, string> =
   { jpeg: 'jpg', jpe: 'jpg', jfif: 'jpg', tif: 'tiff', qt: 'mov', m4v: 'mp4' }
 
 /**
- * One path segment that Windows, macOS and Linux all take: no separators, control or direction characters,
- * reserved names, dots or spaces at the ends; 200 characters at most.
+ * One path segment that Windows, macOS and Linux all accept: no separators, control or direction characters,
+ * reserved names, or dots or spaces at the ends; 200 characters at most.
  */
 export function safeName (name: string): string {
-  /* eslint-disable regexp/no-super-linear-backtracking, regexp/no-super-linear-move -- of a short name */
+  /* eslint-disable regexp/no-super-linear-backtracking, regexp/no-super-linear-move -- the name is short */
   const plain = name.slice(0, 500).normalize('NFC')
     .replace(/[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029<>:"/\\|?*]/gu, '_')
   const [, stem = '', extension = ''] = /^[. ]*(.*?)(\.[^.]{1,10}?)?[. ]*$/s.exec(plain) ?? []
@@ -30,12 +30,12 @@ export function safeName (name: string): string {
 
 const currentTime = (): string => new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
 
-/** 8 characters by which a photo can be told from another, but hardly found in Immich */
+/** enough to distinguish photos, too few to find one in Immich */
 const SHORT_ID_LENGTH = 8
 
 /**
- * The name of a downloaded file. `original` is the file's own name, '' if it may not be told. The extension
- * is that of `type`, the type of what is really sent. `isPreview` marks a name that is not the original's.
+ * The name of a downloaded file. `original` is the file's own name, '' if it may not be shown. The extension
+ * is that of `type`, the media type of the bytes that are sent. `isPreview` adds "_preview" to the name.
  */
 export function downloadName (
   naming: Naming, id: AssetId, original: string, type: string, isPreview = false, time = currentTime()
@@ -53,7 +53,7 @@ export function downloadName (
   return safeName(`${stem}${isPreview ? '_preview' : ''}.${extension}`)
 }
 
-/** `Content-Disposition` of RFC 6266, with the name in ASCII and as RFC 8187 has it. */
+/** A `Content-Disposition` header (RFC 6266) with the name in ASCII and in the encoding of RFC 8187. */
 export function disposition (name: string): string {
   const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]|["\\%]/g, '_')
   const percent = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`

@@ -1,4 +1,4 @@
-/** What a visitor's form holds. Keys, slugs, ids and passwords in it are parsed by `validate.ts`. */
+/** Parses visitors' forms. `validate.ts` parses the keys, slugs, ids and passwords in them. */
 import { decode, list, object, parseJson, text } from './json.ts'
 import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } from './validate.ts'
 
@@ -9,7 +9,7 @@ export function parseForm (body: string, contentType: string): Map<string, strin
     .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
 }
 
-/** A JSON array of asset ids, each once; undefined if anything in it is something else. */
+/** The ids in a JSON array, without duplicates; undefined if it is empty or holds anything else. */
 export function parseAssetIds (value: unknown): AssetId[] | undefined {
   const ids = list(parseJson(text(value))).map(parseAssetId)
   return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined

@@ -81,14 +81,14 @@ type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 const MAX_JSON_BYTES = 24 * 1024 * 1024
 /** the sizes of 200,000 files take two each; parsed, one is 100 bytes, though it may be written in two */
 const MAX_JSON_NODES = 500_000
-/** of all JSON being read at the same time; parsed, it takes a multiple of that */
+/** for all JSON being read at the same time; parsed, it takes a multiple of that */
 const JSON_BUDGET_BYTES = MAX_JSON_BYTES
 const MONTHS_AT_ONCE = 16
 /** Docker and others give a health check no more than a few seconds */
 const PING_TIMEOUT_MS = 5000
-/** Immich, or a proxy before it, is overloaded; that says nothing about what was asked for */
+/** Immich, or a proxy in front of it, is overloaded; that says nothing about the requested item */
 const BUSY_STATUSES = [408, 425, 429]
-/** Immich's own status for a request that it failed at; others of the kind come from proxies before it */
+/** Immich's own status for a request that failed; other 5xx come from proxies in front of it */
 const FAILED_STATUS = 500
 /** Whether this status says that something is not there or not allowed, rather than that all is broken. */
 export const isDenied = (status: number): boolean => status < 500 && !BUSY_STATUSES.includes(status)
@@ -243,7 +243,7 @@ export class Immich {
     throw new Refusal(isFailed ? 'failed' : 'unreachable', message)
   }
 
-  /** Takes note of the status of an image or a file: what denies one of them says nothing about Immich. */
+  /** Takes note of the status of an image or a file: a denied one says nothing about Immich's health. */
   #noteStatus (status: number): void {
     if (status < 300) this.#report()
     else if (!isDenied(status) && status !== FAILED_STATUS) {

@@ -25,7 +25,7 @@ export function parseJson (value: string): unknown {
   try { return JSON.parse(value) } catch { return undefined }
 }
 
-/** How many objects and lists begin in a JSON text; brackets within its strings count too. */
+/** The number of objects and lists in a JSON text; brackets within its strings count too. */
 export function countNodes (json: Uint8Array): number {
   let count = 0
   for (let n = 0; n < json.length; n++) if (json[n] === 0x5b || json[n] === 0x7b) count++

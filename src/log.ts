@@ -1,6 +1,6 @@
 /**
- * Writes one line an event to standard output: time, level, event, then `name=value` pairs. A share key or
- * slug appears only as a short name that this program alone can make, and no value can break out of its line.
+ * Writes one line per event to standard output: time, level, event, then `name=value` pairs. A share key or
+ * slug appears only as a short keyed hash, and no value can break out of its line.
  */
 import { createHmac } from 'node:crypto'
 import type { Keys } from './keys.ts'
@@ -9,7 +9,7 @@ import type { LinkAddress } from './validate.ts'
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = typeof LOG_LEVELS[number]
 type Write = (event: string, fields?: Record<string, unknown>) => void
-/** `nameOf` gives a link's name in the log: good for finding it again, useless for opening or guessing it. */
+/** `nameOf` returns a link's name in the log, by which it can be found again but not opened or guessed. */
 export type Log = Record<LogLevel, Write> & { nameOf: (link: LinkAddress) => string }
 
 /** ` name=value`, quoted unless the value is plain. */
@@ -40,7 +40,7 @@ export function createLog (level: LogLevel, keys: Keys): Log {
   }
 }
 
-/** Writes the first time only. */
+/** Calls `write` the first time only. */
 export function once (write: Write): Write {
   let isWritten = false
   return (event, fields) => {

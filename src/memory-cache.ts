@@ -1,4 +1,4 @@
-/** A short-lived cache: equal requests at the same time share one load, and failures are never cached. */
+/** A short-lived cache: simultaneous requests for one value share one load, and failures are never cached. */
 import { isRefusal } from './refusal.ts'
 
 /** `loadedAt` is when the load began, in ms of performance.now(). */
@@ -37,8 +37,7 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
       store(name, { value, loadedAt, weight: weigh(value) })
       return value
     } catch (error) {
-      // a value that is gone ends at once; if Immich merely fails, the old value is served until it is too
-      // old
+      // drop a value that is gone at once; if Immich merely fails, serve the old one until it is too old
       const isGone = isRefusal(error, 'missing') || isRefusal(error, 'locked')
       if (isGone || !old || loadedAt - old.loadedAt >= maxAge) drop(name)
       throw error

@@ -1,15 +1,15 @@
-/** Links as people paste them: with what a chat put around them, in capitals, or as Immich writes them. */
+/** Links as people paste them: with punctuation from a chat, in capitals, or in the form that Immich uses. */
 import { decode } from './json.ts'
 import { parseAssetId, parseKey, parseLinkAddress, parseSlug, type LinkAddress } from './validate.ts'
 
-/** Punctuation, blanks and invisible characters that chats and mails put after an address. */
+/** Punctuation, spaces and invisible characters that chats and mails put after an address. */
 const JUNK = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]/u
 
 /** A segment of a path, decoded, without the junk at its end. */
 function trim (segment: string | undefined): string {
   const text = decode(segment) ?? ''
   let end = text.length
-  // an expression for all of the end would try again at each character of the address
+  // a pattern for the whole end would start again at each character of the address
   while (end > 0 && JUNK.test(text.charAt(end - 1))) end--
   return text.slice(0, end)
 }

@@ -1,4 +1,4 @@
-/** A fair queue for slots that are few: no visitor can hold or wait for more than a quarter of them. */
+/** A fair queue for a few slots: no visitor can hold, or wait for, more than a quarter of them. */
 import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */
@@ -14,11 +14,11 @@ type Lane = { held: number, waiting: (() => void)[] }
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
 
 /**
- * A queue with `slots`, of which one visitor may hold `share`, and in which `room` requests may wait. The
- * next slot goes to the waiting visitor who holds fewest, and among equals to the one served longest ago.
+ * A queue with `slots` in all and `share` per visitor, in which `room` requests may wait. The next slot goes
+ * to the waiting visitor who holds the fewest, and among equals to the one served longest ago.
  */
 export function createQueue (slots: number, room: number, share = quarter(slots)): Queue {
-  // in the order in which they were last served
+  // in the order in which visitors were last served
   const lanes = new Map<string, Lane>()
   let held = 0
   let waiting = 0

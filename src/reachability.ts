@@ -1,12 +1,12 @@
 /** Notices when Immich stops or starts working, and advises the operator. */
 import type { Log } from './log.ts'
 
-/** A failure of fetch: the real reason is its `cause`; a host with several addresses has one error each. */
+/** A failure of fetch. Its `cause` is the real reason, with `errors` if the host has several addresses. */
 type Failure = Error & { code?: string, errors?: Error[] }
 
 /** Advice by the scheme, the code, the name and the message of a failure; the first match counts. */
 const ADVICE: [RegExp, string][] = [
-  [/ENOTFOUND|EAI_AGAIN/, 'its name is not known here: check IMMICH_URL and the network'],
+  [/ENOTFOUND|EAI_AGAIN/, 'its name cannot be resolved here: check IMMICH_URL and the network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
     'nothing listens there; in a container, localhost is the container: use the name or address of Immich'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
@@ -27,12 +27,12 @@ const ADVICE: [RegExp, string][] = [
     'usually a login page or an access rule in front of Immich: IMMICH_URL must reach Immich directly'],
   [/HTTP_(408|425|429)/,
     'usually a rate limit in front of Immich: exempt this program, or reach Immich directly'],
-  [/HTTP_500/, 'Immich itself failed: look at its log, and whether its database runs'],
+  [/HTTP_500/, 'Immich itself failed: look at its log, and check that its database runs'],
   [/HTTP_50[234]/, 'usually a reverse proxy whose Immich is starting, stopped or overloaded'],
   [/buckets answered 200/,
     'usually an album with photos of more than 1,200 different months: correct their dates in Immich'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
-    'what answers there is not Immich: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
+    'another program answers there: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
   [/^https: .*(UND_ERR_SOCKET|ECONNRESET|EPIPE)/,
     'it closed the connection: is it restarting, or does it ask for a client certificate (mTLS)?'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it expect https?'],
@@ -40,7 +40,7 @@ const ADVICE: [RegExp, string][] = [
   [/./, 'check IMMICH_URL']
 ]
 
-/** Advice on a failure: `code` has its code and name, `failed` its message. */
+/** Advice on a failure. `code` holds its code and name, `failed` its message. */
 function adviseOn (url: string, code: string, failed: string): string | undefined {
   const { protocol, hostname, pathname } = new URL(url)
   const target = URL.parse(/^it redirects to (\S+)$/.exec(failed)?.[1] ?? '')

@@ -10,11 +10,11 @@ import {
 import { Refusal } from './refusal.ts'
 import type { LinkAddress } from './validate.ts'
 
-/** tiles on the first page for visitors without script, on each further page, and how many load at once */
+/** without script: tiles on the first page, tiles on each further page, tiles that load at once */
 const FIRST_TILES = 60
 const MORE_TILES = 120
 const EAGER_TILES = 20
-/** how an expiry reads, in UTC until the page's script knows the visitor's zone */
+/** the format of an expiry, in UTC until the page's script knows the visitor's time zone */
 const EXPIRY = {
   day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
 } as const
@@ -26,13 +26,10 @@ type PageSettings = {
   groupByDate: 'day' | 'month' | false, showGalleryTitle: boolean, showExpiryDate: boolean
   singleItemAutoOpen: boolean, lightGallery: unknown, showMetadata: { location: { webLink: boolean } }
 }
-/**
- * Where a page is shown: the link's address, the visitor's language and the site's own address, '' if
- * unknown.
- */
+/** Where a page is shown. `base` is the site's own address, '' if unknown. */
 export type Place = { link: LinkAddress, language: string, base: string }
 
-/** Values that every template gets. */
+/** The values that every template needs. */
 type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
 /** A template with no link behind it. */
 type CardValues = {
@@ -64,7 +61,7 @@ type PhotoValues = LinkValues & {
   original: string | false, missing: boolean
 }
 
-/** The name of an item by its position from 0. */
+/** The name of an item by its position, counted from 0. */
 const nameOf = ({ isVideo }: Item, n: number, t: Words): string => `${isVideo ? t.video : t.photo} ${n + 1}`
 
 export class Renderer {
@@ -85,7 +82,7 @@ export class Renderer {
     this.#strings = loadStrings(root)
   }
 
-  /** The language for these preferences, best first. */
+  /** The best language for these preferences, which come best first. */
   language = (languages: string[]): string => pickLanguage(languages, this.#strings)
   words = (language: string): Words => wordsOf(this.#strings, language)
 
@@ -110,7 +107,7 @@ export class Renderer {
     return dateFormat(language, isSameYear ? parts : { ...parts, year: 'numeric' }).format(day * DAY)
   }
 
-  /** How many photos and videos, and from which month to which. */
+  /** The number of photos and videos, and the months that they span. */
   #summary (share: Share, { t, lang }: Wording): string {
     const { items, days } = share
     const { videos } = layoutData(share)
@@ -118,18 +115,18 @@ export class Renderer {
     const count = counted(t, lang, videos === 0 ? 'photos' : mixed, items.length)
     const isByMonth = this.#settings.groupByDate === 'month'
     const timeOf = (day = 0) => isByMonth ? Date.UTC(Math.floor(day / 12), day % 12) : day * DAY
-    // the ends of the list are its ends in time, in either order
+    // the list is in order of time, ascending or descending
     const ends = [timeOf(days?.[0]), timeOf(days?.at(-1))]
     const to = Math.max(...ends)
     if (!days || days.length === 0 || to === 0) return count
     const from = Math.min(...ends)
-    // a link of one day has no heading that would name it
+    // a link with a single day has no heading that shows it
     const isOneDay = !isByMonth && from === to
     const format = dateFormat(lang, { year: 'numeric', month: 'short', ...isOneDay && { day: 'numeric' } })
     return `${count} · ${format.formatRange(from, to)}`
   }
 
-  /** For previews in chats. A protected link has none. */
+  /** Values for previews in chats; false for a protected link. */
   #openGraph (share: Share, { link, base }: Place, picture?: Item): OpenGraph | false {
     if (base === '' || share.isProtected) return false
     const cover = picture ?? share.cover
@@ -139,7 +136,7 @@ export class Renderer {
       type: film?.isVideo ? 'video.other' : 'website',
       url: base + linkPath(link, picture ? `/${picture.id}` : ''),
       ...cover && { cover: base + imagePath(share.key, cover, 'preview') },
-      // robots shape their frame by the size of the preview that Immich makes by default
+      // robots size their frame for the preview that Immich makes by default
       width: Math.round(PREVIEW_SIDE * Math.max(1, ratio)),
       height: Math.round(PREVIEW_SIDE * Math.max(1, 1 / ratio)),
       ...film?.isVideo && { film: base + videoPath(share.key, film, film.id) }
@@ -192,14 +189,14 @@ export class Renderer {
       }
     })
     const runs = runsOf(days?.slice(from, to), tiles.length)
-    // the summary of a link with one day or month says which
+    // if there is only one day or month, the summary names it
     const hasHeadings = days !== undefined && layoutData(share).runs.length > 1
     return runs.map(([day, count], n) => ({
       day: hasHeadings && this.#heading(day, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count)
     }))
   }
 
-  /** The gallery, or page `page` of it for visitors without script. Throws a Refusal beyond the last page. */
+  /** The gallery; `page` counts from 1, without script. Throws a Refusal (missing) beyond the last page. */
   gallery (share: Share, place: Place, page: number): string {
     const { items } = share
     const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES

@@ -1,7 +1,7 @@
 /**
- * Listens, answers requests, and stops. A request flows one way: `validate.ts` parses what is asked,
- * `routes/router.ts` finds its handler, the gate decides whether the visitor may have it, the handler makes a
- * `Reply`, and `http/reply.ts` writes it.
+ * Listens, answers requests, and stops. A request flows one way: `validate.ts` parses it, `routes/router.ts`
+ * finds its handler, the gate decides whether it is allowed, the handler makes a `Reply`, and `http/reply.ts`
+ * writes that.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -25,9 +25,7 @@ const ROOT = new URL('../', import.meta.url)
 
 // -------------------------------------------------------------------------------------------------- requests
 
-/**
- * The reply to a request, refusals included; undefined closes the connection. Throws what nobody expected.
- */
+/** The reply to a request, refusals included; undefined closes the connection. Throws unexpected errors. */
 async function replyTo (context: Context, isFull: boolean, trace: Trace) {
   const { request: { method = '', rawHeaders }, target, visitor } = context
   const found = findRoute(method, target.path)
@@ -50,10 +48,10 @@ async function replyTo (context: Context, isFull: boolean, trace: Trace) {
 // ------------------------------------------------------------------------------------------------ life cycle
 
 const FAILED = createText(PLAIN, 'internal error\n')
-/** after SIGTERM, until load balancers have noticed */
+/** how long load balancers may take to notice a SIGTERM */
 const NOTICE_SECONDS = 3
 
-/** The server, not yet listening, and how to stop it. */
+/** The server, not yet listening, and a function that stops it. */
 export function createProxy (
   settings: Settings, keys = createKeys(settings.secret), log = createLog(settings.logLevel, keys)
 ) {
@@ -97,7 +95,8 @@ export function createProxy (
 
   /**
    * Stops within `seconds`. For the first `notice` of them it goes on answering but reports itself unhealthy,
-   * so that a load balancer sends visitors elsewhere. Then it takes no new connection, and transfers may end.
+   * so that a load balancer sends visitors elsewhere. Then it accepts no new connections and lets transfers
+   * end.
    */
   async function close (seconds = settings.limits.shutdown, notice = 0): Promise<void> {
     isClosing = true
@@ -115,22 +114,22 @@ function requireDrop ({ IPP_KEEP_PERMISSIONS: isAccepted }: NodeJS.ProcessEnv): 
   const permission: object | undefined = process.permission
   if (!permission || 'drop' in permission || isAccepted === 'true') return
   throw new ConfigError(`Node.js ${process.version} cannot give up the right to read files once it runs: ` +
-    'use 24.16 or newer, or accept that by IPP_KEEP_PERMISSIONS=true')
+    'use 24.16 or newer, or accept that with IPP_KEEP_PERMISSIONS=true')
 }
 
-/** Gives up the right to read files, which have all been read (Node's permission model). */
+/** Gives up the right to read files, because all of them have been read (Node's permission model). */
 function dropPermissions (log: Log): void {
-  // not yet in Node's types
+  // Node's types do not have it yet
   const permission = process.permission as { drop?: (scope: string) => void } | undefined
   permission?.drop?.('fs.read')
   if (!permission) log.warn('started without --permission: this process may read files and start others')
 }
 
-/** Says which Immich answers, and whether that version was tested. */
+/** Logs the version of Immich once it answers, and warns if that version was not tested. */
 async function greet ({ gate, log }: App): Promise<void> {
   const ask = () => gate.version().catch(() => undefined)
   let version = await ask()
-  if (!version) log.warn('Immich does not answer yet; requests are tried again as they come')
+  if (!version) log.warn('Immich does not answer yet; each request tries again')
   while (!version) {
     await sleep(GREETING_RETRY_MS, undefined, { ref: false })
     version = await ask()
@@ -152,13 +151,13 @@ function start (): void {
   requireDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
   const { host, immichUrl, notices, changed } = settings
-  // a log that nobody reads any more is no reason to end
+  // a closed pipe must not end the process
   process.stdout.on('error', () => {})
   const { server, app, close } = createProxy(settings)
   const { log } = app
   for (const notice of notices) log.warn('configuration', { notice })
   server.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    // a kernel without IPv6
+    // the kernel has no IPv6
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
       server.listen(settings.port, '0.0.0.0')
       return
@@ -185,12 +184,12 @@ function start (): void {
 }
 
 const USAGE = `node src/server.ts              starts with the environment and config.json
-node src/server.ts check        says what is wrong with them, and whether Immich answers
-node src/server.ts check LINK   also what a share link gives, and whether its address leads here
-node src/server.ts --version    says which version this is
+node src/server.ts check        checks them, and whether Immich answers
+node src/server.ts check LINK   also checks a share link, and whether its address leads here
+node src/server.ts --version    prints the version
 `
 
-// cameras' clocks are kept as if they were UTC, wherever this runs
+// capture times are stored as if the cameras' clocks showed UTC, wherever this runs
 process.env.TZ = 'UTC'
 // Node.js before 24.16 may not know `main` here, and would end in silence
 if (import.meta.main || process.argv[1] === import.meta.filename) {

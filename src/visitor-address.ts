@@ -5,24 +5,24 @@ import { isIP, type BlockList } from 'node:net'
 export type Trust = { trustedProxies: BlockList, proxiesAreNamed: boolean, publicBaseUrl: string }
 
 export const LOOPBACK = /^(127\.|::1$)/
-/** An address without its zone; an IPv4 address inside an IPv6 one as itself. */
+/** An address without its zone; an IPv4 address mapped into IPv6 becomes a plain IPv4 address. */
 export const plainAddress = (address: string): string =>
   address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*/s, '')
 
 export const isTrustedProxy = ({ trustedProxies }: Trust, address: string): boolean =>
   isIP(address) !== 0 && trustedProxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
-/** The /64 of an IPv6 address. */
+/** The /64 network of an IPv6 address. */
 function networkOf (address: string): string {
   const [left = [], right = []] = address.split('::').map(half => half ? half.split(':') : [])
   const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
   const groups = [...left, ...zeros, ...right].slice(0, 4).map(group => parseInt(group, 16).toString(16))
   return `${groups.join(':')}::/64`
 }
-/** An IPv6 address counts by its /64, which is what one customer has. */
+/** The address by which a visitor counts: the /64 of an IPv6 address, which is what one customer has. */
 const asVisitor = (address: string): string => isIP(address) === 6 ? networkOf(address) : address
 
-/** The /48 around a visitor's IPv6 /64, which one customer may hold as a whole; else the address itself. */
+/** The /48 around a visitor's IPv6 /64, which one customer may have as a whole; else the address itself. */
 export const wideNetwork = (address: string): string =>
   address.endsWith('::/64') ? `${address.split(':').slice(0, 3).join(':')}::/48` : address
 
@@ -35,7 +35,7 @@ export function parsePeer (peer: string | undefined, trust: Trust): Peer {
   return { address: asVisitor(address), isProxy: isTrustedProxy(trust, address) }
 }
 
-/** The peer, or the address that the trusted proxies name in X-Forwarded-For, which is read from its end. */
+/** The peer's address, or the one that trusted proxies name in X-Forwarded-For, read from its end. */
 export function visitorAddress (forwardedFor: string, peer: string, trust: Trust): string {
   let address = plainAddress(peer)
   for (const written of forwardedFor.slice(-1000).split(',').reverse()) {

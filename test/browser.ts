@@ -1,4 +1,4 @@
-/** A real Chromium for the tests of the page, and a watch on all that it must not do. */
+/** A real Chromium for the tests of the page, which records everything that the page must not do. */
 import { existsSync } from 'node:fs'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 

@@ -1,4 +1,4 @@
-/** `npm run demo`: the proxy in front of the stand-in Immich, with one address for every kind of link. */
+/** `npm run demo`: the proxy in front of the stand-in for Immich, with an address for each kind of link. */
 import { createProxy } from '../src/server.ts'
 import { loadSettings } from '../src/config/settings.ts'
 import { PASSWORD, sampleLibrary } from './library.ts'

@@ -1,4 +1,4 @@
-/** The documents: every link leads somewhere, every command and setting in them is real. */
+/** The documentation: every link leads somewhere, and every command and setting exists. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -53,7 +53,7 @@ for (const file of files) {
         const { notices } = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: `{"ipp":{${line}}}` }, ROOT)
         assert.deepEqual(notices, [], line)
       }
-      // a setting is named as the schema names it
+      // every setting exists in the schema
       for (const [, path] of line.matchAll(/^(?:ipp\.)?(limits\.\w+|showMetadata\.\w+)$/g)) {
         const value = path!.split('.')
           .reduce<any>((config, name) => config?.[name], JSON.parse(read('config.json')).ipp)
@@ -63,7 +63,7 @@ for (const file of files) {
   })
 }
 
-test('examples are YAML where they say so', () => {
+test('the YAML examples are valid YAML', () => {
   for (const name of readdirSync(new URL('docs/examples', ROOT)).filter(name => /\.ya?ml$/.test(name))) {
     for (const document of parseAllDocuments(read(`docs/examples/${name}`))) {
       assert.deepEqual(document.errors, [], name)
@@ -84,7 +84,7 @@ test('every document can be found from the README', () => {
   for (const file of files) assert.ok(seen.has(`${folder}${file}`), file)
 })
 
-test('the audit page is short, and names every file of the gate with the number of its lines', () => {
+test('the audit page is short, and names every file of the gate and their number of lines', () => {
   const audit = read('docs/audit.md')
   assert.ok(audit.split(/\s+/).length <= 1200)
   const gate = readdirSync(new URL('src/gate', ROOT)).map(name => `src/gate/${name}`)
@@ -99,7 +99,7 @@ test('the audit page is short, and names every file of the gate with the number 
   assert.ok(count <= 1250 && lines.length <= 12, `${count} lines in ${lines.length} files`)
 })
 
-test('the audit names things that are there: files, functions, tests', () => {
+test('the files, functions and tests that the audit names exist', () => {
   const audit = read('docs/audit.md')
   const tests = readdirSync(new URL('test', ROOT), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.test.ts'))

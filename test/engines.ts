@@ -1,4 +1,4 @@
-/** Three engines in one hand: Chromium and Firefox by their own protocols, WebKit by WebDriver under Xvfb. */
+/** One interface to three engines: Chromium, Firefox, and WebKit by WebDriver under Xvfb. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -8,7 +8,7 @@ import { CHROMIUM } from './browser.ts'
 import { freePorts } from './helpers.ts'
 import { has } from './tools.ts'
 
-/** What a tour does with a browser; `run` takes a function that is sent into the page. */
+/** The actions of a tour in a browser; `run` takes a function to run in the page. */
 export type Hand = {
   go: (url: string) => Promise<unknown>
   back: () => Promise<unknown>
@@ -16,7 +16,7 @@ export type Hand = {
   reload: () => Promise<unknown>
   run: <T, A extends unknown[]>(inPage: (...args: A) => T, ...args: A) => Promise<Awaited<T>>
   click: (selector: string) => Promise<unknown>
-  /** A finger's touch at px of the viewport; where an engine takes none, what it would dispatch. */
+  /** A touch at px of the viewport; if an engine has none, the events that it would dispatch. */
   tap: (x: number, y: number) => Promise<unknown>
   press: (key: 'Escape' | 'ArrowRight' | 'Enter') => Promise<unknown>
   type: (selector: string, text: string) => Promise<unknown>

@@ -1,4 +1,4 @@
-/** Starts the proxy before the stand-in, and speaks HTTP to it as an outsider does. */
+/** Starts the proxy in front of the stand-in, and speaks HTTP to it as an outsider does. */
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
@@ -51,7 +51,7 @@ export function ask (
   })
 }
 
-/** Ports on which nobody listens, all at once, and outside of those that outgoing connections are given. */
+/** Distinct ports on which nobody listens, outside the range of outgoing connections. */
 export async function freePorts (count: number): Promise<number[]> {
   const held = new Map<number, ReturnType<typeof createServer>>()
   while (held.size < count) {
@@ -103,7 +103,7 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
   return {
     ...sample, immich, proxy, base, lines, settings, stop,
     get: (path: string, options?: Ask) => ask(base, path, options),
-    /** Unlocks, and gives the Cookie header for it. */
+    /** Unlocks a link, and resolves with the Cookie header for it. */
     async unlock (fields: Record<string, string>, headers: Record<string, string> = {}) {
       const answer = await ask(base, '/share/unlock', {
         method: 'POST',
@@ -118,7 +118,7 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
 }
 export type Running = Awaited<ReturnType<typeof start>>
 
-/** Whole numbers from 0 and below a bound, the same ones for the same seed. */
+/** Returns a function for whole numbers from 0 to below a bound, the same ones for the same seed. */
 export function createRandom (seed: number): (below: number) => number {
   let state = Math.imul(seed, 2654435761)
   return below => {
@@ -127,7 +127,7 @@ export function createRandom (seed: number): (below: number) => number {
   }
 }
 
-/** Waits until `check` holds; fails after half a minute. For what happens soon, but not at once if busy. */
+/** Waits until `check` holds; fails after half a minute. For events that take longer on a busy machine. */
 export async function until (check: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
   for (let n = 0; n < 3000; n++) {
     if (await check()) return
@@ -138,13 +138,13 @@ export async function until (check: () => boolean | Promise<boolean>, what = 'th
 
 export const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Waits until no body is on its way from Immich and no visitor's socket is open. */
+/** Waits until Immich is sending no body and no visitor's socket is open. */
 export async function settled ({ immich, proxy }: Running): Promise<void> {
   await until(() => immich.open === 0, 'bodies at Immich to end')
   await until(() => (proxy.server as any)._connections === 0, 'visitors\' sockets to close')
 }
 
-/** Holds the answers of Immich whose path matches, until the function it returns is called. */
+/** Holds back Immich's answers to matching paths until the returned function is called. */
 export function hold ({ immich }: Running, path: RegExp): () => void {
   let release = () => {}
   const held = new Promise<void>(resolve => { release = resolve })
@@ -152,7 +152,7 @@ export function hold ({ immich }: Running, path: RegExp): () => void {
   return () => { immich.fault = () => undefined; release() }
 }
 
-/** How many requests to Immich whose path matches are not answered to their end. */
+/** The number of requests to Immich with a matching path that are not completely answered. */
 export const openCount = ({ immich }: Running, path: RegExp): number =>
   immich.asked.filter(asked => path.test(asked.path) && !asked.closed).length
 

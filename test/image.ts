@@ -1,7 +1,7 @@
 /**
- * `npm run image [-- options]`: builds the image by docker, podman or buildah, whichever is here, as
- * `immich-public-proxy:local`.
- * The times in it are that of the commit, so that two builds of one commit are the same.
+ * `npm run image [-- options]`: builds the image with docker, podman or buildah, whichever is installed, as
+ * `immich-public-proxy:local`. All times in it are that of the commit, so that two builds of one commit are
+ * the same.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ const folder = fileURLToPath(new URL('../', import.meta.url))
 const commitTime = () => output('git', ['-C', folder, 'log', '-1', '--format=%ct'])?.trim()
 const epoch = process.env.SOURCE_DATE_EPOCH ?? (commitTime() || '0')
 const tag = ['--tag', 'immich-public-proxy:local', folder]
-/** Podman and buildah leave the health check out of an image unless it has Docker's format. */
+/** Podman and buildah drop the health check from an image unless it has Docker's format. */
 const commands: [string, string[]][] = [
   ['docker', [
     'buildx', 'build', '--output', 'type=docker,rewrite-timestamp=true', ...process.argv.slice(2), ...tag

@@ -1,4 +1,4 @@
-/** Calls to Immich: invalid answers, timeouts, and when the log says so. */
+/** Calls to Immich: invalid answers, timeouts, and the log lines about them. */
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
@@ -18,7 +18,7 @@ test('a compressed answer, which the proxy did not ask for, is rejected', async 
   assert.equal((await run.get('/healthcheck')).status, 200)
 })
 
-test('Immich refuses, and comes back', async () => {
+test('Immich refuses connections, and comes back', async () => {
   const shared = twoPhotosAndFilm()
   const run = await start({ library: shared.library })
   await run.immich.close()

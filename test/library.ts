@@ -1,4 +1,4 @@
-/** The library that the demo and the tests share from: the sample pictures, and one link of every kind. */
+/** The library for the demo and the tests: the sample pictures, and one link of every kind. */
 import { fileURLToPath } from 'node:url'
 import { readFileSync } from 'node:fs'
 import { newId, newKey, type Asset, type Library, type ShareLink } from './standin.ts'
@@ -98,7 +98,7 @@ export const link = (seed: string, more: Partial<ShareLink>): ShareLink => ({
 export function emptyLibrary (): Library {
   return { assets: new Map(), albums: new Map(), links: [] }
 }
-/** Adds an album of these assets to the library, and gives its id. */
+/** Adds an album of these assets to the library, and returns its id. */
 export function addAlbum (
   library: Library,
   name: string,
@@ -118,7 +118,7 @@ export function addAlbum (
   })
   return id
 }
-/** Adds a link to the library, and gives it. */
+/** Adds a link to the library, and returns it. */
 export function addLink (
   library: Library,
   seed: string,
@@ -132,7 +132,7 @@ export function addLink (
 }
 
 export const PASSWORD = 's3cret pässwörd,+&%'
-/** An open album of so many photos and one film of 40 MB, the last of it. */
+/** An open album of so many photos, with a video of 40 MB as the last item. */
 export function manyPhotos (count = 40) {
   const library = emptyLibrary()
   const large = { size: 40_000_000, type: 'video/mp4' }
@@ -141,7 +141,7 @@ export function manyPhotos (count = 40) {
   const { key } = addLink(library, 'limits', { album: addAlbum(library, 'Limits', assets) })
   return { library, key, ids: assets.map(({ id }) => id) }
 }
-/** An album of two photos and a film, shared openly and with a password. */
+/** An album of two photos and a video, shared openly and with a password. */
 export function twoPhotosAndFilm () {
   const library = emptyLibrary()
   const large = { size: 3_000_000, type: 'video/mp4' }

@@ -1,4 +1,4 @@
-/** The log: one line an event, what it says of requests, and what it never says. */
+/** The log: one line per event, the lines about requests, and the secrets that it never contains. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { after, test } from 'node:test'
@@ -17,7 +17,7 @@ function written (level: LogLevel, act: (log: ReturnType<typeof createLog>) => v
   return text.split('\n').slice(0, -1)
 }
 
-test('a level has its own events and the more severe ones', () => {
+test('a level includes its own events and the more severe ones', () => {
   for (const [level, count] of [['error', 1], ['warn', 2], ['info', 3], ['debug', 4]] as const) {
     const lines = written(level, log => { log.error('a'); log.warn('b'); log.info('c'); log.debug('d') })
     assert.equal(lines.length, count, level)
@@ -66,7 +66,7 @@ test('LOG_LEVEL=debug: a line for each request, with the reason of a refusal and
   }
 })
 
-test('without it, no line for what goes well, and a warning for a transfer that breaks off', async () => {
+test('without it, no line for a normal request, and a warning for a transfer that breaks off', async () => {
   const run = await start()
   const { key, assets } = run.links.photo
   const path = `/share/photo/${key}/${assets![0]}/original`
@@ -85,7 +85,7 @@ test('without it, no line for what goes well, and a warning for a transfer that 
   assert.deepEqual(more, [])
 })
 
-test('a visitor who leaves is no warning', async () => {
+test('a visitor who leaves causes no warning', async () => {
   const run = await start({ env: { LOG_LEVEL: 'debug' } })
   const { key, assets } = run.links.photo
   run.immich.fault = ({ path }) => path.endsWith('original') ? { drip: [1000, 20] } : undefined
@@ -96,7 +96,7 @@ test('a visitor who leaves is no warning', async () => {
   assert.deepEqual([requests(run)[0].isCut, run.lines.filter(line => line.startsWith('warn'))], [true, []])
 })
 
-test('the start says which version this is, and later which Immich was found', async () => {
+test('the log has the program\'s version at startup, and later Immich\'s', async () => {
   const [port] = await freePorts(1)
   const child = spawn(process.execPath, ['src/server.ts'], {
     cwd: ROOT,

@@ -1,11 +1,11 @@
-/** What is kept in memory, and for how long. */
+/** The values that are kept in memory, and for how long. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HTML, start } from './helpers.ts'
 import { addLink, manyPhotos } from './library.ts'
 import { newKey } from './standin.ts'
 
-test('links and lists: what is used longest ago is forgotten and asked again, no more is kept', async () => {
+test('links and lists: beyond the limit, the oldest are dropped and requested again', async () => {
   const { library: given } = manyPhotos(10)
   const [album] = [...given.albums.keys()]
   const keys = Array.from({ length: 6 }, (_, n) => addLink(given, `many ${n}`, { album: album! }).key)
@@ -13,7 +13,7 @@ test('links and lists: what is used longest ago is forgotten and asked again, no
   for (const key of keys) assert.equal((await run.get(`/share/items/${key}/0`)).status, 200)
   const asked = (path: RegExp) => run.immich.asked.splice(0).filter(asked => path.test(asked.path)).length
   asked(/./)
-  // the last three are known, each list of eleven items; the first are not
+  // the last three are in memory, each with a list of eleven items; the first are not
   for (const key of keys.slice(3)) await run.get(`/share/items/${key}/0`)
   assert.equal(asked(/./), 0)
   await run.get(`/share/items/${keys[0]}/0`)

@@ -14,7 +14,7 @@ const KEYS = ['ArrowRight', 'ArrowLeft', 'Escape', 'Enter', ' ', 'i', 'Tab']
 const TILES = 'a.tile'
 const BUTTONS =
   '.lg-toolbar .icon-button:not(.lg-download, .ipp-share), .lg-prev, .lg-next, .ipp-panel button'
-// neither what leaves the page nor what needs the system
+// leave out controls that leave the page or need the system
 const BAR =
   '#actions button:not([title=Share]), .pick-bar button:not([title*=Download]):not([title*=Save]), .day'
 /** Complaints of the browser about the broken network, and of lightGallery about fingers while scrolling. */
@@ -51,7 +51,7 @@ async function play (seed: number): Promise<string> {
   }, [selector, random(1000)] as const)
   const touch = isPhone ? await fingersOf(page) : async () => {}
   const swipe = async (dx: number, dy: number) => {
-    // beside a photo it is the browser's own
+    // next to a photo, the gesture is the browser's own
     if (!await page.locator('.lg-show-in').count()) return
     await touch('touchStart', [195 - dx / 2, 400 - dy / 2])
     for (const part of [-0.25, 0, 0.25, 0.5]) await touch('touchMove', [195 + dx * part, 400 + dy * part])
@@ -80,7 +80,7 @@ async function play (seed: number): Promise<string> {
     'break the network': async () => { isBroken = true },
     tap,
     'tap twice': async () => {
-      // on a film Chromium's own controls break the page's policy by it
+      // on a video, Chromium's own controls would violate the page's policy
       if (await page.locator('.lg-current video').count()) return
       await tap()
       await tap()
@@ -93,7 +93,7 @@ async function play (seed: number): Promise<string> {
     ...Object.fromEntries(KEYS.map(key => [key, () => page.keyboard.press(key)]))
   }
 
-  /** What is wrong with the page as it rests. */
+  /** The problem with the page at rest, if there is one. */
   const look = async () => {
     const { path, state, ...seen } = await page.evaluate(() => {
       const current = document.querySelector('.lg-current')

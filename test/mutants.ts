@@ -94,7 +94,7 @@ function copyProject (): string {
   return folder
 }
 
-/** How a test ends: green, at its first failure, which is named, or not within the time that it has. */
+/** The end of a test: passed, its first failure by name, or a timeout. */
 type Outcome = { isGreen: boolean, failure?: string }
 const run = (folder: string, test: string): Promise<Outcome> => new Promise(resolve => {
   const args = ['--test', '--test-isolation=none', '--test-reporter=tap', `test/${test}.test.ts`]
@@ -155,7 +155,7 @@ async function main (): Promise<void> {
     }
     rmSync(folder, { recursive: true })
   }
-  // a test that is red without a mutant would kill them all
+  // a test that fails without a mutant would kill them all
   const folder = copyProject()
   for (const test of new Set(files.flatMap(file => TESTS[file] ?? []))) {
     const began = performance.now()

@@ -1,10 +1,10 @@
 /**
- * Mutants of a source file by rule: each condition turned or taken for granted, each refusal and each call
- * made for its effect left out, each anchor of a pattern removed, each header emptied.
+ * Makes mutants of a source file by rules: each condition is inverted or taken as true or false, each refusal
+ * and each call for a side effect is left out, each anchor of a pattern removed, each header emptied.
  */
 import { parseSync } from '@babel/core'
 
-/** `text` in place of what stands from `start` to `end`. */
+/** `text` replaces the source from `start` to `end`. */
 export type Change = { line: number, start: number, end: number, text: string, was: string }
 type Node = {
   type: string, start: number, end: number, loc: { start: { line: number } }, [field: string]: unknown
@@ -18,7 +18,7 @@ export function mutantsOf (source: string, filename: string): Change[] {
   const put = (node: Node, text: string) =>
     found.push({ line: node.loc.start.line, start: node.start, end: node.end, text, was: textOf(node) })
 
-  /** What becomes of a node by the rules, by its type. */
+  /** The rules by the type of a node: each returns the node's mutations. */
   const RULES: Record<string, (node: Node) => void> = {
     IfStatement: ({ test }) => { for (const text of ['true', 'false']) put(test as Node, text) },
     ConditionalExpression: ({ test }) => { for (const text of ['true', 'false']) put(test as Node, text) },

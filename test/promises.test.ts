@@ -1,4 +1,4 @@
-/** The ten promises of the design, each by a test that fails when it is broken. */
+/** The ten promises of the design, each with a test that fails if it is broken. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -12,8 +12,8 @@ const ALLOWED = new RegExp(
     '^POST /api/(shared-links/login|download/info|search/metadata)$'
 )
 /**
- * The headers that Immich ever sees. Those in `FIXED` are fetch's own, with one value each. Bodies have a
- * Content-Length, because not every reverse proxy before Immich accepts them without.
+ * The only headers that Immich ever sees. Those in `FIXED` are fetch's own, with one value each. Bodies have
+ * a Content-Length, because not every reverse proxy in front of Immich accepts them without.
  */
 const FIXED = {
   accept: '*/*', 'accept-language': '*', 'sec-fetch-mode': 'cors', 'user-agent': 'node', pragma: 'no-cache',
@@ -49,7 +49,7 @@ for (const version of VERSIONS) {
     const album = library.albums.get(links.album.album!)!
     const [first] = album.assets as [string]
 
-    test('1: only the calls of the table are ever made', async () => {
+    test('1: only the calls in the table are ever made', async () => {
       for (const link of Object.values(links)) {
         for (const path of addresses(link.key, first, assets.part.id)) await run.get(path, { headers: HTML })
       }
@@ -67,7 +67,7 @@ for (const version of VERSIONS) {
       }
     })
 
-    test('2: nothing of a protected link leaves without its unlock', async () => {
+    test('2: a protected link serves nothing without its unlock', async () => {
       const title = album.name
       const allowed = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
       for (const link of [links.password, links.slugPassword]) {
@@ -79,7 +79,7 @@ for (const version of VERSIONS) {
           immich.asked.length = 0
           for (const path of paths) {
             const answer = await run.get(path, { headers: { ...HTML, cookie } })
-            // only browsers get the form, also in place of a file, but never in place of a list
+            // only browsers get the form, even in place of a file, but never in place of a list
             const page = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36}|\/download)?(\?|$)/
             const form = page.test(path) || /^\/share\/(photo|video)\//.test(path)
             assert.equal(answer.status, form ? 200 : 404, path)
@@ -109,14 +109,14 @@ for (const version of VERSIONS) {
       assert.equal((await run.get(`/share/photo/${key}/${assets.archived.id}/thumbnail`)).status, 200)
       const other = (await run.get(`/share/items/${links.lockedLater.key}/0`))
       assert.equal(other.json().id.length, 1, 'an asset locked after it was shared')
-      // the video of a motion photo is reachable as that, and as nothing else
+      // the video of a motion photo is reachable as a video only
       assert.equal((await run.get(`/share/video/${links.mixed.key}/${assets.part.id}`)).status, 200)
       for (const size of ['thumbnail', 'preview', 'fullsize', 'original']) {
         assert.equal((await run.get(`/share/photo/${links.mixed.key}/${assets.part.id}/${size}`)).status, 404)
       }
     })
 
-    test('2 and 3 hold even where Immich is careless', async () => {
+    test('2 and 3 hold even if Immich is careless', async () => {
       const careless = await start({ version, library })
       careless.immich.careless = true
       for (const path of addresses(links.password.key, first, assets.part.id)) {
@@ -140,7 +140,7 @@ for (const version of VERSIONS) {
       library.links.pop()
     })
 
-    test('4: nothing of the visitor goes in, nothing unnamed of Immich comes out', async () => {
+    test('4: nothing else from the visitor reaches Immich, and nothing unnamed comes back', async () => {
       immich.asked.length = 0
       const secret = 'visitor-secret'
       const headers = {
@@ -194,7 +194,7 @@ for (const version of VERSIONS) {
       assert.match(original.headers['content-disposition']!, /original0\.jpg/)
     })
 
-    test('6: downloads need the owner and the operator, on the bytes', async () => {
+    test('6: downloads need the owner and the operator, checked on the bytes', async () => {
       const big = [...library.assets.values()].find(
         asset => asset.name === 'original0.jpg' && album.assets.includes(asset.id)
       )!
@@ -265,7 +265,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('9: nothing of the source writes to disk or keeps state outside memory', () => {
+test('9: no source file writes to disk or keeps state outside memory', () => {
   for (const [file, source] of SOURCES) {
     assert.doesNotMatch(
       source, /createWriteStream|appendFile|mkdir|worker_threads|node:sqlite|node:fs\//, file
@@ -302,7 +302,7 @@ test('10: every limit of the configuration is set by a test', () => {
 test('the shapes: one door, one writer of headers', () => {
   const where = (pattern: RegExp) =>
     SOURCES.flatMap(([file, source]) => [...source.matchAll(pattern)].map(() => file))
-  // the command `check` alone asks a link's public address
+  // only the command `check` requests a link's public address
   assert.deepEqual(where(/\bfetch\s*\(/g).toSorted(), ['config/public-address.ts', 'immich.ts', 'immich.ts'])
   const writers = where(/\bwriteHead\s*\(|\bsetHeader\s*\(|\.writeEarlyHints|\.statusCode\s*=/g)
   assert.deepEqual(writers, ['http/reply.ts'])

@@ -1,10 +1,10 @@
-/** The fair queue: slots at Immich for short calls, streams and zips, and who waits. */
+/** The fair queue: slots at Immich for short calls, streams and zips, and waiting for them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countRequests, hold, openCount, start, until } from './helpers.ts'
 import { manyPhotos } from './library.ts'
 
-test('requests to Immich: limits on open and waiting ones, a quarter of both for one visitor', async () => {
+test('requests to Immich: limits on open and waiting ones, and a quarter of both per visitor', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { upstreamRequests: 8, upstreamQueue: 12 } } })
   await run.get(`/share/items/${key}/0`)
@@ -13,13 +13,13 @@ test('requests to Immich: limits on open and waiting ones, a quarter of both for
     run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, {
       headers: { 'x-forwarded-for': `203.0.113.${visitor}` }
     })
-  // two open and three waiting are what one visitor may have
+  // one visitor may have two open requests and three waiting ones
   const first = [0, 1, 2, 3, 4].map(n => image(n, 1))
   await until(() => openCount(run, /thumbnail$/) === 2)
   let beyond = await image(20, 1)
   for (let n = 21; beyond.status !== 503 && n < 30; n++) beyond = await image(n, 1)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [503, '5'])
-  // another visitor's requests go on, up to the limit of all
+  // another visitor's requests go on, up to the limit for all
   const come = countRequests(run)
   const others = [2, 3, 4].flatMap(visitor => [0, 1, 2, 3, 4].map(n => image(visitor * 5 + n - 5, visitor)))
   await until(() => openCount(run, /thumbnail$/) === 8 && come() === 15)

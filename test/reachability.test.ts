@@ -1,4 +1,4 @@
-/** What the log says of an outage: once when it begins, with its reason, and once when it is over. */
+/** The log lines of an outage: one when it begins, with its reason, and one when it is over. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HTML, start, type Running } from './helpers.ts'
@@ -37,7 +37,7 @@ describe('each kind of outage logs a line with its reason, and a line at its end
     [
       'another page',
       { body: '<h1>router</h1>', headers: page },
-      /answered 200, but not as Immich does".*not Immich/
+      /answered 200, but not as Immich does".*another program/
     ]
   ]
   for (const [name, fault, reason] of kinds) {
@@ -72,7 +72,7 @@ test('a proxy in front of Immich that fails at files is an outage too', async ()
   assert.equal(said(run, 'Immich is available again').length, 2)
 })
 
-test('what Immich denies, and what it fails at once, is no outage', async () => {
+test('a denied request, or a single failed one, is no outage', async () => {
   const run = await start()
   const { key, assets } = run.links.photo
   const path = `/share/photo/${key}/${assets![0]}/thumbnail`
@@ -111,7 +111,7 @@ test('months: a fork gets bare dates, and a month unknown to Immich costs that m
   assert.match(partial, /role="status"/)
 })
 
-test('advice names the cause', () => {
+test('the advice names the cause', () => {
   const adviceOn = (error: object, url = 'http://immich:2283') => {
     let told = ''
     const log = {

@@ -1,6 +1,6 @@
 /**
- * `npm run same IMAGE`: whether an image is this source. Compares every file below the image's /app with this
- * folder, byte for byte; no file may be missing or extra. Exits with 1 where they differ. Needs docker or
+ * `npm run same IMAGE`: checks that an image is this source. Compares every file below the image's /app with
+ * this folder, byte for byte; no file may be missing or extra. Exits with 1 if they differ. Needs docker or
  * podman.
  */
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,4 @@
-/** `npm run screens`: pictures of each page at both sizes and in both themes, into docs/screens. */
+/** `npm run screens`: takes screenshots of each page, at both sizes and in both themes, for docs/screens. */
 import { fileURLToPath } from 'node:url'
 import { mkdirSync } from 'node:fs'
 import { createProxy } from '../src/server.ts'

@@ -1,4 +1,4 @@
-/** The program as it is started: what it says, what it refuses, and how it ends. */
+/** The program as a process: its log, the configurations that it refuses, and how it ends. */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ function run (env: Record<string, string>, args: string[] = []) {
   })
 }
 
-test('a wrong configuration stops the start, with the key, the value and what is taken', async () => {
+test('a wrong configuration: it does not start, and names the key, its value and what it takes', async () => {
   const bad = run({ IMMICH_URL: 'http://127.0.0.1:1', CONFIG: '{"ipp":{"showHomePage":"yes"}}' })
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
@@ -37,11 +37,11 @@ test('a wrong configuration stops the start, with the key, the value and what is
   )
 })
 
-test('a kernel without IPv6: it listens by IPv4', async () => {
+test('a kernel without IPv6: it listens on IPv4', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close())
-  // what Linux answers there
+  // the error of Linux in that case
   const kernel = `
     import { Server } from 'node:net'
     const { listen } = Server.prototype
@@ -60,7 +60,7 @@ test('a kernel without IPv6: it listens by IPv4', async () => {
   assert.equal((await ask(base, `/share/${links.album.key}`, { headers: HTML })).status, 200)
 })
 
-test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', async () => {
+test('PUBLIC_BASE_URL with a path: the path is ignored, and the log says why', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close())
@@ -68,10 +68,10 @@ test('PUBLIC_BASE_URL with a path: the path is left out, and the log says why', 
   const base = `http://127.0.0.1:${await proxy.port()}`
   const { text } = await ask(base, `/share/${links.album.key}`, { headers: HTML })
   assert.match(text, new RegExp(`og:url" content="https://photos\\.example\\.com/share/${links.album.key}"`))
-  assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is left out/)
+  assert.match(proxy.out, /warn configuration notice="PUBLIC_BASE_URL: its path is ignored/)
 })
 
-test('the log: start, versions, one outage, refused unlocks, no key and no control character', async () => {
+test('the log: startup, versions, one outage, refused unlocks, no key and no control character', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library, { version: '2.5.6' })
   after(() => immich.close().catch(() => {}))
@@ -110,11 +110,11 @@ test('the log: start, versions, one outage, refused unlocks, no key and no contr
   }
 })
 
-test('it starts before Immich does, and logs which host name is unknown', async () => {
+test('it starts before Immich does, and logs an unknown host name', async () => {
   const proxy = run({ IMMICH_URL: 'http://no-such-host.invalid:2283' })
   const port = await proxy.port()
   await until(() => proxy.out.includes('Immich does not answer yet'))
-  assert.match(proxy.out, /code=(ENOTFOUND|EAI_AGAIN) advice="its name is not known here/)
+  assert.match(proxy.out, /code=(ENOTFOUND|EAI_AGAIN) advice="its name cannot be resolved here/)
   assert.equal((await ask(`http://127.0.0.1:${port}`, '/share/healthcheck')).status, 503)
   const second = run({ IMMICH_URL: 'http://127.0.0.1:1', IPP_PORT: String(port) })
   await until(() => second.code !== undefined)
@@ -122,13 +122,13 @@ test('it starts before Immich does, and logs which host name is unknown', async 
   assert.match(second.out, /cannot listen.*choose another IPP_PORT/)
 })
 
-test('what answers is not Immich', async () => {
+test('a server that is not Immich is logged', async () => {
   const immich = await startImmich(sampleLibrary().library)
   after(() => immich.close())
   immich.fault = () => ({ status: 404, body: '<html>nginx</html>', headers: { 'content-type': 'text/html' } })
   const proxy = run({ IMMICH_URL: immich.url })
   assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, '/share/AAAAAAAAAAAAAAAA')).status, 503)
-  assert.match(proxy.out, /what answers there is not Immich/)
+  assert.match(proxy.out, /another program answers there/)
 })
 
 test('an untested version is logged', async () => {
@@ -143,7 +143,7 @@ test('an untested version is logged', async () => {
   }
 })
 
-test('SIGTERM ends it, and waits for what runs', async () => {
+test('SIGTERM ends it after running transfers', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close())
@@ -159,7 +159,7 @@ test('SIGTERM ends it, and waits for what runs', async () => {
   assert.equal(proxy.code, 0)
 })
 
-test('SIGTERM: unhealthy while it still answers, then the end', async () => {
+test('SIGTERM: it is unhealthy while it still answers, then it ends', async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close())
@@ -179,7 +179,7 @@ test('SIGTERM: unhealthy while it still answers, then the end', async () => {
   assert.equal(proxy.code, 0)
 })
 
-test('a port in use is logged, and is no crash', async () => {
+test('a port in use is logged and does not crash it', async () => {
   const run = await start()
   const { port } = new URL(run.base)
   const second = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
@@ -201,7 +201,7 @@ test('an address of another machine is logged, with what to do', async () => {
   assert.match(seen.out, /error cannot listen .*EADDRNOTAVAIL.* advice="this machine has no such address: /)
 })
 
-test('whatever is thrown ends its request alone, and is logged', async () => {
+test('an unexpected error ends only its own request, and is logged', async () => {
   const run = await start()
   const broken = new Error('thrown on purpose')
   const { gate } = run.proxy.app
@@ -318,19 +318,19 @@ test('it is alive without Immich, and not healthy', async () => {
   assert.equal((await ask(base, '/healthcheck')).status, 503)
 })
 
-test('an unreadable configuration is logged, with what to do', async () => {
+test('an unreadable configuration is logged, with advice', async () => {
   const { spawnSync } = await import('node:child_process')
   const { status, stderr } = spawnSync(
     process.execPath, ['--permission', '--allow-fs-read=.', 'src/server.ts'],
     { cwd: ROOT, env: { IMMICH_URL: 'http://x', IPP_CONFIG: '/elsewhere/config.json' }, encoding: 'utf8' }
   )
   assert.equal(status, 1)
-  const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it, takes a path below its ' +
+  const problem = 'IPP_CONFIG /elsewhere/config.json: this process may not read it: use a path below its ' +
     'folder or /config, or node --allow-fs-read=/elsewhere/config.json'
   assert.ok(stderr.includes(problem), stderr)
 })
 
-test('a stop waits for what runs, says it is not healthy, and has an end', async () => {
+test('a stop waits for running transfers, reports itself unhealthy, and ends in time', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { shutdown: 8 } } })
   const release = hold(run, /thumbnail$/)

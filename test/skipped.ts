@@ -1,4 +1,4 @@
-/** A reporter that says nothing but, at the very end, what was skipped and why. */
+/** A reporter that only lists, at the very end, the skipped tests and why. */
 type Event = { type: string, data: { name: string, skip?: string | boolean } }
 export default async function * skipped (events: AsyncIterable<Event>): AsyncIterable<string> {
   const reasons = new Map<string, string[]>()

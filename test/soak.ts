@@ -4,8 +4,8 @@
  * memory over time, and thumbnail latency while ten zips run. The proxy is its own process. Exits with 1 on
  * any failure.
  *
- * MEMORY=512 gives it so many MiB, as `mem_limit` of docker-compose.yml does: V8 makes its young generation
- * small then.
+ * MEMORY=512 limits it to so many MiB, like `mem_limit` in docker-compose.yml: V8 then makes its young
+ * generation small.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -87,11 +87,11 @@ const isUp = () => get('/healthcheck').then(({ status }) => status === 200)
 for (let n = 0; n < 100 && !await isUp(); n++) await new Promise(resolve => setTimeout(resolve, 100))
 
 const random = createRandom(11)
-// one answer of Immich in two hundred is a fault, and so are some in the middle of a body
+// one in two hundred answers of Immich is a fault, and some bodies break off in the middle
 const FAULTS = [{ status: 500 }, { reset: true }, { delay: 300 }, { dieAfter: 5000 }, { status: 404 }]
 let injected = 0
 let spared = false
-// the assets whose requests were failed: who asks for one of those may be told so
+// the assets whose requests got a fault: visitors who request one of them may get an error
 const faulted = new Set<string>()
 immich.fault = ({ path }) => {
   if (spared || !path.includes('/assets/') || random(200)) return undefined
@@ -141,7 +141,7 @@ async function visitor (): Promise<void> {
     if (!right(got) && !faulted.has(got.path.split('/')[4]!)) wrong.push(`${name}: ${got.status} ${got.path}`)
   }
 }
-/** Phases of half a minute with ten zips at once and without. */
+/** Phases of half a minute, alternately with ten zips at once and without. */
 async function zipper (): Promise<void> {
   while (running()) {
     if (Math.floor(performance.now() / 15_000) % 2) {
@@ -169,7 +169,7 @@ clearInterval(watch)
 const spent = died === undefined ? cpu() : NaN
 spared = true
 agent.destroy()
-// V8 collects what is left when that has been due for 100 s; only the image's health check goes on
+// V8 collects the remaining garbage within 100 s; only the image's health check goes on
 for (let n = 0; n < 4; n++) {
   await new Promise(resolve => setTimeout(resolve, 30_000))
   const { status } = await get('/healthcheck', { alone: true })

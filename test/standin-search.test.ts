@@ -33,7 +33,7 @@ async function begin (version: Version) {
   return { album, key, chosen, search }
 }
 
-test('3.1.0 answers with all but locked photos of the link\'s own album, names included', async () => {
+test('3.1.0 answers with the link\'s own album, except locked photos, names included', async () => {
   const { album, key, search } = await begin('3.1.0')
   const { status, json } = await search(key, { albumIds: [album], size: 1000 })
   assert.equal(status, 200)

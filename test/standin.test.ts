@@ -1,4 +1,4 @@
-/** Holds the stand-in against what real Immich servers answered, so that the other tests stand on facts. */
+/** Compares the stand-in with the answers of real Immich servers, so that the other tests rest on facts. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -37,7 +37,7 @@ const fileOf = ({ answer }: Recording): File => ({
   }
 })
 
-/** The library that a server must have had to answer so. */
+/** The library that a server must have had to give these answers. */
 function rebuild (rows: Recording[]): Library {
   const library = emptyLibrary()
   const blank = (id: string): Asset => ({
@@ -82,7 +82,7 @@ function rebuild (rows: Recording[]): Library {
       }
     })
   }
-  // what is known of a link without metadata must not overwrite what another told
+  // facts from a link without metadata must not overwrite those from another link
   const ordered = [...rows].sort(
     (a, b) => Number(Boolean(a.json?.exifInfo)) - Number(Boolean(b.json?.exifInfo))
   )
@@ -160,7 +160,7 @@ function rebuild (rows: Recording[]): Library {
       library.links.push({ ...link, assets: me.assets.map((one: Json) => one.id) })
     }
   }
-  // those of 00-general that are asked for by spellings of a key
+  // the requests of 00-general that use other spellings of a key
   library.links.push({
     key: newKey('unused'),
     slug: null,
@@ -174,7 +174,7 @@ function rebuild (rows: Recording[]): Library {
   return library
 }
 
-/** Field names and types; null fits anything, and of an array counts what its entries have in common. */
+/** Field names and types; null fits anything, and an array stands for the fields common to its entries. */
 function shape (value: Json): Json {
   if (value === null) return null
   if (Array.isArray(value)) return value.map(shape).reduce(merge, null)

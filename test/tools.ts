@@ -1,4 +1,4 @@
-/** Other people's programs that tests use. A missing one is skipped loudly, and is an error in CI. */
+/** Third-party programs that tests use. Tests skip a missing one loudly, and fail in CI. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -8,7 +8,7 @@ const folders = (process.env.PATH ?? '').split(delimiter).concat('/opt/crowdsec/
 export const has = (program: string): boolean => folders.some(folder => existsSync(join(folder, program)))
 
 /**
- * For `skip`: false where the program is installed and `works`, else how to install it.
+ * For `skip`: false if the program is installed and `works`, else how to install it.
  * Throws in CI if it is missing.
  */
 export function without (program: string, from = program, works = () => true): string | false {
@@ -17,7 +17,7 @@ export function without (program: string, from = program, works = () => true): s
   return `${program} is not here: apt-get install ${from}`
 }
 
-/** One line in the list of what was skipped, for a program that is only one of several witnesses. */
+/** Adds a line to the list of skipped tests, for a program that is one of several to check a result. */
 export function witness (program: string, from?: string): boolean {
   const skip = without(program, from)
   test(`${program} as a witness`, { skip }, () => {})
@@ -25,6 +25,6 @@ export function witness (program: string, from?: string): boolean {
 }
 export const output = (program: string, args: string[]): string =>
   spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
-/** Whether an engine of containers works here: of docker only the client may be there. */
+/** Whether a container engine works here: docker may be installed without its daemon. */
 export const works = (engine: string): boolean =>
   has(engine) && (engine !== 'docker' || spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0)

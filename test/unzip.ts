@@ -1,4 +1,4 @@
-/** A zip as yauzl reads it, with the CRC-32 of each entry held against its bytes. */
+/** Reads a zip with yauzl, and compares the CRC-32 of each entry with its bytes. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'

@@ -1,6 +1,6 @@
 /**
- * `node src/server.ts check [LINK]`: tells the operator in plain words what is wrong, and how to mend it.
- * It asks Immich nothing that a visitor's request would not, and a link's public address as a visitor does.
+ * `node src/server.ts check [LINK]`: tells the operator in plain words what is wrong, and how to fix it. Its
+ * requests to Immich and to a link's public address are those that a visitor would cause.
  */
 import { Gate, type Policy, type Share } from '../gate/gate.ts'
 import { createKeys } from '../keys.ts'
@@ -14,14 +14,14 @@ import { ConfigError, loadSettings, type Settings } from './settings.ts'
 
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
 
-/** Immich's version; undefined if none came, and then the log has said why. */
+/** Immich's version; undefined if there was no answer, and the log has said why. */
 const reach = (gate: Gate): Promise<string | undefined> =>
   gate.version().then(version => version.join('.'), () => undefined)
 
 const COPY_IT = 'copy it from Immich as it is'
-const CANNOT_TRY = 'the link cannot be tried, because Immich is unavailable'
+const CANNOT_TRY = 'the link cannot be tested, because Immich is unavailable'
 
-/** Tells who limits an open link, how, and how to change it. `share` has the owner's yeses alone. */
+/** Reports the limits of an open link, and how to lift them. `share` has the owner's permissions alone. */
 function tellLimits (share: Share, settings: Settings, say: Say): void {
   const owner = share.can.download
   const { maxDownloadQuality: quality, allowDownloadAll, maxZoomQuality } = settings
@@ -32,7 +32,7 @@ function tellLimits (share: Share, settings: Settings, say: Say): void {
   const findings: [boolean, string, string][] = [
     [!owner, 'the owner allows no downloads', inImmich('Allow public user to download')],
     [owner && !settings.allowDownload, 'single photos cannot be downloaded', 'set ipp.allowDownload to true'],
-    [owner && allowDownloadAll === 0, 'there is no zip of it', 'set ipp.allowDownloadAll to 1'],
+    [owner && allowDownloadAll === 0, 'it cannot be downloaded as a zip', 'set ipp.allowDownloadAll to 1'],
     [owner && quality !== 'original', `downloads are in ${quality} quality`,
       'set ipp.maxDownloadQuality to "original"'],
     [maxZoomQuality === 'fullsize' && !owner, 'zooming in shows no more than the preview',
@@ -40,17 +40,17 @@ function tellLimits (share: Share, settings: Settings, say: Say): void {
     [!days, 'the owner shows no metadata, so no dates either', inImmich('Show metadata')],
     [!days && !isAlbum,
       'photos that were locked or hidden later are still shared, because Immich does not say so',
-      'remove from the link what is no longer to be shared'],
-    [days !== undefined && !isShown, 'there is no details panel', 'set in ipp.showMetadata what to show']
+      'remove photos from the link that should no longer be shared'],
+    [days !== undefined && !isShown, 'there is no details panel', 'choose its fields in ipp.showMetadata']
   ]
   for (const [applies, finding, fix] of findings) if (applies) say('note', finding, fix)
 }
 
-/** Everything that the operator could allow, so that what is missing in a share is the owner's no. */
+/** The policy with everything allowed, so that only the owner's settings limit a share. */
 const generous = (policy: Policy): Policy =>
   ({ ...policy, slugs: true, download: true, zip: true, quality: 'original', zoom: true, dates: 'month' })
 
-/** What the link gives, or why it does not. */
+/** Reports the contents and limits of a link, or why it does not open. */
 async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: Say): Promise<void> {
   if ('slug' in link && !settings.allowSlugLinks) {
     say('WRONG', 'addresses with /s/ are switched off', 'set ipp.allowSlugLinks to true')
@@ -60,24 +60,24 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
     const videos = share.items.filter(({ isVideo }) => isVideo).length
     const kind = share.isAlbum ? 'an album' : 'a selection'
     say('ok', `it is ${kind} of ${share.items.length - videos} photos and ${videos} videos`)
-    if (!share.items.length) say('note', 'nothing of it can be seen', 'is all of it in the trash, or locked?')
+    if (!share.items.length) say('note', 'visitors see nothing in it', 'is it all in the trash, or locked?')
     tellLimits(share, settings, say)
   } catch (error) {
     const { reason, message } = error as Refusal
     if (reason === 'locked') return say('ok', 'it has a password, which visitors are asked for')
     if (reason === 'failed') {
-      return say('WRONG', `Immich failed at it: ${message}`, 'look at the log of Immich')
+      return say('WRONG', `Immich failed to open it: ${message}`, 'look at the log of Immich')
     }
-    // with the reason of the log, below
+    // the reason is in the log's line, below
     if (reason !== 'missing') return say('WRONG', CANNOT_TRY)
     // Immich answers both alike (recordings 07-expired), but each of its keys has 50 bytes
     const isCut = 'key' in link && Buffer.from(link.key, 'base64url').length !== KEY_BYTES
-    if (isCut) say('WRONG', 'part of its key is missing, or it is not one of Immich', COPY_IT)
+    if (isCut) say('WRONG', "part of its key is missing, or the key is not one of Immich's", COPY_IT)
     else say('WRONG', 'Immich knows no such link, or it has expired', 'look under Sharing in Immich')
   }
 }
 
-/** The settings that are not the defaults, and where each comes from. */
+/** Reports the settings that differ from the defaults, and where each comes from. */
 function listSettings (settings: Settings, env: NodeJS.ProcessEnv, say: Say): void {
   const { values, changed, source, notices } = settings
   for (const [name, value] of Object.entries(values)) {
@@ -89,13 +89,13 @@ function listSettings (settings: Settings, env: NodeJS.ProcessEnv, say: Say): vo
   if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
 }
 
-/** Under which name the log has a link. */
+/** Reports the name of a link in the log. */
 function tellName (link: LinkAddress, { secret }: Settings, say: Say): void {
   if (secret) say('ok', `the log calls it ${createLinkNames(createKeys(secret))(link)}`)
   else say('note', 'its name in the log changes with each start', 'set IPP_SECRET to keep it')
 }
 
-/** The verdict on a link, and on its public address if it is one. */
+/** Reports on a link, and on its public address if one was given. */
 async function inspectAddress (address: string, gate: Gate, settings: Settings, say: Say): Promise<void> {
   const { link, origin } = parsePastedLink(address) ?? {}
   if (!link) return say('WRONG', `${address} is not the address of a link`, COPY_IT)
@@ -109,7 +109,7 @@ async function inspectAddress (address: string, gate: Gate, settings: Settings, 
   for (const finding of await inspectPublicAddress(origin, link)) say(...finding)
 }
 
-/** Resolves to the exit status: 1 if anything is wrong. The verdict on a link comes first. */
+/** Prints all findings, those on the link first. Resolves with the exit status: 1 if anything is wrong. */
 export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string): Promise<number> {
   const findings = { link: [] as string[], immich: [] as string[], settings: [] as string[] }
   let status = 0

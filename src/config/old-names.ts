@@ -1,11 +1,11 @@
 /**
  * Rewrites a configuration of an earlier release to today's names and values. The keys of a file show its
- * generation. Where it can be read in two ways, the stricter reading counts for what leaves the server
+ * generation. If it can be read in two ways, the stricter one counts for anything that leaves the server
  * (downloads, metadata, headers). No Node modules here: `docs/config.html` contains this code.
  */
 import { object, type Json } from '../json.ts'
 
-/** 1 is 1.x, 2 is 2.0 to 3.x, 4 is 4.0; 5 is today, and any file without a sign of an older release. */
+/** 1 is 1.x, 2 is 2.0 to 3.x, 4 is 4.0; 5 is 5.0, and any file without a sign of an older release. */
 type Generation = 1 | 2 | 4 | 5
 const RELEASES: Record<Generation, string> = { 1: '1.x', 2: '2.x or 3.x', 4: '4.0', 5: '5.0' }
 
@@ -22,7 +22,7 @@ const SIGNS: [Generation, ...string[]][] = [
   [1, 'downloadOriginalPhoto', 'groupGalleryByDate', 'allowDownloadAll=boolean'],
   [5, 'singleVideoGallery', 'playOriginalVideos', 'showExpiryDate', 'groupByDate', 'stripMetadata'],
   [5, 'trustedProxies', 'limits', 'allowDownload'],
-  // a key of today too, but every file of 1.x has it
+  // still a key, but one that every file of 1.x has
   [1, 'lightGallery']
 ]
 
@@ -51,7 +51,7 @@ const RENAMED: Row[] = [
     effects: { true: 'downloads are originals', false: 'downloads of photos are 1440-pixel previews' }
   }
 ]
-/** Names without an equal today, and what happens instead. */
+/** Names without a successor, and what happens instead. */
 const GONE: Record<string, string> = {
   'lightbox.autoPlayVideos': 'videos play when the visitor starts them',
   'lightbox.options': 'it was for another lightbox; the settings of this one are in lightGallery',
@@ -62,7 +62,7 @@ const GONE: Record<string, string> = {
   uploadUrl: 'visitors cannot upload here',
   upload: 'visitors cannot upload here'
 }
-/** The EXIF and location flags that `enabled` of 2.3 stood for. */
+/** The EXIF and location flags that `enabled` of 2.3 covered. */
 const ENABLED_FLAGS: Record<string, string[]> = {
   exif: [
     'dateTimeOriginal', 'fileName', 'dimensions', 'fileSize', 'make', 'model', 'lensModel', 'exposureTime',
@@ -70,13 +70,13 @@ const ENABLED_FLAGS: Record<string, string[]> = {
   ],
   location: ['city', 'state', 'country', 'gps']
 }
-/** `downloadedFilename` by number: in a plain file of 1.x, and in releases from 1.14 on. */
+/** The meaning of `downloadedFilename` as a number: in a plain file of 1.x, and in releases from 1.14 on. */
 const PLAIN_FILE_NAMES = ['time', 'original', 'id']
 const LATER_FILE_NAMES = ['original', 'id', 'short-id']
 /** All values that the two download keys ever had, as levels of today's `allowDownloadAll`. */
 const LEVELS: Record<string, number> = { 0: 0, 1: 1, 2: 2, true: 1, false: 0 }
 
-/** Where an old name belongs that stands in the wrong place, by the last part of its path. */
+/** The right place of each old name, by the last part of its path. */
 export const OLD_PLACES = new Map([
   ['gallery', 'ipp.gallery'], ['showDownloadZip', 'ipp.gallery.showDownloadZip'],
   ['lightbox', 'ipp.lightbox'], ['showDownload', 'ipp.lightbox.showDownload'],
@@ -95,7 +95,7 @@ function read (config: Json, path: string): unknown {
   }, config)
 }
 
-/** Sets the value at a path and makes missing groups; undefined removes it, with groups left empty. */
+/** Sets the value at a path and creates missing groups; undefined removes it, and groups left empty. */
 function write (group: Json, [name = '', ...rest]: string[], value: unknown): void {
   const inner = object(group[name])
   if (rest.length === 0) group[name] = value
@@ -114,23 +114,23 @@ function take (config: Json, path: string): unknown {
 /** Whether a button's value hides it, where values were judged by truth; "false" is meant as false. */
 const isHidden = (value: unknown): boolean => value !== undefined && (!value || value === 'false')
 
-/** The generation of a file: the first row of SIGNS of which it has a key. */
+/** The generation of a file: that of the first row of SIGNS with a key that the file has. */
 function generationOf (config: Json): Generation {
   const has = (sign: string) => {
     const [path = '', type] = sign.split('=')
     const value = read(config, path)
     return value !== undefined && value !== null && (type === undefined || typeof value === type)
   }
-  // names of today, but beside a number of `downloadedFilename` they are those of 3.x
+  // current names, but together with a numeric `downloadedFilename` they are from 3.x
   const isThird = has('downloadedFilename=number') &&
     ['maxDownloadQuality', 'maxZoomQuality', 'motionPhotos'].some(has)
   const [generation] = SIGNS.find(([, ...signs]) => signs.some(has)) ?? [5]
   return isThird && generation !== 4 ? 2 : generation
 }
 
-/** Moves what has another name today. Returns a line for each. */
+/** Moves values to their keys' current names. Returns a notice for each. */
 function rename (config: Json): string[] {
-  // read first, for one name can stand for two
+  // read all values first, because one old name can map to two keys
   const found = RENAMED.map(row => ({ ...row, value: read(config, row.from) }))
   for (const { from } of RENAMED) take(config, from)
   return found.flatMap(({ from, to, value, values = {}, isNewer, effects = {} }) => {
@@ -149,7 +149,7 @@ function rename (config: Json): string[] {
   })
 }
 
-/** Metadata as 2.3 had it: `enabled` before the flags, and a description in two places. */
+/** Reads metadata in the form of 2.3: `enabled` switches the flags, and a description has two places. */
 function readMetadata (config: Json, generation: Generation): string[] {
   const notices: string[] = []
   for (const [name, flags] of Object.entries(ENABLED_FLAGS)) {
@@ -186,8 +186,8 @@ function readMetadata (config: Json, generation: Generation): string[] {
 }
 
 /**
- * Today's download keys: without `allowDownload`, lightGallery's button decides; without `allowDownloadAll`,
- * there are zips where there are single downloads.
+ * Reads the current download keys: without `allowDownload`, lightGallery's button decides; without
+ * `allowDownloadAll`, zips are off if single downloads are.
  */
 function readDownloads (config: Json): string[] {
   const button = read(config, 'lightGallery.download')
@@ -202,8 +202,9 @@ function readDownloads (config: Json): string[] {
 }
 
 /**
- * Downloads of an old file. From 2.0 on, one level was for single ones and zips: `allowDownload`, or its
- * earlier name `allowDownloadAll`, or 0. A file of 1.x may have run there as well, so it is read likewise.
+ * Reads the download keys of an old file. From 2.0 on, one level covered single downloads and zips:
+ * `allowDownload`, or its earlier name `allowDownloadAll`, or else 0. A file of 1.x may have been used with
+ * 2.0 as well, so it is read the same way.
  */
 function readOldDownloads (config: Json, generation: Generation): string[] {
   const later = read(config, 'allowDownload')
@@ -241,13 +242,13 @@ function readOldDownloads (config: Json, generation: Generation): string[] {
   return lines.filter(([applies]) => applies).map(([, line]) => line)
 }
 
-/** File names by number, which meant two things; 4.0 told no names where nothing was said. */
+/** Reads file names as numbers, which had two meanings; without the key, 4.0 hid all names. */
 function readFileNames (config: Json, generation: Generation): string[] {
   const given = read(config, 'downloadedFilename')
   const path = ['ipp', 'downloadedFilename']
   if (generation === 4 && given === undefined) {
     write(config, path, 'short-id')
-    return ['ipp.downloadedFilename is not given, which hid names in 4.0: downloads are named by "short-id"']
+    return ['ipp.downloadedFilename is not set, which hid names in 4.0: downloads are named by "short-id"']
   }
   const number = /^[0-2]$/.test(String(given)) ? Number(given) : undefined
   if (number === undefined) return []
@@ -255,11 +256,11 @@ function readFileNames (config: Json, generation: Generation): string[] {
   const later = LATER_FILE_NAMES[number]
   const word = isPlain ? PLAIN_FILE_NAMES[number] : later
   write(config, path, word)
-  const doubt = isPlain ? `; releases from 1.14 on meant "${later}" by it. Write the word that you mean` : ''
+  const doubt = isPlain ? `; in releases from 1.14 on it meant "${later}". Write the word that you want` : ''
   return [`ipp.downloadedFilename: ${number} names downloads by "${word}"${doubt}`]
 }
 
-/** Rewrites a configuration in place, and returns a line with the effect for whatever it changed. */
+/** Rewrites a configuration in place, and returns a notice with the effect of each change. */
 export function translate (config: Json): string[] {
   const generation = generationOf(config)
   const isOld = generation !== 5
@@ -267,8 +268,8 @@ export function translate (config: Json): string[] {
   notices.push(...readFileNames(config, generation))
   if (isOld && read(config, 'responseHeaders') === undefined) {
     write(config, ['ipp', 'responseHeaders'], {})
-    notices.push('ipp.responseHeaders is not given, which meant none: browsers keep no photos. ' +
-      '"responseHeaders": {"Cache-Control": "public, max-age=2592000"} lets them for 30 days')
+    notices.push('ipp.responseHeaders is not set, which meant none: browsers cache no photos. ' +
+      '"responseHeaders": {"Cache-Control": "public, max-age=2592000"} lets them do so for 30 days')
   }
   notices.push(...readMetadata(config, generation), ...rename(config))
   for (const [path, effect] of Object.entries(GONE)) {

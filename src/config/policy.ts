@@ -1,11 +1,11 @@
-/** Reduces the settings to the operator's permissions, as the gate takes them. */
+/** Reduces the settings to the operator's permissions, in the form that the gate takes. */
 import type { Policy } from '../gate/gate.ts'
 import type { Settings } from './settings.ts'
 
-/** The policy of these settings: everything the gate needs to know of the configuration. */
+/** The policy from these settings: everything that the gate needs to know about the configuration. */
 export function policyOf (settings: Settings): Policy {
   const { description, exif, location } = settings.showMetadata
-  // how to link a place, not a fact about a photo
+  // webLink says whether to link a place; it is no fact about a photo
   const { webLink: _, ...places } = location
   const flags = Object.entries({ description, ...exif, ...places })
   return Object.freeze({

@@ -1,6 +1,6 @@
 /**
- * What `check` asks of the public address of a link, as a visitor would. It is the only code outside the gate
- * that opens connections, it never runs in the server, and it never asks Immich's own address.
+ * Tests the public address of a link for `check`, as a visitor would reach it. It is the only code outside
+ * the gate that opens connections. It never runs in the server, and never requests Immich's own address.
  */
 import { object, parseJson, text } from '../json.ts'
 import type { LinkAddress } from '../validate.ts'
@@ -9,12 +9,12 @@ type Finding = ['ok' | 'note' | 'WRONG', string, string?]
 type Answer = { status: number, location: string, body: string }
 
 const TIMEOUT_MS = 10_000
-/** more than the head of a page; nothing after it is needed */
+/** more than the head of a page, after which nothing is needed */
 const MAX_CHARACTERS = 20_000
-/** With these words Immich refuses a link's password, so it has read the link's key. */
+/** Immich's words for a missing or wrong password; they prove that it has accepted the link's key. */
 const PASSWORD_WORDS = ['Password required', 'Invalid password']
 
-/** The beginning of an answer. Throws if none comes in time. */
+/** Resolves with the beginning of an answer. Throws if none comes in time. */
 async function ask (address: string, headers: Record<string, string> = {}): Promise<Answer> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const response = await fetch(address, { headers, redirect: 'manual', signal })
@@ -27,12 +27,12 @@ async function ask (address: string, headers: Record<string, string> = {}): Prom
   return { status: response.status, location: response.headers.get('location') ?? '', body }
 }
 
-/** Whether Immich itself opens links here, by the query or by the headers that it takes a key from. */
+/** Whether Immich itself opens links here, with the key in the query or in a header. */
 async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean> {
   const [name, value] = 'key' in link ? ['key', link.key] as const : ['slug', link.slug] as const
   const path = `${origin}/api/shared-links/me`
   const answers = [await ask(`${path}?${new URLSearchParams({ [name]: value })}`)]
-  // a slug may hold what no header can
+  // a slug may contain characters that a header cannot
   answers.push(await ask(path, { [`x-immich-share-${name}`]: encodeURIComponent(value) }))
   return answers.some(({ body }) => {
     const { key, message } = object(parseJson(body)) ?? {}
@@ -48,7 +48,7 @@ async function inspectForwarding (origin: string, link: LinkAddress): Promise<Fi
   if (!url) return []
   if (url.origin === origin) return [['ok', `scheme and host arrive here as ${origin}`]]
   if (url.host === new URL(origin).host) {
-    return [['WRONG', `visitors come by ${origin}, but it arrives here as ${url.origin}`,
+    return [['WRONG', `visitors use ${origin}, but it arrives here as ${url.origin}`,
       'let the reverse proxy send X-Forwarded-Proto, and list it in ipp.trustedProxies']]
   }
   return [['note', `previews in chats name ${url.origin} instead of ${origin}`,
@@ -73,8 +73,8 @@ function findingOf (origin: string, { message, cause }: Error): Finding {
     return ['note', `the certificate of ${origin} is not trusted here: ${reason}`,
       'let the server send the whole chain; for an authority of your own, set NODE_EXTRA_CA_CERTS']
   }
-  return ['note', `${origin} could not be tried from here: ${reason}`,
-    'some networks reach their own public address from outside only: try it from another one']
+  return ['note', `${origin} could not be tested from here: ${reason}`,
+    'some networks can reach their own public address only from outside: test it from another network']
 }
 
 /** What is right and wrong with the public address of a link: does it lead here, and only here? */
@@ -83,7 +83,7 @@ export async function inspectPublicAddress (origin: string, link: LinkAddress): 
     const { status, location, body } = await ask(`${origin}/share/alive`)
     if (status >= 300 && status < 400) {
       return [['WRONG', `${origin} redirects visitors to ${URL.parse(location, origin)?.origin ?? location}`,
-        'check the address with which visitors arrive, or exempt /share and /s from a login page']]
+        'check the address that visitors use, or exempt /share and /s from a login page']]
     }
     if (status !== 200 || body !== 'ok') {
       return [['WRONG', `${origin}/share does not lead to this program (/share/alive answered ${status})`,

@@ -5,18 +5,18 @@
 import { OLD_PLACES, translate } from './old-names.ts'
 import { object, type Json } from '../json.ts'
 
-/** The part of JSON Schema that config.schema.json uses. `accepts` is our own: accepted values in words. */
+/** The part of JSON Schema that config.schema.json uses. `accepts` is ours: the accepted values in words. */
 export type Schema = {
   type?: string | string[], enum?: unknown[], not?: { const: unknown }, properties?: Record<string, Schema>
   additionalProperties?: boolean | Schema, propertyNames?: Schema, items?: Schema, pattern?: string
   minimum?: number, maximum?: number, default?: unknown, accepts?: string
 }
 /**
- * `problems` stop the start, `notices` do not. `values` has each key by its path, `changed` those that differ
- * from the default.
+ * `problems` keep the program from starting, `notices` do not. `values` has the value of each key by its
+ * path, `changed` only those that differ from the default.
  */
 export type Report = { problems: string[], notices: string[], values: Json, changed: Json }
-/** `places` has the path of each known key by its name, for keys that stand elsewhere. */
+/** `places` has the path of each known key by its name, to recognise keys in the wrong place. */
 type Check = Report & { places: Map<string | undefined, string> }
 
 function typeOf (value: unknown): string {
@@ -53,13 +53,13 @@ function wordsFor (schema: Schema): string {
   return orList(typesOf(schema).map(type => TYPE_WORDS[type] ?? type)) + bounds
 }
 
-/** The same value without its quotation marks, where it is text that reads as true, false or a number. */
+/** The value of a text that reads as true, false, null or a number, without its quotation marks. */
 function unquoted (value: unknown): unknown {
   const isQuoted = typeof value === 'string' && /^(true|false|null|\d+)$/.test(value)
   return isQuoted ? JSON.parse(value) : undefined
 }
 
-/** The meaning of a value: true for each key of a group, numbers in quotation marks. */
+/** The meaning of a value: true for a group sets each of its keys, and a number may be in quotation marks. */
 function meaningOf (schema: Schema, value: unknown): unknown {
   const { properties } = schema
   const types = typesOf(schema)
@@ -71,7 +71,7 @@ function meaningOf (schema: Schema, value: unknown): unknown {
   return isNumber && typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
 }
 
-/** `given` laid over `base`, group by group. */
+/** `given` merged over `base`, group by group. */
 function merge (base: Json, given: Json): Json {
   const merged = Object.entries(given).map(([name, value]) => {
     const under = Object.hasOwn(base, name) ? object(base[name]) : undefined
@@ -81,7 +81,7 @@ function merge (base: Json, given: Json): Json {
   return { ...base, ...Object.fromEntries(merged) }
 }
 
-/** `given` as the schema wants it, with the schema's defaults below it. */
+/** `given` in the form that the schema wants, with the schema's defaults filled in. */
 function conform (schema: Schema, given: unknown, at: string, check: Check): unknown {
   const value = meaningOf(schema, given)
   if (value !== undefined && !fits(schema, value)) {
@@ -102,7 +102,7 @@ function conform (schema: Schema, given: unknown, at: string, check: Check): unk
   return (check.values[at] = whole)
 }
 
-/** A group whose names are the operator's: one with a schema for its entries replaces the default whole. */
+/** A group whose names the operator chooses. With a schema for its entries, it replaces the whole default. */
 function conformEntries (schema: Schema, given: Json, at: string, check: Check): Json {
   const inner = object(schema.additionalProperties)
   const entries = { ...check, values: {}, changed: {} }
@@ -134,7 +134,7 @@ function isMisplaced (name: string, path: string, { places, problems }: Check): 
   return true
 }
 
-/** Reports all known keys below an unknown one. */
+/** Reports all known keys inside an unknown one. */
 function reportMisplaced (value: unknown, at: string, check: Check): void {
   for (const [name, inner] of Object.entries(object(value) ?? {})) {
     const path = `${at}.${name}`
@@ -146,7 +146,7 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
   const path = at ? `${at}.${name}` : name
   if (isMisplaced(name, path, check)) return
   if (check.places.has(name)) {
-    // what is left of an old group is unknown by itself
+    // each remaining key of an old group is unknown by itself
     for (const [inner, entry] of Object.entries(object(value) ?? {})) {
       reportUnknown(inner, entry, path, [], check)
     }
@@ -176,8 +176,8 @@ function placesOf (properties: Record<string, Schema>, at = ''): [string, string
 }
 
 /**
- * The meaning of a configuration of today or of an earlier release, with all defaults. Rewrites `given` in
- * place where it has old names. Without problems, `config` fits the schema.
+ * Reads a configuration of this or an earlier release, and fills in all defaults. Rewrites old names in
+ * `given` in place. If there are no problems, `config` fits the schema.
  */
 export function understand (given: unknown, schema: Schema): Report & { config: unknown } {
   const report: Report = { problems: [], notices: [], values: {}, changed: {} }

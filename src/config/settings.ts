@@ -1,6 +1,6 @@
 /**
- * The settings: the variables, and config.json checked against config.schema.json, which alone has each key's
- * type and default. A wrong value stops the start.
+ * The settings: environment variables, and config.json checked against config.schema.json, which alone has
+ * each key's type and default. The program refuses to start on a wrong value.
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
@@ -11,14 +11,14 @@ import { parseBase, parseOrigin } from '../validate.ts'
 import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
-/** The types that config.json itself is too narrow for. */
+/** Types that TypeScript infers too narrowly from config.json. */
 type Wider = {
   downloadedFilename: 'time' | 'original' | 'id' | 'short-id'
   maxDownloadQuality: 'original' | 'fullsize' | 'preview', maxZoomQuality: 'preview' | 'fullsize'
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
   customInvalidResponse: number | string | false | null
 }
-/** One directive of Cache-Control, such as `max-age` with the value "60"; '' where it has no value. */
+/** One directive of Cache-Control, such as `max-age` with the value "60"; `value` is '' if there is none. */
 type Directive = { name: string, value: string }
 /**
  * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
@@ -44,7 +44,7 @@ function addressHint (value: string): string {
   return /\/\/[^/]*@/.test(value) ? ', without a user and a password' : ''
 }
 
-/** Levels of other programs, which often share an environment with this one. */
+/** Log levels of other programs, which often share an environment with this one. */
 const FOREIGN_LEVELS: Record<string, LogLevel> = {
   fatal: 'error', critical: 'error', warning: 'warn', notice: 'info', log: 'info', verbose: 'debug',
   trace: 'debug'
@@ -58,10 +58,10 @@ const OTHER_VARIABLES = /^IPP_(?:KEEP_PERMISSIONS$|PORT_|SERVICE_)|_FILE$/
 const FORMER_VARIABLES: Record<string, string> = {
   PORT: 'the port inside the container is IPP_PORT, or 3000',
   PROXY_PUBLIC_URL: 'the address that visitors see is PUBLIC_BASE_URL',
-  CACHE_AGE: 'images are cached as responseHeaders says. "Cache-Control": "public, max-age=60" is 60 seconds'
+  CACHE_AGE: 'responseHeaders sets how images are cached. "Cache-Control": "public, max-age=60" is 60 s'
 }
 
-/** Headers that an operator cannot set: they frame a message, belong to one connection, or hold a session. */
+/** Headers that an operator cannot set: they frame a message, belong to one connection, or set a cookie. */
 const RESERVED_HEADERS = new Set([
   'connection', 'content-encoding', 'content-length', 'content-range', 'keep-alive', 'proxy-authenticate',
   'proxy-connection', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade'
@@ -70,7 +70,7 @@ const RESERVED_HEADERS = new Set([
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
 
-/** The value of a JSON text. Throws at what is none, and says what many take for JSON. */
+/** The value of a JSON text. Throws if it is not JSON, and explains common mistakes. */
 function readJson (text: string): unknown {
   if (text.includes('\0')) throw new Error('it is UTF-16: save it as UTF-8')
   try {
@@ -78,7 +78,7 @@ function readJson (text: string): unknown {
   } catch (error) {
     const mistakes: [RegExp, string][] = [
       [/^[ \t]*(?:\/\/|\/\*)/m, 'JSON has no comments'],
-      [/,[ \t\r\n]*[}\]]/, 'JSON has no comma after the last of a list'],
+      [/,[ \t\r\n]*[}\]]/, 'JSON has no comma after the last entry'],
       [/(?<=[{[,:\s])'/, 'JSON has double quotation marks only']
     ]
     for (const [pattern, what] of mistakes) {
@@ -104,7 +104,7 @@ function proxies (entries: string[], problems: string[]): BlockList {
   return trusted
 }
 
-/** The directives of a Cache-Control header (RFC 9111 section 5.2), or undefined where it is malformed. */
+/** The directives of a Cache-Control header (RFC 9111 section 5.2); undefined if it is malformed. */
 function parseCacheControl (header: string): Directive[] | undefined {
   const directives: Directive[] = []
   for (const part of header.split(',')) {
@@ -152,13 +152,13 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
     const isForeign = env.CONFIG && !/^\s*[{[]/.test(env.CONFIG)
     const isIgnored = code === 'ENOENT' && !env.IPP_CONFIG
     const reasons: Record<string, string> = {
-      EACCES: `user ${process.getuid?.() ?? ''} may not read it, takes chmod a+r on the host`,
-      ERR_ACCESS_DENIED: `this process may not read it, takes ${places}`,
+      EACCES: `user ${process.getuid?.() ?? ''} may not read it: run chmod a+r on the host`,
+      ERR_ACCESS_DENIED: `this process may not read it: use ${places}`,
       ENOENT: 'there is no such file (ENOENT), takes the path of one',
-      EISDIR: 'is a folder (Docker creates one where the file is missing), takes a file'
+      EISDIR: 'is a folder, not a file (Docker creates one if the file is missing)'
     }
     const advice = isForeign
-      ? '. A path belongs in IPP_CONFIG; CONFIG= clears a variable that is for another program' : ''
+      ? '. A path belongs in IPP_CONFIG; CONFIG= clears a variable that another program uses' : ''
     if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `${message}, takes JSON${advice}`}`)
     return { given: {}, source }
   }
@@ -166,7 +166,7 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
 
 type Variables = Pick<Settings, 'immichUrl' | 'publicBaseUrl' | 'host' | 'port' | 'secret' | 'logLevel'>
 
-/** The variables but those of the configuration file. Adds to `values`, `problems` and `notices`. */
+/** The variables, except those for the configuration file. Adds to `values`, `problems` and `notices`. */
 function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>): Variables {
   const { values, problems, notices } = report
   const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined): T => {
@@ -188,7 +188,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   const level = env.LOG_LEVEL?.toLowerCase() ?? ''
   const logLevel = LOG_LEVELS.find(name => name === level) ?? FOREIGN_LEVELS[level] ?? 'info'
   if (level && logLevel !== level) {
-    notices.push(`LOG_LEVEL: ${env.LOG_LEVEL} is none of ${LOG_LEVELS.join(', ')}, so it is ${logLevel}`)
+    notices.push(`LOG_LEVEL: ${env.LOG_LEVEL} is not one of ${LOG_LEVELS.join(', ')}, so it is ${logLevel}`)
   }
   values.LOG_LEVEL = logLevel
   for (const name of VARIABLES) {
@@ -207,7 +207,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
     problems.push(`IMMICH_URL: got nothing${isFile}, takes ${address}`)
   }
   if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
-    notices.push('PUBLIC_BASE_URL: its path is left out, because links are below /share and /s of a host')
+    notices.push('PUBLIC_BASE_URL: its path is ignored, because links are always at /share and /s of a host')
   }
   return {
     immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
@@ -225,7 +225,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
 
 /**
  * The settings, from the environment and from config.json (or `CONFIG` itself, or the file that `IPP_CONFIG`
- * names). Throws a ConfigError with a line for each thing that is wrong.
+ * names). Throws a ConfigError with a line for each problem.
  */
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const problems: string[] = []

@@ -5,7 +5,7 @@ import type { Policy } from './share.ts'
 /** Fields by Immich's names for them; `dateTimeOriginal` in ms since 1970 by the camera's clock. */
 export type Facts = Readonly<Record<string, string | number>>
 
-/** The fields of an asset that the operator shows. The owner's yes is checked by the gate. */
+/** The fields of an asset that the operator shows. The gate checks the owner's permission. */
 export function shownFacts ({ exif, name, time }: Details, policy: Policy): Facts {
   const { exifImageWidth: width, exifImageHeight: height } = exif
   const dimensions = width && height ? `${width} × ${height}` : ''

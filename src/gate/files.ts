@@ -12,11 +12,11 @@ import { mediaType, parseDetails, parseDisposition, UNKNOWN_TYPE, type Details }
 import { blankJpeg } from './jpeg.ts'
 import { isMotionPart, type Item, type OpenLink, type Policy, type Share } from './share.ts'
 
-/** A visitor's wish: a picture to look at, a video to play, a file to take home, or one for a zip. */
+/** A visitor's request: a picture to view, a video to play, a file to download, or one for a zip. */
 export type Wanted = Slice & { as: 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback' | 'zip' }
 /**
  * A file. Its content is in `body`, to be read or cancelled, or in `bytes`; a HEAD has neither. `name` is ''
- * if it may not be told. `etag` is keyed, because Immich's own tells when the file was made. `isReduced`: a
+ * if it may not be shown. `etag` is keyed, because Immich's own shows when the file was made. `isReduced`: a
  * preview in place of the original.
  */
 export type Media = {
@@ -27,7 +27,7 @@ export type Media = {
 type Kind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /** A small image in memory; `immichTag` is Immich's own ETag, to ask whether it has changed. */
 type Image = Media & { immichTag: string }
-/** One request: the link, what it may, the item, and for whom. */
+/** One request: the link, its permissions, the item, and the caller. */
 type Request = { link: OpenLink, can: Share['can'], item: Item, slice: Slice, caller: Caller }
 
 const MIB = 1024 * 1024
@@ -102,7 +102,7 @@ export class Files {
       if (!item.isVideo) throw new Refusal('missing')
       return this.#playback(request)
     }
-    // the video part of a motion photo has no picture, and goes home with its photo only
+    // the video part of a motion photo has no picture, and is downloaded only with its photo
     if (isMotionPart(item)) throw new Refusal('missing')
     if (as === 'original') {
       if (!can.download) throw new Refusal('missing')
@@ -111,7 +111,7 @@ export class Files {
     return as === 'fullsize' ? this.#fullsize(request) : this.#image(as, request)
   }
 
-  /** A file to take home, in the quality that the operator gives. */
+  /** A file to download, in the quality that the operator allows. */
   async #download (request: Request): Promise<Media> {
     const { can, item } = request
     if (can.originals || isMoving(item)) return this.#cameraFile('original', request)
@@ -123,7 +123,7 @@ export class Files {
     return { ...await this.#image('preview', request), isReduced: true }
   }
 
-  /** A picture to look at in full resolution, if the link allows that; else the preview. */
+  /** A picture to view in full resolution, if the link allows that; else the preview. */
   async #fullsize (request: Request): Promise<Media> {
     const { can, item } = request
     const isAllowed = can.zoom || (can.download && (isMoving(item) || this.#policy.quality !== 'preview'))
@@ -187,8 +187,8 @@ export class Files {
   }
 
   /**
-   * Throws a Refusal (withheld) unless it is certain that Immich plays a transcode of this video: of another
-   * known type than the original, or of another known size.
+   * Throws a Refusal (withheld) unless it is certain that Immich plays a transcode of this video, because its
+   * type or size is known and differs from the original's.
    */
   async #requireTranscode (request: Request): Promise<void> {
     const { link, item, caller } = request
@@ -214,7 +214,7 @@ export class Files {
   }
 
   /**
-   * Without `bytes` if the image is too large to cache. No visitor's leaving ends it: others may wait for it.
+   * Without `bytes` if the image is too large to cache. No visitor who leaves ends it: others may wait.
    */
   async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}
@@ -226,7 +226,7 @@ export class Files {
     return bytes ? { ...image, bytes, length: bytes.length } : image
   }
 
-  /** The fields of an answer that go on. */
+  /** The fields of an answer that are passed on. */
   #describe (kind: Kind, id: AssetId, headers: Headers) {
     const immichTag = headers.get('etag') ?? ''
     const text = `${this.#secret} ${kind} ${id} ${immichTag} ${this.#policy.strip}`

@@ -3,8 +3,8 @@
  * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
  * can be ugly but cannot leak.
  *
- * Two yeses bound everything that leaves: the owner's on the link, and the operator's (`Policy`). At run time
- * the gate takes back only shares and items that it made itself.
+ * Everything that leaves needs two permissions: the owner's on the link, and the operator's (`Policy`). At
+ * run time the gate accepts only shares and items that it made itself.
  */
 import { Immich, type Caller, type DoorLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
@@ -28,7 +28,7 @@ type GateLimits = DoorLimits & {
   links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
 }
 type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
-/** A visitor, as far as the gate wants to know one. */
+/** The facts about a visitor that the gate needs. */
 type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
 type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
@@ -113,7 +113,7 @@ export class Gate {
       this.#logRefused(address, asker, 'too many')
       throw new Refusal('limited', '', Math.ceil(wait / 1000))
     }
-    // counted before it is tried, or many at the same time would all be free
+    // counted before it is tried, because many at the same time would all be free otherwise
     this.#guesses.countPassword(asker, name, 1)
     try {
       const proof = await provePassword(this.#immich, address, password, asker.address)
@@ -155,7 +155,7 @@ export class Gate {
     return shownFacts(await this.#files.details(link, item, caller), this.#policy)
   }
 
-  /** Names, times and sizes for a zip of these items, as far as they may be told. Throws as `file` does. */
+  /** Names, times and sizes for a zip of these items, as far as they may be shown. Throws as `file` does. */
   async zipFiles (share: Share, items: readonly Item[], caller: Caller): Promise<ZipFile[]> {
     const { link, list } = this.#checked(share, items)
     if (!share.can.zip) throw new Refusal('missing')

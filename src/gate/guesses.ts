@@ -99,7 +99,7 @@ export function createGuesses (perVisitor: number, perLink: number) {
 
     /**
      * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
-     * what became of it: only unknown links stay counted, and opened ones are remembered.
+     * the outcome: only unknown links stay counted, and opened ones are remembered.
      */
     countLookup ({ address }: Guesser, name: string): (outcome: 'unknown' | 'opened' | 'neither') => void {
       const entry = `${address} ${name}`

@@ -183,7 +183,7 @@ export function parseSizes (value: unknown): Map<AssetId, number> | undefined {
 
 /** Anything that is not on the list below; a browser saves it instead of showing it. */
 export const UNKNOWN_TYPE = 'application/octet-stream'
-/** Types that browsers show, or that visitors take home as files; none can run script. */
+/** Types that browsers show, or that visitors download as files; none can run script. */
 const MEDIA_TYPES = new Set([
   'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif', 'image/heic', 'image/heif', 'image/jxl',
   'image/tiff', 'image/bmp', 'image/jp2', 'image/dng', 'image/x-adobe-dng', 'image/vnd.adobe.photoshop',

@@ -49,7 +49,7 @@ export class Links {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
-    // also if Immich should stop telling passwords: what a token opened is not for everybody
+    // even if Immich should stop telling passwords: a link that a token opened is not for everybody
     return { ...link, isProtected: token !== undefined, ...token && { token } }
   }
 
@@ -59,7 +59,7 @@ export class Links {
    */
   async list (link: OpenLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
-    // a list that holds what an owner no longer shows is never used for a link that shows less
+    // a list with facts that the owner no longer shows is never used for a link that shows less
     const name = `${key} ${showMetadata}`
     if (album) return this.#albums(name, old => this.#loadAlbum(link, album, { lane }, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])

@@ -1,6 +1,6 @@
 /**
- * Makes shares: a `Share` is all that one visitor may see and take of one link. It combines the owner's yes
- * on the link with the operator's yes (`Policy`). Anything that needs both and lacks one is not in it.
+ * Makes shares: a `Share` is all that one visitor may see and download of one link. It combines the owner's
+ * permissions on the link with the operator's (`Policy`). Anything that needs both but lacks one is left out.
  */
 import { createHash } from 'node:crypto'
 import type { AssetId, Key, Slug, Token } from '../validate.ts'
@@ -24,7 +24,7 @@ export type Share = Readonly<{
   expiresAt?: number
   /** `description` is '' where the operator does not show it */
   title: string, description: string
-  /** the owner's and the operator's yes together */
+  /** the owner's and the operator's permissions combined */
   can: Readonly<{ download: boolean, zip: boolean, originals: boolean, zoom: boolean }>
   tells: Readonly<{ facts: boolean, description: boolean, names: boolean }>
   items: readonly Item[], cover?: Item
@@ -100,7 +100,7 @@ function dayOf (time: number, unit: 'day' | 'month'): number {
   return date.getUTCFullYear() * 12 + date.getUTCMonth()
 }
 
-/** Keyless on purpose: replicas must agree. So only what the visitor sees may go in. */
+/** Keyless on purpose, because replicas must agree. So only facts that the visitor sees may go in. */
 function versionOf (list: List, columns: readonly (readonly number[])[]): string {
   const hash = createHash('sha256')
   for (const [n, { id, motion, thumbhash }] of list.items.entries()) {

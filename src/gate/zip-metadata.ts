@@ -1,4 +1,4 @@
-/** Names, times and sizes of a zip's files before they are fetched, as far as they may be told. */
+/** Names, times and sizes of a zip's files before they are fetched, as far as they may be shown. */
 import { CALLS, type Caller, type Immich } from '../immich.ts'
 import { isRefusal } from '../refusal.ts'
 import type { AlbumId, AssetId } from '../validate.ts'
@@ -7,8 +7,8 @@ import { parseNames, parseSizes, type Named, type NamesPage } from './immich-jso
 import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
 
 /**
- * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be told, and
- * '' if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be told. `size`
+ * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be shown, ''
+ * if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be shown. `size`
  * is exactly what the gate's `file` gives for it, in bytes, absent if unknown.
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
@@ -44,7 +44,7 @@ async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, caller:
   return names
 }
 
-/** The headers of these files, of those that Immich gives in time. A file that cannot be had has none. */
+/** The headers of those of these files that Immich gives in time. A file that Immich cannot give has none. */
 async function readHeads (items: readonly Item[], head: ZipSource['head']): Promise<Map<Item, Media>> {
   const heads = new Map<Item, Media>()
   const queue = [...items]
@@ -58,7 +58,7 @@ async function readHeads (items: readonly Item[], head: ZipSource['head']): Prom
   return heads
 }
 
-/** Extensions of photos and videos. What else follows a dot may be a word that is not to be told. */
+/** Extensions of photos and videos. Any other text after a dot may be part of a name that is hidden. */
 const EXTENSIONS = new Set(('3fr 3gp arw avi avif bmp cr2 cr3 dng flv gif heic heif insv jp2 jpe jpeg jpg ' +
   'jxl m2ts m4v mkv mov mp4 mpeg mpg mts nef orf pef png psd raf raw rw2 srw tif tiff webm webp').split(' '))
 function extensionOf (name: string): string {

@@ -1,4 +1,4 @@
-/** Texts that are sent: pages, JSON and static files, compressed at most once in each way. */
+/** Texts to send: pages, JSON and static files, each compressed at most once per encoding. */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -29,7 +29,7 @@ const deflate = promisify(gzip)
 let running = 0
 const waiting: (() => void)[] = []
 
-/** Runs `work` when fewer than the allowed number of compressions run. */
+/** Runs `work` once fewer than the allowed number of compressions are running. */
 async function inTurn (work: () => Promise<Buffer>): Promise<Buffer> {
   if (running >= MAX_COMPRESSIONS) await new Promise<void>(resolve => waiting.push(resolve))
   else running++
@@ -40,7 +40,7 @@ async function inTurn (work: () => Promise<Buffer>): Promise<Buffer> {
   }
 }
 
-/** log2 of the smallest window that holds so many bytes, within a format's bounds. */
+/** log2 of the smallest window that holds this many bytes, within a format's bounds. */
 const windowFor = (bytes: number, least: number, most: number): number =>
   Math.min(most, Math.max(least, Math.ceil(Math.log2(bytes))))
 
@@ -69,10 +69,10 @@ export async function encode (
   return { body: await text[encoding], encoding }
 }
 
-/** memory of a text with its compressed forms, as a multiple of its own bytes */
+/** memory of a text and its compressed forms, as a multiple of its own bytes */
 const WEIGHT = 2
 
-/** Makes texts once for everyone who asks for the same; drops the oldest beyond `maxBytes` in all. */
+/** Makes each text once for everyone who requests it; drops the oldest beyond `maxBytes` in all. */
 export function createTextCache (maxBytes: number) {
   const texts = new Map<string, Text>()
   let bytes = 0

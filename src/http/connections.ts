@@ -1,5 +1,5 @@
 /**
- * The visitors' connections and requests: how many there may be, and which end when room is needed. The
+ * Limits the visitors' connections and requests, and closes idle connections when room is needed. The
  * requests on one connection are answered one after another.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -12,20 +12,20 @@ import { parsePeer, type Peer } from '../visitor-address.ts'
 /** Unanswered requests on one connection. Browsers send none ahead of an answer, and proxies few. */
 const MAX_PIPELINED = 16
 
-/** one visitor's requests in flight, as a part of all: each may hold an image until it is sent */
+/** one visitor may have a sixteenth of the requests in flight: each may hold an image until it is sent */
 const VISITOR_SHARE = 16
 
 type Turn = { last: Promise<void>, unanswered: number }
 
 /**
- * The connections of a server. Above the limit, those end that have waited longest without a request. One
- * address holds at most a quarter, unless it is a trusted proxy, which stands for many visitors.
+ * The connections of a server. Above the limit, those that have been idle longest are closed. One address
+ * holds at most a quarter, unless it is a trusted proxy, which stands for many visitors.
  */
 export class Connections {
   #most: number
-  /** the address at the other end of each */
+  /** each connection, with the address at its other end */
   #addresses = new Map<Socket, string>()
-  /** those without a request, the longest waiting first */
+  /** connections without a request, those idle longest first */
   #idle = new Set<Socket>()
   /** `last` resolves after the answer to the last request of a connection */
   #turns = new WeakMap<Socket, Turn>()
@@ -35,7 +35,7 @@ export class Connections {
   constructor (server: Server, settings: Settings) {
     this.#most = settings.limits.connections
     this.#requests = createQueue(this.#most, 0, Math.ceil(this.#most / VISITOR_SHARE))
-    // room for those that are told to come back later
+    // room to answer 503 on connections above the limit
     server.maxConnections = 2 * this.#most
     server.on('connection', (socket: Socket) => this.#add(socket, parsePeer(socket.remoteAddress, settings)))
   }
@@ -51,20 +51,20 @@ export class Connections {
     if (isOver && !this.#makeRoom(socket, other => addresses.get(other) === address)) socket.destroy()
   }
 
-  /** Ends the one that has waited longest of those that `may` go; false if only `fresh` waits. */
+  /** Closes the longest idle connection for which `may` is true; false if there is none but `fresh`. */
   #makeRoom (fresh: Socket, may: (socket: Socket) => boolean): boolean {
     const longest = this.#idle.values().find(socket => socket !== fresh && may(socket))
     longest?.destroy()
     return longest !== undefined && this.#addresses.delete(longest)
   }
 
-  /** Requests that are being answered. */
+  /** The number of requests that are being answered. */
   get running (): number { return this.#running }
 
   /**
    * Waits for the turn of a request: pipelined requests are answered one after another anyway (RFC 9112
-   * section 9.3.2), and only the first may hold anything. False if the visitor has left, or has sent too many
-   * ahead, which ends the connection.
+   * section 9.3.2), and only the first may use resources. False if the visitor has left, or has sent too many
+   * requests ahead, which closes the connection.
    */
   async turn ({ socket }: IncomingMessage, response: ServerResponse): Promise<boolean> {
     if (socket.destroyed) return false
@@ -92,8 +92,8 @@ export class Connections {
   }
 
   /**
-   * Counts a request as the visitor's own until it is answered. False if there are too many of all visitors,
-   * or of this one, also behind a proxy.
+   * Counts a request for this visitor, behind a proxy too, until it is answered. False if all visitors, or
+   * this one, have too many requests.
    */
   async count (address: string, response: ServerResponse): Promise<boolean> {
     try {

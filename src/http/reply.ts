@@ -1,6 +1,6 @@
 /**
- * Writes every answer. A handler returns a `Reply`; `ReplyWriter` alone writes status and headers,
- * decides what may be cached, whether the visitor has it already (304), and streams the content.
+ * Writes every answer. A handler returns a `Reply`. `ReplyWriter` alone writes status and headers, decides
+ * how it may be cached and whether the visitor already has it (304), and streams the content.
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Body } from '../body.ts'
@@ -8,24 +8,24 @@ import { encode, type Text } from './compression.ts'
 
 type Kind = 'page' | 'data' | 'media' | 'static'
 export type Headers = Record<string, string | number | string[] | undefined>
-/** The facts of a link that decide who may cache its content; `expiresAt` in ms since 1970. */
+/** The facts about a link that decide how its content may be cached; `expiresAt` in ms since 1970. */
 type Cacheable = { isProtected: boolean, expiresAt?: number }
 /** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
 type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
 /**
- * An answer. Without a `share` nothing but static files is cached anywhere. `isVersioned`: the address
- * changes with the content, so it may be cached for long.
+ * An answer. Without a `share`, only static files may be cached. `isVersioned`: the address changes with the
+ * content, so it may be cached for long.
  */
 export type Reply = {
   status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
   content?: Text | File
 }
-/** The headers of a request that the writer reads. */
+/** The request headers that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
-/** Headers that every answer of a kind carries. */
+/** Headers of every answer, by its kind. */
 const ALWAYS: Record<Kind, Headers> = {
   page: {
     'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; " +
@@ -46,10 +46,10 @@ const ALWAYS: Record<Kind, Headers> = {
   static: { 'content-security-policy': "default-src 'none'", vary: 'accept-encoding' }
 }
 
-/** seconds for which content may be cached that can change under its address */
+/** how long to cache content that can change under its address */
 const SHORT_SECONDS = 300
 
-/** The operator's Cache-Control, cut to a number of seconds; as it stands if that is infinite. */
+/** Returns a function that limits the operator's Cache-Control to some seconds; Infinity sets no limit. */
 function parseCacheControl (header: string) {
   const isUncached = header === '' || /no-store|no-cache/i.test(header)
   const maxAge = Math.min(...[...header.matchAll(/max-?age="?(\d+)/gi)].map(([, seconds]) => Number(seconds)))
@@ -68,18 +68,18 @@ function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined)
   return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
 }
 
-/** A body broke off in the middle, and the transfer with it; the message says why. */
+/** A body broke off in the middle, so the transfer did too; the message says why. */
 export class BrokenTransfer extends Error {}
 
 /**
- * Sends a body as fast as the visitor takes it; cancels it if the visitor leaves. Throws a BrokenTransfer if
- * the body breaks off.
+ * Sends a body as fast as the visitor reads it, and cancels it if the visitor leaves. Throws a BrokenTransfer
+ * if the body breaks off.
  */
 async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
   response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
   if (response.destroyed) return body.cancel()
-  // the first byte of a resumed zip may take long, and a proxy in front waits a minute for the headers
+  // the first byte of a resumed zip may take long, but a proxy in front waits only a minute for the headers
   response.flushHeaders()
   try {
     for await (const part of body.parts) {
@@ -89,8 +89,8 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
     response.end()
   } catch (error) {
     if (response.destroyed) return
-    // the visitor must see that the transfer broke off; HTTP/1.0 shows it by a reset alone, which loses the
-    // bytes on their way
+    // the visitor must see that the transfer broke off; HTTP/1.0 shows it only by a reset, which loses bytes
+    // that are on their way
     if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy()
     else response.destroy()
     const { message, cause } = error as Error
@@ -101,7 +101,7 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
 const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
-/** Pages of protected links must not be found again, so they have no ETag. */
+/** The ETag of an answer. Pages of protected links have none, because no cache may keep them. */
 function etagOf ({ status, kind, share, content }: Reply): string | undefined {
   if (!content) return undefined
   if (!('raw' in content)) return content.etag
@@ -109,7 +109,7 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
 }
 
 /**
- * The one writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out
+ * The only writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out
  * with the content of open links only.
  */
 export class ReplyWriter {
@@ -122,8 +122,8 @@ export class ReplyWriter {
   }
 
   /**
-   * Answers a request. Resolves when all is sent or the visitor has left; throws a BrokenTransfer if a body
-   * breaks off.
+   * Answers a request. Resolves when everything is sent or the visitor has left; throws a BrokenTransfer if a
+   * body breaks off.
    */
   async write (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> {
     const { content } = reply
@@ -138,7 +138,7 @@ export class ReplyWriter {
     else await this.#writeText(response, reply, content, conditions.acceptEncoding)
   }
 
-  /** Never past a link's expiry, and never in a shared cache if the link has a password. */
+  /** Cache-Control: never past a link's expiry, and never for a shared cache if the link has a password. */
   #cacheControl ({ status, kind, share, isVersioned }: Reply): string {
     if (status >= 400) return 'no-store'
     if (kind === 'static') return isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
@@ -173,7 +173,7 @@ export class ReplyWriter {
   ): Promise<void> {
     const { body, encoding } = text ? await encode(text, acceptEncoding) : { body: Buffer.alloc(0) }
     if (response.destroyed) return
-    // Node sends no body to a HEAD
+    // Node sends no body in answer to a HEAD
     this.#begin(response, reply, {
       'content-type': text?.type, 'content-encoding': encoding, 'content-length': body.length,
       etag: etagOf(reply)

@@ -1,4 +1,4 @@
-/** The static files: an explicit list, read once at the start, under a path that carries their version. */
+/** The static files: an explicit list, read once at startup, under a path that carries their version. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ratioRules } from '../page/layout-data.ts'
@@ -6,9 +6,7 @@ import { createText, type Text } from './compression.ts'
 
 const TYPES: Record<string, string> =
   { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png' }
-/**
- * The first script's imports are also named in `templates/head.html`, so that browsers fetch them at once.
- */
+/** `templates/head.html` also lists the first script's imports, so that browsers fetch them at once. */
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'selection.css', 'favicon.svg', 'icon.png',
   'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js',
@@ -18,12 +16,12 @@ const OWN = [
   'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js',
   'zoom.js', 'caption.js', 'video.js', 'media-retry.js', 'details.js', 'slideshow.js'
 ]
-/** A package's file by the name it is served under. */
+/** Files of packages, by the name under which they are served. */
 const PACKAGED: Record<string, string> = {
   'lightgallery.js': 'node_modules/lightgallery/lightgallery.min.js'
 }
 
-/** The grid's stylesheet, to which the classes of the tiles' shapes are added. */
+/** The grid's stylesheet, with the classes for the tiles' shapes added. */
 const withRatios = (css: Buffer): Buffer => Buffer.concat([css, Buffer.from(ratioRules())])
 
 /**

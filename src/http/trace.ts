@@ -1,18 +1,18 @@
-/** What the log says of single requests: all of them with LOG_LEVEL=debug, else those that broke off. */
+/** Logs single requests: all of them with LOG_LEVEL=debug, otherwise those that broke off. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../log.ts'
 import type { Refusal } from '../refusal.ts'
 import type { LinkAddress } from '../validate.ts'
 
 export type Trace = {
-  /** `route` as in the table of routes */
+  /** `route` is the path as in the table of routes */
   found: (route: string, link: LinkAddress | undefined) => void
   refused: (refusal: Refusal) => void
   /** Logs that Immich broke off in the middle of a transfer. */
   brokeOff: (reason: string) => void
 }
 
-/** Follows a request until its answer has ended. Its bytes are those of the connection, headers included. */
+/** Follows a request until its answer ends. `bytes` counts those of the connection, headers included. */
 export function traceRequest (
   request: IncomingMessage, response: ServerResponse, log: Log, isVerbose: boolean
 ): Trace {

@@ -1,11 +1,11 @@
 /**
- * The data from which the page's script lays out all photos without a request: each one's ratio, in steps of
- * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both on the
- * same input.
+ * The data from which the page's script lays out all photos without a request: the ratio of each, in steps of
+ * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both sides on
+ * the same input.
  */
 import type { Item, Share } from '../gate/gate.ts'
 
-/** from 0.2 to 5, each step 3 % more than the one before */
+/** steps from 0.2 to 5, each 3 % more than the one before */
 const STEPS = 100
 const NARROWEST = 0.2
 const WIDEST = 5
@@ -19,7 +19,7 @@ const ratioOf = (step: number): number => NARROWEST * (WIDEST / NARROWEST) ** (s
 export const ratioRules = (): string =>
   Array.from({ length: STEPS }, (_, step) => `.r${step}{--r:${ratioOf(step).toFixed(3)}}`).join('')
 
-/** The days or months of items one after another, with how many items each has. */
+/** A day or month, and the number of consecutive items in it. */
 type Run = [day: number, count: number]
 export function runsOf (days: readonly number[] | undefined, count: number): Run[] {
   if (!days) return [[0, count]]
@@ -33,8 +33,8 @@ export function runsOf (days: readonly number[] | undefined, count: number): Run
 }
 
 /**
- * `skeleton`: a character an item, U+0100 + step, + 100 for a video. `positions`: where each item stands.
- * `videos`: how many there are.
+ * `skeleton`: one character per item, U+0100 + step, + 100 for a video. `positions`: the index of each item.
+ * `videos`: their number.
  */
 type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number>, videos: number }
 const made = new WeakMap<Share, LayoutData>()
@@ -54,6 +54,6 @@ export function layoutData (share: Share): LayoutData {
   return data
 }
 
-/** Changes with the picture, as its thumbhash does; '' if Immich has no picture yet. */
+/** A version that changes with the picture, as its thumbhash does; '' if Immich has no picture yet. */
 export const imageVersion = (thumbhash: string): string =>
   thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

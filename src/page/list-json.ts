@@ -6,7 +6,7 @@ import { clock } from './words.ts'
 /** items in one stretch of the list */
 export const STRETCH = 500
 
-/** Stretch `n` of the list, from 0, in columns. Throws a Refusal (missing) beyond the last. */
+/** Stretch `n` of the list, counted from 0, in columns. Throws a Refusal (missing) beyond the last. */
 export function stretchJson ({ items: all, times, version }: Share, n: number): string {
   const items = all.slice(n * STRETCH, (n + 1) * STRETCH)
   if (items.length === 0) throw new Refusal('missing')
@@ -21,7 +21,7 @@ export function stretchJson ({ items: all, times, version }: Share, n: number): 
 }
 
 /**
- * Four characters an item, by which a browser later recognises photos it has not seen: the first three bytes
+ * Four characters per item, by which a browser later recognises photos it has not seen: the first three bytes
  * of each id, which are random.
  */
 export function marksJson ({ items, version }: Share): string {

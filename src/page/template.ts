@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 
 export type Values = { [name: string]: unknown }
-/** Text as it stands, a value, or a section. */
+/** Literal text, a value, or a section. */
 type Part = string | { path: string[], inner?: Part[], isInverted?: boolean }
 
 const escape = (value: unknown): string =>
@@ -18,12 +18,12 @@ function look (scopes: Values[], [first = '', ...rest]: string[]): unknown {
   return rest.reduce<unknown>((value, field) => (value as Values | undefined)?.[field], scope?.[first])
 }
 
-/** A template from `templates/` with those that it includes. Throws if there is no such file. */
+/** A template from `templates/`, with its includes filled in. Throws if there is no such file. */
 export const readTemplate = (root: URL, name: string): string =>
   readFileSync(new URL(`templates/${name}.html`, root), 'utf8')
     .replace(/\{\{>(\w+)\}\}\n?/g, (_, included) => readTemplate(root, included))
 
-/** The parts of a template. Throws at double braces that are none of the constructs, or not closed. */
+/** The parts of a template. Throws at an unknown construct in double braces, or one that is not closed. */
 function parse (template: string): Part[] {
   const open: { name: string, parts: Part[] }[] = [{ name: '', parts: [] }]
   for (const [n, token] of template.split(/\{\{([^{}]*)\}\}/).entries()) {

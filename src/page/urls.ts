@@ -1,16 +1,16 @@
-/** Addresses of a link and of what is in it. */
+/** Addresses of a link and of its contents. */
 import type { Item } from '../gate/gate.ts'
 import type { AssetId, Key, LinkAddress } from '../validate.ts'
 import { imageVersion } from './layout-data.ts'
 
-/** The path of a link as the visitor came to it, or of something below it. */
+/** The path of a link, by the key or slug that the visitor used, or of something below it. */
 export const linkPath = (link: LinkAddress, rest = ''): string =>
   ('key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`) + rest
 
-/** With the version of the picture, so that browsers may keep it for long. */
+/** The path of an image, with its version, so that browsers may cache it for long. */
 export const imagePath = (key: Key, { id, thumbhash }: Item, size: string): string =>
   `/share/photo/${key}/${id}/${size}?v=${imageVersion(thumbhash)}`
 
-/** `id` is the video's own, or that of the video part of a motion photo. */
+/** The path of a video. `id` is the item's own, or that of a motion photo's video part. */
 export const videoPath = (key: Key, { thumbhash }: Item, id: AssetId): string =>
   `/share/video/${key}/${id}?v=${imageVersion(thumbhash)}`

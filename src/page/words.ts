@@ -1,4 +1,4 @@
-/** The page in the visitor's language: words from `static/strings.json`, dates and numbers by Intl. */
+/** The visitor's language: words from `static/strings.json`, and dates and numbers formatted by Intl. */
 import { readFileSync } from 'node:fs'
 
 export type Words = Record<string, string>
@@ -11,15 +11,15 @@ export const loadStrings = (root: URL): Strings =>
   JSON.parse(readFileSync(new URL('static/strings.json', root), 'utf8')) as Strings
 
 /**
- * The words of a language. `zh` has simplified and `zh-Hant` traditional Chinese, which Taiwan and Hong Kong
- * read (`zh-TW`, `zh-HK`).
+ * The words of a language. `zh` is simplified Chinese; `zh-Hant` is traditional Chinese, also for Taiwan and
+ * Hong Kong (`zh-TW`, `zh-HK`).
  */
 export function wordsOf (strings: Strings, tag: string): Words {
   const { language, script } = new Intl.Locale(tag).maximize()
   return strings[`${language}-${script}`] ?? strings[language] ?? {}
 }
 
-/** Codes of languages that share the words of another code. */
+/** Language codes that share the words of another code. */
 const SAME: Record<string, string> = { nb: 'no', nn: 'no', iw: 'he' }
 /** Languages written from right to left. */
 const RIGHT_TO_LEFT = ['ar', 'he']
@@ -27,7 +27,7 @@ const RIGHT_TO_LEFT = ['ar', 'he']
 export const directionOf = (lang: string): 'ltr' | 'rtl' =>
   RIGHT_TO_LEFT.includes(lang.split('-')[0] ?? '') ? 'rtl' : 'ltr'
 
-/** The first of the visitor's languages that has words, with its region, which decides how dates look. */
+/** The first of the visitor's languages that has words, with its region, which sets the format of dates. */
 export function pickLanguage (languages: string[], strings: Record<string, Words>): string {
   const tag = /^(zh-han[st]|[a-z]{2,3})(-[a-z]{2}(?![a-z\d]))?/
   const plain = languages.map(language => tag.exec(language)?.[0] ?? '')
@@ -36,10 +36,10 @@ export function pickLanguage (languages: string[], strings: Record<string, Words
   return Intl.getCanonicalLocales(spoken ?? 'en')[0] ?? 'en'
 }
 
-/** formats that are kept: a visitor can name some thousand languages with their regions */
+/** a visitor can request thousands of languages with regions */
 const MAX_FORMATS = 200
 
-/** Keeps what `make` makes, because making one of Intl's formats takes longer than using it. */
+/** Caches the results of `make`, because creating one of Intl's formats takes longer than using it. */
 function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T): typeof make {
   const made = new Map<string, T>()
   return (lang, options) => {
@@ -52,7 +52,7 @@ function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T
 }
 
 const pluralRules = keep(lang => new Intl.PluralRules(lang))
-/** Formats times as the cameras' clocks showed them, which are kept as if they were UTC. */
+/** Formats times as the cameras' clocks showed them, because they are stored as if those showed UTC. */
 export const dateFormat = keep((lang, options) =>
   new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...options }))
 
@@ -62,7 +62,7 @@ export function counted (words: Words, lang: string, name: string, n: number): s
   return form.replace('{n}', n.toLocaleString(lang))
 }
 
-/** 83,000 ms as 1:23, and an hour as 1:00:00. */
+/** A duration as a clock shows it: 83,000 ms is 1:23, and an hour is 1:00:00. */
 export function clock (ms: number): string {
   const seconds = Math.round(ms / 1000)
   const parts = [seconds / 3600, seconds / 60 % 60, seconds % 60]

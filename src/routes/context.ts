@@ -1,4 +1,4 @@
-/** One request on its way through a handler, and how handlers reach what a link shares. */
+/** A request on its way through a handler, and the functions that handlers share. */
 import type { IncomingMessage } from 'node:http'
 import { preferred } from '../accept-headers.ts'
 import type { App } from '../app.ts'
@@ -15,12 +15,12 @@ import {
 export type Context = {
   app: App, request: IncomingMessage, target: Target, visitor: Visitor, isHead: boolean
 }
-/** The parts of a path that its pattern names, percent-decoded, not yet checked. */
+/** The named parts of a path, percent-decoded but not yet checked. */
 export type Parts = Record<string, string | undefined>
-/** Answers a request; throws a Refusal. No reply at all closes the connection. */
+/** Answers a request, or throws a Refusal. */
 export type Handler = (context: Context, parts: Parts) => Promise<Reply> | Reply
 
-/** On whose behalf Immich is asked: until the visitor leaves. */
+/** The caller for requests to Immich, which end when the visitor leaves. */
 export const callerOf = ({ visitor, request }: Context): Caller => ({ lane: visitor.address, until: request })
 
 /** The link that a path names. Throws a Refusal (missing) if it cannot be one. */
@@ -63,13 +63,13 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
 export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
-/** hosts and languages for which pages of one share are made, because a visitor can make up any number */
+/** cached combinations of host and language for pages of one share: visitors can invent any number */
 const MAX_PLACES = 16
 const places = new WeakMap<Share, Set<string>>()
 
 /**
- * Where a page of a share is shown. Beyond the first 16 of its hosts and languages, that is without a host,
- * which only previews in chats need, and without the language's region.
+ * Where a page of a share is shown. Beyond the first 16 combinations of host and language, it leaves out the
+ * host, which only previews in chats need, and the language's region.
  */
 export function placeOf (context: Context, share: Share, link: LinkAddress): Place {
   const { base } = context.visitor
@@ -90,17 +90,14 @@ function idOf (share: Share): number {
   return id
 }
 
-/**
- * The text that `make` makes of a share, once for everyone who asks for the same. `name` is all it depends
- * on.
- */
+/** The text that `make` makes of a share, made once for each `name`, which has all that it depends on. */
 export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
   app.texts(JSON.stringify([idOf(share), ...name]), make)
 
 export const pageReply = (share: Share, content: Text): Reply =>
   ({ status: 200, kind: 'page', share, content })
 
-/** JSON of a share. */
+/** A reply with JSON that `make` makes of a share. */
 export function jsonReply (context: Context, share: Share, name: unknown[], make: () => string): Reply {
   const content = textOf(context, share, name, () => createText(JSON_TYPE, make()))
   return { status: 200, kind: 'data', share, content }
@@ -109,7 +106,7 @@ export function jsonReply (context: Context, share: Share, name: unknown[], make
 export const redirect = (status: 301 | 302 | 303, location: string): Reply =>
   ({ status, kind: 'page', headers: { location } })
 
-/** A page that belongs to no link, made once for all who ask for the same. */
+/** A reply with a page that belongs to no link, made once for each language and `name`. */
 export function cardReply (
   context: Context, status: number, name: unknown[], make: (language: string) => string,
   headers: Reply['headers'] = {}

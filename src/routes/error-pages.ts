@@ -6,12 +6,10 @@ import type { LinkAddress } from '../validate.ts'
 import { cardReply, redirect, type Context } from './context.ts'
 import { mendPath } from '../pasted-address.ts'
 
-/** `next` is where the unlock leads, `problem` names a text, `seconds` is how long to wait. */
+/** `next` is the path after the unlock, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
-/**
- * Comes back with the form from a browser that keeps cookies; without one, a right password opens nothing.
- */
+/** A browser that keeps cookies sends this back with the form; in any other, an unlock has no effect. */
 const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
 export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
 
@@ -47,10 +45,10 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   }, headers)
 }
 
-/** The one answer for everything that is not there for this visitor; undefined closes the connection. */
+/** The same answer for everything that this visitor cannot have; undefined closes the connection. */
 function missingReply (context: Context): Reply | undefined {
   const { customInvalidResponse: custom } = context.app.settings
-  // by the look of the address alone, so it reveals nothing
+  // this depends on the address alone, so it reveals nothing
   const mended = context.request.method === 'GET' ? mendPath(context.target.path) : undefined
   if (mended) return redirect(301, mended)
   if (custom === null) return undefined
@@ -60,8 +58,8 @@ function missingReply (context: Context): Reply | undefined {
 }
 
 /**
- * The answer to a refusal. `link` is the one whose password may be asked for here; programs that fetch a file
- * get the same answer as for a link that does not exist.
+ * The answer to a refusal. Give `link` if its password form may be shown here; programs that fetch a file get
+ * the same answer as for a link that does not exist.
  */
 export function refusalReply (context: Context, refusal: Refusal, link?: LinkAddress): Reply | undefined {
   const { log } = context.app

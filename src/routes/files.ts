@@ -21,7 +21,7 @@ export async function showVideo (context: Context, parts: Parts): Promise<Reply>
   return fileReply(context, share, item, 'playback')
 }
 
-/** The file of an item; an original is saved under its name, everything else is shown. Throws a Refusal. */
+/** A reply with an item's file: browsers save an original and show everything else. Throws a Refusal. */
 export async function fileReply (context: Context, share: Share, item: Item, as: As): Promise<Reply> {
   const { app: { settings }, target: { version } } = context
   const media = await getFile(context, share, item, as)

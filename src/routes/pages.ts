@@ -1,4 +1,4 @@
-/** The pages of a link, and the JSON that their script asks for. */
+/** The pages of a link, and the JSON that their script requests. */
 import { createText, HTML } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
 import { linkPath } from '../page/urls.ts'
@@ -10,7 +10,7 @@ import {
 } from './context.ts'
 import { fileReply } from './files.ts'
 
-/** The gallery, or the file itself of a link that shares just one. */
+/** The gallery, or the file itself if the link shares just one. */
 export async function showGallery (context: Context, parts: Parts): Promise<Reply> {
   const { app: { settings, renderer }, target: { page } } = context
   const share = await openShare(context, parts)
@@ -21,7 +21,7 @@ export async function showGallery (context: Context, parts: Parts): Promise<Repl
     try {
       return await fileReply(context, share, only, only.isVideo ? 'playback' : picture)
     } catch (error) {
-      // Immich has made no picture of it yet, so its page says that
+      // Immich has made no picture of it yet, and its page says so
       if (!isRefusal(error, 'missing')) throw error
     }
   }
@@ -47,7 +47,7 @@ export async function sendStretch (context: Context, parts: Parts): Promise<Repl
   return jsonReply(context, share, ['items', Number(stretch)], () => stretchJson(share, Number(stretch)))
 }
 
-/** How the browser recognises photos that are new since the last visit. */
+/** The marks by which the browser recognises photos that are new since the last visit. */
 export async function sendMarks (context: Context, parts: Parts): Promise<Reply> {
   const share = await openShare(context, parts)
   return jsonReply(context, share, ['marks'], () => marksJson(share))
@@ -60,5 +60,5 @@ export async function sendFacts (context: Context, parts: Parts): Promise<Reply>
   return jsonReply(context, share, ['facts', item.id, facts], () => JSON.stringify(facts))
 }
 
-/** Some clients repeat a POST at the address of a link; earlier releases led them back to it, too. */
+/** Some clients repeat a POST at a link's address; this leads them back to it, as earlier releases did. */
 export const redirectToLink = (_: Context, parts: Parts): Reply => redirect(303, linkPath(linkOf(parts)))

@@ -1,4 +1,4 @@
-/** The password form: where it is sent, and where it leads. */
+/** Takes the password form, unlocks the link, and leads the visitor to it or back to the form. */
 import { parseReturnPath } from '../form.ts'
 import { linkPath } from '../page/urls.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
@@ -33,9 +33,7 @@ export async function unlock (context: Context): Promise<Reply> {
   }
 }
 
-/**
- * Tries what was typed, then without the blanks around it that pasting adds. Throws as the gate's `unlock`.
- */
+/** Tries the text as typed, then without the spaces that pasting adds. Throws like the gate's `unlock`. */
 async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
   const passwords = [...new Set([typed, typed.trim()])].flatMap(text => parsePassword(text) ?? [])
   let refusal = new Refusal('locked')
@@ -50,7 +48,7 @@ async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed
   throw refusal
 }
 
-/** Browsers go back to where the form was, so that Back and reload work there; programs get the status. */
+/** Sends browsers back to the form's address, so that Back and reload work there; programs get the status. */
 function tryAgain (context: Context, form: Form): Reply {
   if (!context.visitor.wantsHtml) return passwordForm(context, form)
   return redirect(303, `${form.next}?problem=${form.problem}`)

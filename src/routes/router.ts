@@ -1,4 +1,4 @@
-/** Every address there is, with its handler, in one table. */
+/** The table of all addresses with their handlers. */
 import { decode } from '../json.ts'
 import type { Handler, Parts } from './context.ts'
 import { showImage, showVideo } from './files.ts'
@@ -7,13 +7,11 @@ import { unlock } from './password-form.ts'
 import * as service from './service.ts'
 import { sendChosenZip, sendZip } from './zip.ts'
 
-/**
- * The visitors who get the password form at a protected link: everybody at pages, browsers alone at files.
- */
+/** Whether a protected link shows its password form: to everybody at pages, only to browsers at files. */
 type Form = 'form' | 'form for browsers' | 'no form'
 type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
 
-/** A trailing slash makes no difference. */
+/** A route; a trailing slash in a request makes no difference. */
 function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
   const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
   return { methods, path, pattern, handle, form }

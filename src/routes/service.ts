@@ -11,7 +11,7 @@ export function showHome (context: Context): Reply {
     renderer.card('home', language, renderer.words(language).homeTitle ?? '', {}))
 }
 
-/** A visitor who reloads the address of the password form ends up here. */
+/** For a visitor who opens the address to which the password form is sent. */
 export const redirectHome = (): Reply => redirect(303, '/share')
 
 const OK = createText(PLAIN, 'ok')
@@ -27,10 +27,10 @@ export const sendHealth = async ({ app }: Context): Promise<Reply> =>
 export const sendAlive = (): Reply => isUp(true)
 
 const ROBOTS = createText(PLAIN, 'User-agent: *\nDisallow:\n')
-/** Robots may read, because chats' previews come from robots, and they must read a header to obey it. */
+/** Robots may read: chats' previews come from robots, and a robot must read X-Robots-Tag to obey it. */
 export const sendRobots = (): Reply => ({ status: 200, kind: 'data', content: ROBOTS })
 
-/** For programs that ask for an icon without reading the page; Safari takes no SVG. */
+/** For programs that request an icon without reading the page; Safari takes no SVG. */
 export const sendIcon = (context: Context): Reply =>
   staticReply(context, 'icon.png', false)
 

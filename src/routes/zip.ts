@@ -1,4 +1,4 @@
-/** The zip of a link, or of what is chosen from it. */
+/** The zip of a link, or of items chosen from it. */
 import type { Parts as Bytes } from '../body.ts'
 import { disposition, safeName } from '../file-name.ts'
 import { parseAssetIds } from '../form.ts'
@@ -9,9 +9,7 @@ import { Refusal } from '../refusal.ts'
 import { decodeSelection, encodeSelection } from '../zip/selection.ts'
 import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
 
-/**
- * bytes of an asset id in a form, with its quotes and comma percent-encoded, and of what surrounds the ids
- */
+/** bytes of an asset id in a form, with its quotes and comma percent-encoded, and of the rest of the form */
 const ID_BYTES = 45
 const FORM_OVERHEAD_BYTES = 200
 
@@ -22,7 +20,7 @@ async function openZipped (context: Context, parts: Parts): Promise<Share> {
   return share
 }
 
-/** Leads to the zip of the chosen items, whose address names them, so that the download can be resumed. */
+/** Redirects to the zip of the chosen items, whose address names them, so that a download can be resumed. */
 export async function sendChosenZip (context: Context, parts: Parts): Promise<Reply> {
   const share = await openZipped(context, parts)
   const form = await readForm(context, FORM_OVERHEAD_BYTES + share.items.length * ID_BYTES)
@@ -34,7 +32,7 @@ export async function sendChosenZip (context: Context, parts: Parts): Promise<Re
   return redirect(303, linkPath(linkOf(parts), `/download?of=${selection}`))
 }
 
-/** The zip of everything, or of what the address names, or the range of it that is still needed. */
+/** The zip of all items, or of those that the address names, or the range of it that is still needed. */
 export async function sendZip (context: Context, parts: Parts): Promise<Reply> {
   const { app, visitor, target: { chosen } } = context
   const share = await openZipped(context, parts)
@@ -58,7 +56,7 @@ async function zipReply (
   const plan = await zips.plan(share, lane, items)
   const { status, part, etag = '', ...headers } = zips.answer(plan, visitor)
   const name = `${safeName(share.title || 'photos')}.zip`
-  // without a share, for no zip is cached
+  // without a share, because no zip may be cached
   const reply = { status, kind: 'media', headers: { 'content-disposition': disposition(name) } } as const
   const content = { type: 'application/zip', etag, ...headers }
   if (isHead || status === 416) {
@@ -72,7 +70,7 @@ async function zipReply (
   return { ...reply, content: { ...content, body: { parts: endedBy(zip.parts, release), cancel } } }
 }
 
-/** The same bytes; `end` is called after the last of them, or when they fail. */
+/** The same bytes; calls `end` after the last one, or when they fail. */
 async function * endedBy (parts: Bytes, end: () => void): Bytes {
   try { yield * parts } finally { end() }
 }

@@ -1,6 +1,6 @@
 /**
- * Checksums of what Immich gave for zips, so that a download which goes on later does not fetch again what
- * was sent. Nothing but bytes of Immich's gets in: no note, and no file that ended early.
+ * Checksums of files that were sent in zips, so that a resumed download does not fetch them again. They cover
+ * only bytes from Immich: no notes, and no files that ended early.
  */
 import type { ZipFile } from '../gate/gate.ts'
 import { MIN_STAND_IN_BYTES } from './format.ts'
@@ -8,12 +8,12 @@ import { MIN_STAND_IN_BYTES } from './format.ts'
 /** The CRC-32 of the first `bytes` bytes of a file; `etag` is the file's. */
 export type Mark = Readonly<{ bytes: number, crc: number, etag: string }>
 
-/** A large file is marked each time so many bytes of it have come. */
+/** A large file gets a mark every so many bytes. */
 export const MARK_BYTES = 64 * 1024 * 1024
-/** Files of which something is remembered: about 250 bytes each. */
+/** Files with marks; each takes about 250 bytes. */
 const MAX_FILES = 100_000
 
-/** Whatever decides whether a file is still the same. */
+/** A key that changes when the file does. */
 const versionOf = ({ item, size }: ZipFile): string => `${item.id} ${item.thumbhash} ${size}`
 
 export type Sent = ReturnType<typeof createSent>
@@ -26,8 +26,8 @@ export function createSent () {
     },
 
     /**
-     * Takes note of a mark, unless it is too short to be stood in for. Marks of a file that has changed since
-     * are forgotten.
+     * Stores a mark, unless it is too short for a stand-in, and forgets marks of an older version of the
+     * file.
      */
     add (file: ZipFile, mark: Mark): void {
       if (mark.bytes < MIN_STAND_IN_BYTES) return

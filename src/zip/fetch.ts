@@ -1,25 +1,25 @@
-/** Gets the files of one zip from the gate, with the patience that a zip needs. */
+/** Gets the files of one zip from the gate, and retries where a zip would otherwise break off. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Item, Media, Share, Wanted, ZipFile, ZipGate } from '../gate/gate.ts'
 import { Refusal } from '../refusal.ts'
 import { parseRange } from '../validate.ts'
 
-/** Waits before the next try double from the first: with six tries, 6.2 s in all. */
+/** The wait doubles after each try: with six tries, 6.2 s in all. */
 const FIRST_WAIT_MS = 200
 const MAX_TRIES = 6
 
 /** Why a file is not in the zip: Immich cannot give it, or the operator's settings withhold it. */
 export type Absence = 'missing' | 'withheld'
-/** `isProven` where Immich gave other files in between, so that only this one can be missing. */
+/** `isProven`: Immich gave another file in between, so that only this one can be missing. */
 type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: boolean }>
-/** The files of a zip share its slot; `controller` ends whatever is under way. */
+/** The files of a zip share its slot; `controller` ends all requests that are under way. */
 type Caller = Readonly<{ lane: string, controller: AbortController }>
 
 export class Fetcher {
   #gate: ZipGate
   #share: Share
   #caller: Caller
-  /** the last item that Immich gave a file of */
+  /** the last item whose file Immich gave */
   #given?: Item
 
   constructor (gate: ZipGate, share: Share, caller: Caller) {
@@ -34,9 +34,9 @@ export class Fetcher {
   }
 
   /**
-   * A file from byte `from` on. Immich answers 404 for every failure, so a 404 is tried again like a 503. It
-   * is believed at the last try, or at the next one once Immich has shown that it still has another file.
-   * Throws a Refusal where Immich stays unreachable, and whatever else the gate throws.
+   * A file from byte `from` on. Immich answers 404 for every failure, so a 404 is retried like a 503. It
+   * counts at the last try, or at the next one once Immich has shown that it still has another file. Throws a
+   * Refusal if Immich stays unreachable, and any other error of the gate.
    */
   async get ({ item }: ZipFile, from = 0): Promise<Fetched> {
     const { signal } = this.#caller.controller
@@ -60,13 +60,13 @@ export class Fetcher {
     }
   }
 
-  /** Whether Immich still has the last file that it gave. */
+  /** Whether Immich still has the file that it gave last. */
   async #hasOthers (missing: Item): Promise<boolean> {
     if (!this.#given || this.#given === missing) return false
     return this.#ask(this.#given, { as: 'zip', head: true }).then(() => true, () => false)
   }
 
-  /** The parts of a file. One that breaks off goes on where it stopped. Throws where that fails too. */
+  /** The parts of a file. If it breaks off, it is resumed where it stopped. Throws if that fails too. */
   async * read (file: ZipFile, first: Media, from = 0): AsyncGenerator<Uint8Array> {
     let media = first
     let bytes = from

@@ -1,8 +1,8 @@
 /**
- * The arithmetic of the ZIP format: how many bytes yazl writes, and which bytes have a given checksum.
+ * The arithmetic of the ZIP format: the number of bytes that yazl writes, and bytes with a given checksum.
  *
  * Record sizes are those of APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.9, 4.3.12 and 4.3.14 to 4.3.16. yazl's
- * own total is wrong from some 900 entries on, so it is not used.
+ * own total is wrong from about 900 entries on, so it is not used.
  */
 import { crc32 } from 'node:zlib'
 
@@ -14,18 +14,18 @@ const END_BYTES = 22
 const DESCRIPTOR64_BYTES = 8
 const RECORD64_BYTES = 28
 const END64_BYTES = 76
-/** From here on a value does not fit the old format, where it means that ZIP64 has the real one. */
+/** From here on, values do not fit the old format, where these two mean that ZIP64 has the real value. */
 const LARGE_BYTES = 0xffffffff
 const MANY_ENTRIES = 0xffff
 
-/** Adds up a zip of stored entries, in the order in which they are written. */
+/** Adds up the size of a zip of stored entries, in the order in which they are written. */
 export class Ruler {
-  /** bytes of the entries so far, which is where the next one begins */
+  /** bytes of all entries so far: the offset of the next one */
   offset = 0
   #directoryBytes = 0
   #entries = 0
 
-  /** Adds an entry, `nameBytes` being its name in UTF-8. Returns the offset of its first byte of data. */
+  /** Adds an entry; `nameBytes` is the length of its name in UTF-8. Returns the offset of its data. */
   add (nameBytes: number, size: number): number {
     const isLarge = Math.max(size, this.offset) >= LARGE_BYTES
     const start = this.offset + LOCAL_HEADER_BYTES + nameBytes
@@ -51,8 +51,8 @@ export class Ruler {
   }
 
   /**
-   * The size of one more entry with which the zip has `total` bytes; undefined where none fits: too little
-   * room, or a gap of some bytes where the format changes to ZIP64.
+   * The size of one more entry with which the zip has `total` bytes. Undefined if none fits: too little room,
+   * or a gap of some bytes where the format changes to ZIP64.
    */
   sizeToFill (total: number, nameBytes: number): number | undefined {
     const totalWith = (size: number) => {
@@ -60,14 +60,14 @@ export class Ruler {
       ruler.add(nameBytes, size)
       return ruler.total()
     }
-    // the first guess is too large where its own size needs ZIP64, the second is right
+    // the first guess is too large if its own size needs ZIP64; the second is right
     let size = total - totalWith(0)
     if (size > 0) size -= totalWith(size) - total
     return size >= 0 && totalWith(size) === total ? size : undefined
   }
 }
 
-/** The CRC-32 register after one byte, by the byte (ITU-T V.42 section 8.1.1.6.2, lowest bit first). */
+/** The CRC-32 register after each single byte (ITU-T V.42 section 8.1.1.6.2, lowest bit first). */
 const AFTER_BYTE = Array.from({ length: 256 }, (_, n) => (crc32(Buffer.from([n ^ 0xff])) ^ 0xff000000) >>> 0)
 /** The byte that leads to a register, by the register's highest byte. */
 const BYTE_BEFORE = new Map(AFTER_BYTE.map((register, byte) => [register >>> 24, byte]))
@@ -85,12 +85,12 @@ export function bytesBetween (from: number, to: number): Buffer {
 }
 
 const ZEROS = Buffer.alloc(1024 * 1024)
-/** Room for the word that makes a checksum right. */
+/** Room for the four bytes that make a checksum right. */
 export const MIN_STAND_IN_BYTES = 4
 
 /**
- * Stands in for the first `size` bytes of a file, whose CRC-32 is `crc`: zeros, and a word that makes the
- * checksum right. Throws where `size` is less than `MIN_STAND_IN_BYTES`.
+ * A stand-in for the first `size` bytes of a file, whose CRC-32 is `crc`: zeros, and a word that makes the
+ * checksum right. Throws if `size` is less than `MIN_STAND_IN_BYTES`.
  */
 export function * standIn (size: number, crc: number): Generator<Buffer> {
   if (size < MIN_STAND_IN_BYTES) throw new RangeError('no room for a checksum')

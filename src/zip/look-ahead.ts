@@ -1,4 +1,4 @@
-/** Opens the files of a zip in turn, with those that come next requested meanwhile. */
+/** Opens the files of a zip in turn, and requests the next ones meanwhile. */
 import type { Media, Share } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher, isRest, type Absence } from './fetch.ts'
@@ -6,18 +6,17 @@ import { Ruler } from './format.ts'
 import type { Entry, Plan } from './plan.ts'
 import type { Mark, Sent } from './checksums.ts'
 
-/** Small files are requested further ahead than large ones: up to so many bytes, each at least so large. */
+/** Small files are requested further ahead than large ones: up to this many bytes, with a minimum each. */
 const AHEAD_BYTES = 1024 * 1024
 const MIN_AHEAD_BYTES = 64 * 1024
 
 /**
- * A file whose turn has come. `mark` stands for its first bytes, which are not fetched again; `media` gives
- * the rest. `isSent` says that the visitor had some of the entry before. `size` is absent where Immich tells
- * none.
+ * A file whose turn has come. `mark` stands in for its first bytes, which are not fetched again; `media`
+ * gives the rest. `isSent`: the visitor already has part of the entry. `size` is absent if Immich gives none.
  */
 export type Opened =
   Readonly<{ entry: Entry, isSent: boolean, mark?: Mark, media?: Media, size?: number, lack?: Lack }>
-/** A file that cannot be had; see `Fetcher.get`. */
+/** The absence of a file; see `Fetcher.get`. */
 export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
 type Opening = Readonly<{ opened: Promise<Opened>, bytes: number }>
 
@@ -27,7 +26,7 @@ export type FilesRoom = Readonly<{
   /** how many files of one zip are requested at once */
   requests: number
   warnOfLength: Log['warn']
-  /** called where a file has another size than announced */
+  /** called if a file does not have the size that was announced */
   misjudge: (share: Share) => void
 }>
 
@@ -49,12 +48,12 @@ export class Files {
     this.#first = first
   }
 
-  /** Frees what has been requested. */
+  /** Frees all files that have been requested. */
   cancel (): void {
     for (const { opened } of this.#openings) opened.then(({ media }) => media?.body?.cancel(), () => {})
   }
 
-  /** Throws where a file cannot be had, or is not the one that was announced. */
+  /** The files in turn. Throws if one cannot be fetched, or is not the one that was announced. */
   async * open (): AsyncGenerator<Opened> {
     const { entries } = this.#plan
     let bytes = 0
@@ -80,7 +79,7 @@ export class Files {
     const start = this.#ruler.add(Buffer.byteLength(entry.name), size ?? 0)
     const mark = this.#first > start ? this.#room.sent.before(entry.file, this.#first - start) : undefined
     const opened = this.#openFile(entry, isSent, mark)
-    // a failure is met when its turn comes
+    // a failure is handled when its turn comes
     opened.catch(() => {})
     return { opened, bytes: Math.max(MIN_AHEAD_BYTES, size ?? AHEAD_BYTES) }
   }
@@ -91,17 +90,17 @@ export class Files {
     const fetched = await this.#fetcher.get(file, known?.bytes)
     if ('absence' in fetched) return { entry, isSent, lack: fetched }
     const { media } = fetched
-    // a server without ranges gives all of the file
+    // a server without ranges gives the whole file
     const mark = media.status === 206 ? known : undefined
     const size = this.#sizeOf(entry, media, mark)
     return { entry, isSent, media, ...mark && { mark }, ...size !== undefined && { size } }
   }
 
-  /** The size of a whole file. Throws where that is not what was announced. */
+  /** The size of a whole file. Throws if it is not the one that was announced. */
   #sizeOf ({ file }: Entry, media: Media, mark?: Mark): number | undefined {
     const { length = media.bytes?.length } = media
     if (length === undefined) {
-      const advice = 'let no proxy before Immich compress or rewrite what Immich sends'
+      const advice = 'let no proxy in front of Immich compress or rewrite its answers'
       this.#room.warnOfLength('Immich sends files without their length', { advice })
     }
     const announced = this.#plan.length === undefined ? undefined : file.size
@@ -113,6 +112,6 @@ export class Files {
     if (announced === undefined || size === announced) return size
     media.body?.cancel()
     this.#room.misjudge(this.#share)
-    throw new Error(`a file of ${size} bytes was announced with ${announced}`)
+    throw new Error(`a file has ${size} bytes, but ${announced} were announced`)
   }
 }

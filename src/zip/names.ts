@@ -2,14 +2,14 @@
 import { downloadName, type Naming } from '../file-name.ts'
 import type { ZipFile } from '../gate/gate.ts'
 
-/** Most file systems take 255 bytes; a note has its file's name and more. */
+/** Most file systems allow 255 bytes; a note's name is its file's with a suffix. */
 const MAX_NAME_BYTES = 220
 const NOTE_SUFFIX = ' is missing.txt'
 
 /**
- * The name of a zip's file before it is unique. `number` is its place in the zip, from 1. `type` is the type
- * of what is sent, '' where it is not known yet: then the name keeps its extension. A file without a name of
- * its own is called by its id.
+ * The name of a file in a zip, before it is made unique. `number` is its place in the zip, from 1. `type` is
+ * the media type of the bytes that are sent, '' if it is not known yet: then the name keeps its extension. A
+ * file without a name of its own is named by its id.
  */
 export function nameOf (
   file: ZipFile, number: number, naming: Naming, type: string, isPreview = false
@@ -18,15 +18,15 @@ export function nameOf (
   const hasExtension = /\.[^.]{1,10}$/.test(name)
   const guess = item.isVideo ? 'video/mp4' : 'image/jpeg'
   const known = type || (hasExtension ? '' : guess)
-  // the current time would be another name each time: a number is not
+  // the current time would change the name each time; a number does not
   const time = String(number).padStart(5, '0')
   return downloadName(naming, item.id, name, known, isPreview, time)
 }
 
-/** Where a file is missing, the name of the note that says so. */
+/** The name of the note in place of a missing file. */
 export const noteName = (name: string): string => name + NOTE_SUFFIX
 
-/** A name with its number, from 2 on, within the length that is allowed. */
+/** A name with its number, from 2 on, cut to the maximum length. */
 function numbered (name: string, number: number): string {
   const [, stem = '', extension = ''] = /^(.*?)((?:_preview)?\.[^.]{1,10})?$/s.exec(name) ?? []
   const rest = (number > 1 ? ` (${number})` : '') + extension
@@ -35,7 +35,7 @@ function numbered (name: string, number: number): string {
   return short + rest
 }
 
-/** Makes names unique without regard to case, and short enough, in the order in which they come. */
+/** Returns a function that makes names unique, regardless of case, and short enough. */
 export function createNames (): (name: string) => string {
   const taken = new Set<string>()
   /** the number to try next for a name in lower case */

@@ -1,7 +1,7 @@
 /** Texts in a zip about files that are not in it. */
 import type { Absence } from './fetch.ts'
 
-/** A file that is not in the zip, by the name it would have had. */
+/** A file that is not in the zip; `name` is the one that it would have had. */
 export type Missing = Readonly<{ name: string, isVideo: boolean, absence: Absence }>
 
 export const SUMMARY_NAME = 'Files not included.txt'
@@ -11,7 +11,7 @@ const WHY: Record<Absence, string> = {
   withheld: 'it would reveal where and when it was taken'
 }
 
-/** The text in the place of one file. */
+/** The text in place of one file. */
 export const noteText = ({ isVideo, absence }: Missing): Buffer =>
   Buffer.from(`This ${isVideo ? 'video' : 'photo'} is not included, because ${WHY[absence]}.\n`)
 
@@ -23,7 +23,7 @@ export function summaryText (files: readonly Missing[]): Buffer {
 
 const BLANK_LINES = Buffer.alloc(64 * 1024, '\n')
 
-/** A text at exactly this size: cut, or followed by blank lines. */
+/** A text of exactly this size: cut off, or followed by blank lines. */
 export function * padded (text: Buffer, size: number): Generator<Buffer> {
   yield text.subarray(0, size)
   for (let left = size - text.length; left > 0; left -= BLANK_LINES.length) {

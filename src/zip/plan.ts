@@ -1,10 +1,10 @@
 /**
  * Plans a zip before any of its files is fetched.
  *
- * Where every name and size is known in advance, the zip has a length and a strong ETag, and a download that
- * broke off goes on where it stopped. Immich 2.x tells an album's names only with each file, and no server
- * tells the sizes of what it converts: such a zip has no Content-Length, no ETag and no ranges, and a
- * download that broke off starts again.
+ * If every name and size is known in advance, the zip has a length and a strong ETag, and a download that
+ * breaks off can be resumed. Immich 2.x gives an album's names only with each file, and no version gives the
+ * sizes of converted files: such a zip has no Content-Length, no ETag and no ranges, and a download that
+ * breaks off starts again.
  */
 import { createHash } from 'node:crypto'
 import type { ZipFile } from '../gate/gate.ts'
@@ -12,7 +12,7 @@ import { Ruler } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { createNames, nameOf } from './names.ts'
 
-/** `number` is its place in the zip, from 1; `name` is '' where it is only known with the file. */
+/** `number` is its place in the zip, from 1; `name` is '' if only the file itself tells it. */
 export type Entry = Readonly<{ file: ZipFile, number: number, name: string }>
 /** `length` in bytes and `etag` (without quotes) are absent together. */
 export type Plan = Readonly<{ entries: readonly Entry[], etag?: string, length?: number }>
@@ -21,7 +21,7 @@ export type Plan = Readonly<{ entries: readonly Entry[], etag?: string, length?:
 const EARLIEST = Date.UTC(1980, 0, 1)
 const LATEST = Date.UTC(2107, 11, 31)
 
-/** The time of a zip's file, as yazl wants it: the wanted clock in this process's own time zone. */
+/** The time of a file in a zip as yazl wants it: the camera's clock in this process's own time zone. */
 export function timeOf ({ time = EARLIEST }: Pick<ZipFile, 'time'>): Date {
   const clock = new Date(Math.min(Math.max(time, EARLIEST), LATEST))
   return new Date(
@@ -30,7 +30,7 @@ export function timeOf ({ time = EARLIEST }: Pick<ZipFile, 'time'>): Date {
   )
 }
 
-/** The bytes of the files, where each is known: what a visitor is told before a download. */
+/** The bytes of all files, which a visitor sees before a download; undefined if a size is unknown. */
 export function bytesOf (files: readonly ZipFile[]): number | undefined {
   let bytes = 0
   for (const { size } of files) {
@@ -40,7 +40,7 @@ export function bytesOf (files: readonly ZipFile[]): number | undefined {
   return bytes
 }
 
-/** The plan of a zip of these files; `isSized` is false where the sizes proved wrong, and have no use. */
+/** The plan of a zip of these files. `isSized` is false if their sizes proved wrong, so that none is used. */
 export function planZip (files: readonly ZipFile[], naming: Naming, isSized = true): Plan {
   const isExact = isSized && files.every(({ name, size }) => name !== '' && size !== undefined)
   if (!isExact) return { entries: files.map((file, n) => ({ file, number: n + 1, name: '' })) }

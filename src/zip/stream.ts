@@ -1,8 +1,8 @@
 /**
- * Writes a planned zip, straight from Immich to the visitor: stored, nothing on disk.
+ * Writes a planned zip, straight from Immich to the visitor: uncompressed, and nothing on disk.
  *
- * A zip that goes on in the middle is written anew from its beginning, and the visitor gets the part that is
- * still needed. Nothing is fetched again whose checksum is remembered: zeros with the same checksum stand in.
+ * A resumed zip is written again from its beginning, and the visitor gets only the part that is still needed.
+ * A file whose checksum is remembered is not fetched again: zeros with the same checksum stand in for it.
  */
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
@@ -21,41 +21,41 @@ import { noteText, padded, SUMMARY_NAME, summaryText, type Missing } from './not
 import { timeOf, type Plan } from './plan.ts'
 import { MARK_BYTES } from './checksums.ts'
 
-// yazl's own checksum is plain JavaScript, and half of a zip's CPU time
+// yazl's own checksum is plain JavaScript, and takes half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
 
 type Entry = { crc32?: number | null, getCentralDirectoryRecord: () => Buffer }
 declare module 'yazl' {
-  /** Not in yazl's manual: what it writes into the directory. `crc32` is set once an entry is written. */
+  /** The entries of the directory; not in yazl's manual. `crc32` is set once an entry is written. */
   interface ZipFile { entries: Entry[] }
 }
 
-/** A written entry, reduced to its record. A string, because a small Buffer keeps a whole pool in memory. */
+/** A written entry, reduced to its record, as a string: a small Buffer keeps a whole pool in memory. */
 class Written {
   #record: string
   constructor (entry: Entry) { this.#record = entry.getCentralDirectoryRecord().toString('latin1') }
   getCentralDirectoryRecord (): Buffer { return Buffer.from(this.#record, 'latin1') }
 }
 
-/** So many files that cannot be had, one after the other, mean that Immich has lost its storage, not them. */
+/** This many missing files in a row mean that Immich has lost its storage, not just these files. */
 const MAX_UNPROVEN_IN_A_ROW = 3
-/** Even where Immich still has other files: a part of its storage may be gone for a while. */
+/** The limit even if Immich still has other files: a part of its storage may be gone for a while. */
 const MAX_MISSING_IN_A_ROW = 20
 /** A smaller file leaves no room for a note of its own in a zip whose length is announced. */
 const MIN_NOTE_BYTES = 1024
 
-/** State that all zips share. */
+/** The state that all zips share. */
 export type Room = FilesRoom & Readonly<{
   gate: ZipGate, log: Log, naming: Naming
-  /** called before a note goes into a zip, whose ETag must then not be used again */
+  /** called before a note goes into a zip, because its ETag must not be used again */
   spoil: (plan: Plan) => void
 }>
 /** The visitor's address, and the bytes wanted, counted from 0. */
 export type Part = Readonly<{ lane: string, first: number, last?: number }>
 
 /**
- * The bytes of a zip. `parts` throws where it cannot be finished. The connection must then be reset, because
- * a plain close looks like the end where no length was announced (HTTP/1.0).
+ * The bytes of a zip. `parts` throws if it cannot be finished. The connection must then be reset, because a
+ * plain close looks like the end if no length was announced (HTTP/1.0).
  */
 export class Zip implements Body {
   parts: Parts
@@ -73,7 +73,7 @@ export class Zip implements Body {
   #missing: Missing[] = []
   #unprovenInARow = 0
   #missingInARow = 0
-  /** remembers the checksum of the file that yazl writes */
+  /** stores the checksum of the file that yazl is writing */
   #remember = (_crc: number) => {}
 
   constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
@@ -127,7 +127,7 @@ export class Zip implements Body {
     this.#remember = crc => { this.#room.sent.add(file, { bytes: size, crc, etag }) }
   }
 
-  /** The name of a file, which is only known with the file where the plan has none. */
+  /** The name of a file: from the plan, or else from the file itself. */
   #nameOf ({ entry: { file, number, name }, media }: Opened): string {
     if (name) return name
     const named = { ...file, name: file.name || media?.name || '' }
@@ -153,7 +153,7 @@ export class Zip implements Body {
     }
   }
 
-  /** Adds a text in the place of a file. Throws where that contradicts what the visitor has already. */
+  /** Adds a text in place of a file. Throws if that contradicts the bytes that the visitor already has. */
   async #addNote (opened: Opened, { absence, isProven }: Lack): Promise<void> {
     const { entry: { file }, isSent } = opened
     if (isSent) throw new Error('a file that was sent before is missing now')
@@ -170,7 +170,7 @@ export class Zip implements Body {
     if (!isTooSmall) await this.#writeText(noteName(missing.name), noteText(missing))
   }
 
-  /** Adds the list of what is missing, with blank lines to make up for it where a length was announced. */
+  /** Adds the list of missing files, padded with blank lines if a length was announced. */
   async #addSummary (): Promise<void> {
     const { length, entries } = this.#plan
     const text = summaryText(this.#missing)
@@ -195,7 +195,7 @@ export class Zip implements Body {
     await finished(this.#source)
   }
 
-  /** Called by yazl when the entry before is written, of which only the record is kept until the end. */
+  /** yazl calls this when the entry before is written, of which only the record is kept until the end. */
   #give = (take: (error: unknown, source: Readable) => void): void => {
     const [before, next] = this.#zip.entries
     if (before && next) {

@@ -1,4 +1,4 @@
-/** Zips: plans that visitors share, what is answered to a request for one, and the zip itself. */
+/** Zips: plans that visitors share, the answer to a request for a zip, and the zip itself. */
 import { randomBytes } from 'node:crypto'
 import type { Item, Share, ZipGate } from '../gate/gate.ts'
 import { once, type Log } from '../log.ts'
@@ -11,18 +11,18 @@ import { createSent, type Sent } from './checksums.ts'
 import { Zip, type Part, type Room } from './stream.ts'
 
 /**
- * Bytes that Immich may have to send before the first byte of a resumed zip. A proxy in front waits a minute
- * for bytes; a file costs at least so much, because Immich takes some ms to find it.
+ * Bytes that Immich may have to send before the first byte of a resumed zip, because a proxy in front waits
+ * only a minute for it. A file counts as `MIN_FILE_BYTES` or more, because Immich takes some ms to find it.
  */
 const MAX_UNSEEN_BYTES = 1024 * 1024 * 1024
 const MIN_FILE_BYTES = 256 * 1024
-/** Links whose sizes were wrong, and plans that had a note. */
+/** The number of links with wrong sizes, and of plans that had a note, to remember. */
 const MAX_REMEMBERED = 10_000
 
 export type Conditions = Readonly<{ range?: ByteRange, ifRange?: string }>
 /**
- * The status line and headers of a zip, and the part that is wanted. `length` is what Content-Length says;
- * it, `etag` and ranges are absent where the length of the zip is not known.
+ * The status and headers of a zip, and the requested part. `length` is for Content-Length; it, `etag` and
+ * ranges are absent if the length of the zip is not known.
  */
 export type Answer = Readonly<{
   status: 200 | 206 | 416, length?: number, etag?: string, contentRange?: string
@@ -51,15 +51,15 @@ function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
   map.set(key, value)
 }
 
-/** `requests` bounds what one zip asks of Immich at once. */
+/** `requests` limits the requests of one zip to Immich at once. */
 type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
 export type Zips = ReturnType<typeof createZips>
 
 export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
-  /** plans of whole links, for as long as the gate remembers their lists */
+  /** plans of whole links, for as long as the gate keeps their lists in memory */
   let plans = new WeakMap<Share, Promise<Plan>>()
   const misjudged = new Map<Key, true>()
-  /** by the ETag of a plan that had a note, what its next ETag is made of */
+  /** for plans that had a note: the suffix of the next ETag, by the plan's ETag */
   const spoiled = new Map<string, string>()
   const sent = createSent()
 
@@ -72,8 +72,8 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
 
   return {
     /**
-     * The plan of a zip of a whole link, or of `items`. The plan of a whole link belongs to all who wait for
-     * it: no visitor who leaves ends it. Throws the gate's Refusal.
+     * The plan of a zip of a whole link, or of `items`. All who wait for a whole link share its plan, so no
+     * visitor who leaves ends it. Throws the gate's Refusal.
      */
     async plan (share: Share, lane: string, items?: readonly Item[]): Promise<Plan> {
       const make = async () =>
@@ -86,11 +86,11 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     },
 
     /**
-     * The status and headers for a request. The answer to a range is the whole zip if Immich would have to
-     * send too much first. It is also the whole if If-Range is absent and a zip of this plan had a note,
-     * because the visitor may hold other bytes.
-     * Another replica, or this one after a restart, knows of no note: it breaks the transfer as long as the
-     * file stays missing, but cannot tell if Immich has the file again by then.
+     * The status and headers for a request. A range gets the whole zip if Immich would have to send too much
+     * first. It also gets the whole zip if If-Range is absent and a zip of this plan had a note, because the
+     * visitor may have different bytes.
+     * Another replica, or this one after a restart, does not know about the note. It breaks off the transfer
+     * while the file is missing, but notices nothing if Immich has the file again by then.
      */
     answer (plan: Plan, { range, ifRange }: Conditions): Answer {
       const { length } = plan

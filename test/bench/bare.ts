@@ -1,5 +1,5 @@
 /**
- * What the proxy is measured against: fetch, and a reader loop that awaits drain; or with `pipeTo`, without
+ * A bare server to compare with: fetch, and a reader loop that awaits drain; or with `pipeTo`, without
  * backpressure, the shape that Immich Public Proxy 3.2 published. It checks nothing and keeps nothing.
  */
 import { createServer } from 'node:http'

@@ -1,5 +1,5 @@
 /**
- * What the page costs at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements,
+ * Measures the page at 500, 10,000 and 50,000 items, in one run: bytes, time to the first tiles, elements,
  * heap, layout shift, and the slowest frames while scrolling with the CPU slowed four times.
  */
 import type { Page } from 'playwright-core'
@@ -107,9 +107,9 @@ for (const { count, key } of links) {
 const growth = median(firsts.get(50_000)!) / median(firsts.get(500)!)
 console.log(`first tiles at 50,000: ${growth.toFixed(2)} times those at 500`)
 
-// ------------------------------------------------------------------------ what a hand feels, on a slow phone
+// ------------------------------------------------------------------ the delay after a tap, on a slow phone
 
-/** ms from the tap or key until a frame shows item `n`: as anything of it, or `sharp`. */
+/** ms from the tap or key until a frame shows item `n`: any picture of it, or the `sharp` one. */
 const felt = (page: Page, n: number, sharp: boolean) => page.evaluate(
   ([n, sharp]) => new Promise<number>(resolve => {
     let start = Infinity
@@ -138,7 +138,7 @@ for (let round = 0; round < Number(process.env.ROUNDS ?? 5); round++) {
   const { page, context } = await openView(browser, base, { size: 'phone' })
   const cdp = await context.newCDPSession(page)
   await cdp.send('Network.enable')
-  // slow 4G, as the page speed tools have it: 1.6 Mbit/s, 150 ms
+  // slow 4G as page speed tools define it: 1.6 Mbit/s, 150 ms
   await cdp.send('Network.emulateNetworkConditions', {
     offline: false,
     latency: 150,

@@ -17,7 +17,7 @@ const ROUNDS = Number(process.env.ROUNDS ?? 5)
 const only = new RegExp(process.env.ONLY ?? '')
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
-// -------------------------------------------------------------------------------------------- what is shared
+// -------------------------------------------------------------------------------------------- shared parts
 
 const library = emptyLibrary()
 const bytes = (size: number) => Buffer.alloc(size, 'immich')
@@ -46,7 +46,7 @@ const originals = Array.from({ length: 100 }, (_, n) =>
 const files = addLink(library, 'files', {}, originals).key
 const immich = await startImmich(library)
 
-// ----------------------------------------------------------------------------------------- who is under test
+// ---------------------------------------------------------------------------------------- servers under test
 
 const children: ChildProcess[] = []
 type Target = { name: string, port: number, pids: number[], stop: () => void }
@@ -159,7 +159,7 @@ const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floo
 
 process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
-/** What to run, and how: the proxy as `npm start` does. */
+/** The servers, and the command for each: the proxy as `npm start` starts it. */
 const PROXY = ['--permission', '--allow-fs-read=.', 'src/server.ts']
 const BARE = ['test/bench/bare.ts']
 const proxy = await node('proxy', PROXY)
@@ -187,7 +187,7 @@ async function compare (
   for (let round = 0; round < rounds; round++) {
     for (const target of who) figures.get(target)!.push(await measure(target, round))
   }
-  // of each round by itself: what else this machine does changes from one to the next
+  // compare within each round, because the load from other programs changes between rounds
   const ratio = (target: Target) =>
     median(figures.get(proxy)!.map((own, round) => own / figures.get(target)![round]!)).toFixed(2)
   const others = who.map(target => {
@@ -212,8 +212,8 @@ await compare(
   targets,
   4 * ROUNDS
 )
-// of which none is in any memory: five rounds of four are 10,000 of the 20,000
-// warm means V8 here: some thousand requests before, of other pictures
+// none of these is in memory yet: five rounds of four use 10,000 of the 20,000
+// "warm" is about V8: it has served some thousand requests for other pictures
 await compare(
   'cold thumbnail',
   'ms of CPU a request',

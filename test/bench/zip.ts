@@ -1,9 +1,9 @@
 /**
- * What zips cost: CPU time against a bare fetch-and-pipe server that sends a video of the same size, and the
- * memory of zips of very many files, of many zips at once, of a large one and of a slow visitor. CPU time and
- * memory are those of the process under test alone, from /proc. `ONLY` (a pattern) chooses rows, `ROUNDS` how
- * often CPU time is measured. Memory is measured in a control group of 512 MiB where this process may create
- * one (cgroup v1 or v2, as root), which is what docker-compose.yml gives the proxy.
+ * Measures zips: their CPU time against a bare fetch-and-pipe server that sends a video of the same size, and
+ * their memory with very many files, with many zips at once, with a large zip and with a slow visitor. CPU
+ * time and memory are those of the process under test alone, from /proc. `ONLY` (a pattern) chooses rows,
+ * `ROUNDS` how often CPU time is measured. Memory is measured in a control group of 512 MiB, the limit in
+ * docker-compose.yml, if this process may create one (cgroup v1 or v2, as root).
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -44,7 +44,7 @@ const immich = await startImmich(library)
 const children: ChildProcess[] = []
 process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
 
-/** The file to which a process writes its number to be in a control group; '' where none can be made. */
+/** The file to which a process writes its id to join a control group; '' if none can be created. */
 function memoryGroup (): string {
   const isFirst = existsSync('/sys/fs/cgroup/memory')
   const folder = `/sys/fs/cgroup/${isFirst ? 'memory/' : ''}ipp-bench-zip`

@@ -1,4 +1,4 @@
-/** The page by axe and by keyboard. */
+/** The page checked with axe and used by keyboard. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -64,7 +64,7 @@ describe('axe and the keyboard', { skip }, async () => {
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.keyboard.press('Tab')
     assert.equal(await page.evaluate(() => document.activeElement!.className), 'skip')
-    // what follows the keys comes after the photos
+    // the script for the keys loads after the photos
     await page.waitForSelector('.scrubber', { state: 'attached' })
     await page.focus('a.tile[data-n="0"]')
     await page.keyboard.press('ArrowRight')

@@ -1,4 +1,4 @@
-/** docs/config.html is made from the schema and the program's own code, and agrees with the program. */
+/** docs/config.html is built from the schema and the program's own code, and agrees with the program. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
@@ -12,7 +12,7 @@ import { without } from '../tools.ts'
 import { parse } from 'yaml'
 
 const file = new URL('docs/config.html', ROOT)
-test('it is as it is made: npm run config-page', () => assert.equal(readFileSync(file, 'utf8'), buildPage()))
+test('it is up to date: npm run config-page', () => assert.equal(readFileSync(file, 'utf8'), buildPage()))
 
 describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium') }, () => {
   let browser: Browser
@@ -33,14 +33,14 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
     }
   }
 
-  test('a minimal configuration that the program takes, and a compose file', async () => {
+  test('it makes a minimal configuration that the program accepts, and a compose file', async () => {
     const { page, complaints, config } = await open()
-    assert.equal(await config(), '(none is needed)')
+    assert.equal(await config(), '(not needed)')
     await page.selectOption('[id="ipp.groupByDate"]', '"day"')
     await page.check('[id="ipp.showMetadata.exif.iso"]')
     await page.fill('[id="ipp.limits.zips"]', '3')
     await page.fill('#PUBLIC_BASE_URL', 'https://photos.example.com')
-    await page.click('text=Make one')
+    await page.click('text=Generate')
     const made = await config()
     assert.deepEqual(JSON.parse(made),
       { ipp: { groupByDate: 'day', showMetadata: { exif: { iso: true } }, limits: { zips: 3 } } })
@@ -55,7 +55,7 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
     await page.close()
   })
 
-  test('old configurations: the same words as the program\'s, and the same settings', async () => {
+  test('old configurations give the notices and settings of the program', async () => {
     const { page, complaints, told, config } = await open()
     for (const old of [
       { ipp: { allowDownloadAll: true, groupGalleryByDate: true, downloadOriginalPhoto: false } },
@@ -72,7 +72,7 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
       const program = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: text }, ROOT)
       await page.fill('#old', text)
       assert.deepEqual(await told(), program.notices.length ? program.notices
-        : ['Nothing to change: all names and values are of today.'], text)
+        : ['Nothing to change: all names and values are current.'], text)
       const made = await config()
       const again = loadSettings({ IMMICH_URL: 'http://immich', CONFIG: made.startsWith('(') ? '{}' : made },
         ROOT)
@@ -82,9 +82,9 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
       assert.deepEqual(again.notices, [], text)
     }
     await page.fill('#old', '{"ipp":{"groupByDate":"week"}}')
-    assert.match((await told()).join(), /would stop the start: ipp\.groupByDate: got "week", takes/)
+    assert.match((await told()).join(), /the program would not start: ipp\.groupByDate: got "week", takes/)
     await page.fill('#old', '{oops')
-    assert.match((await told()).join(), /This is no JSON/)
+    assert.match((await told()).join(), /This is not JSON/)
     assert.deepEqual(complaints, [])
     await page.close()
   })

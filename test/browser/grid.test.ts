@@ -1,4 +1,4 @@
-/** The grid in a real Chromium: its headings, selection, scrubber, and what it does where something fails. */
+/** The grid in a real Chromium: headings, selection, scrubber, and its behaviour when something fails. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -10,7 +10,7 @@ import { startSelecting } from './set-up.ts'
 
 const DAY = 86_400_000
 const library = emptyLibrary()
-/** An album of days with so many photos each, the newest first. */
+/** An album whose days have these numbers of photos, the newest first. */
 function albumOf (name: string, counts: number[], step = DAY) {
   const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => photo(n % 20, {
     name: `${name} ${day} ${n}`, width: n % 3 ? 4000 : 3000, height: n % 3 ? 3000 : 4000,
@@ -39,7 +39,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
   const headings = (page: Page) => page.evaluate(() =>
     Array.from(document.querySelectorAll('.grid h2'), ({ textContent }) => textContent!.trim()))
 
-  test('server and script word the same headings', async () => {
+  test('server and script write the same headings', async () => {
     for (const language of ['en-GB', 'de', 'ja', 'ar']) {
       const plain = await open(long, { language, script: false })
       const served = await headings(plain.page)
@@ -53,7 +53,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     }
   })
 
-  test('a link of one day has its day in the summary and no heading; few have taller rows', async () => {
+  test('a link with one day has it in the summary, not in a heading; few photos, taller rows', async () => {
     for (const script of [true, false]) {
       const { page, context } = await open(oneDay, { script })
       assert.match((await page.textContent('.summary'))!, /5 photos · 3 Jan 2026/)
@@ -64,7 +64,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     }
   })
 
-  test('the expiry is told by the visitor\'s clock', async () => {
+  test('the expiry is shown in the visitor\'s time zone', async () => {
     const context = await browser.newContext({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
     const page = await context.newPage()
     await page.goto(run.base + oneDay)
@@ -73,7 +73,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('a long press that is dragged on picks all it passes, and gives back what it leaves', async () => {
+  test('dragging after a long press selects the photos it passes and deselects those it leaves', async () => {
     const { page, context } = await open(some, { size: 'phone' })
     await filled(page)
     await page.waitForSelector('.pick-bar', { state: 'attached' })
@@ -100,7 +100,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('a day says whether none, some or all of it are picked; all can be picked at once', async () => {
+  test('a day shows whether none, some or all of it is selected; all can be selected at once', async () => {
     const { page, context } = await open(some)
     await filled(page)
     const days = () => page.evaluate(() =>
@@ -116,7 +116,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('a picture that hangs, or a script that is blocked, keeps nothing else away', async () => {
+  test('a picture that hangs, or a script that is blocked, holds up nothing else', async () => {
     const { page, context } = await open(long, {}, async page => {
       await page.route('**/thumbnail?*', () => {})
       await page.route(/(news|share|thumbhash)\.js$/, route => route.abort())
@@ -129,7 +129,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('a picture that is not there is not asked for again and again, and says so', async () => {
+  test('a missing picture is not requested again and again, and its tile says so', async () => {
     let asked = 0
     const { page, context } = await open(some, {}, page => page.route('**/thumbnail?*', route => {
       asked++
@@ -146,7 +146,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('the place is kept over a reload where nothing may be stored', async () => {
+  test('a reload keeps the position even if storage is blocked', async () => {
     const { page, context } = await open(long, {}, page => page.addInitScript(() => {
       for (const name of ['localStorage', 'sessionStorage']) {
         Object.defineProperty(window, name, { get () { throw new DOMException('refused', 'SecurityError') } })

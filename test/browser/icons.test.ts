@@ -10,7 +10,7 @@ const filesIn = (folder: string, end: string) =>
 const drawn = new Set(Array.from(read('templates/icons.html').matchAll(/<symbol id="i-([a-z]+)"/g),
   ([, name]) => name))
 
-test('every icon that a template or a script names is in the set', () => {
+test('every icon that a template or a script uses is in the set', () => {
   const named = [...filesIn('templates', '.html'), ...filesIn('static', '.js')].flatMap(path =>
     Array.from(read(path).matchAll(/href="#i-([a-z]+)"|\bicon\('([a-z]+)'|iconButton\([^,]+, '([a-z]+)'/g),
       ([, used, made, button]) => ({ path, name: used ?? made ?? button })))
@@ -18,7 +18,7 @@ test('every icon that a template or a script names is in the set', () => {
   assert.deepEqual(named.filter(({ name }) => !drawn.has(name)), [])
 })
 
-test('no icon is drawn anywhere else, and every page carries the set', () => {
+test('no icon is drawn anywhere else, and every page contains the set', () => {
   for (const path of [...filesIn('templates', '.html'), ...filesIn('static', '.js')]) {
     if (!path.endsWith('icons.html')) assert.doesNotMatch(read(path), /<path|['"]M\d/, path)
     if (read(path).includes('<body')) assert.match(read(path), /<body[^>]*>\n\{\{>icons\}\}/, path)

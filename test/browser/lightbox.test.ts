@@ -1,4 +1,4 @@
-/** The lightbox in a real Chromium: panoramas, films, zoom, details, words, and how it opens and closes. */
+/** The lightbox in a real Chromium: panoramas, videos, zoom, details, texts, and how it opens and closes. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -39,7 +39,7 @@ describe('the lightbox', { skip }, async () => {
     const { x, y, width, height } = document.querySelector(selector)!.getBoundingClientRect()
     return { x, y, width, height }
   }, selector)
-  /** A finger from one place to another, in steps as a hand makes them. */
+  /** Moves a finger from one point to another, in steps as a hand would. */
   async function swipe (page: Page, from: [number, number], to: [number, number]) {
     const touch = await fingersOf(page)
     await touch('touchStart', from)
@@ -71,7 +71,7 @@ describe('the lightbox', { skip }, async () => {
       return { page, complaints, asked, order }
     }
 
-    test('is walked along by swipes, and at its edge a swipe goes on', async () => {
+    test('swipes pan along it, and a swipe at its edge goes to the next photo', async () => {
       const { page, complaints, asked, order } = await open()
       const at = order.indexOf(wide.id)
       let swipes = 0
@@ -87,7 +87,7 @@ describe('the lightbox', { skip }, async () => {
       assert.deepEqual(complaints, [])
     })
 
-    test('is closed by a swipe down', async () => {
+    test('a swipe down closes it', async () => {
       const { page } = await open()
       await swipe(page, [195, 300], [195, 600])
       await isClosed(page)
@@ -95,7 +95,7 @@ describe('the lightbox', { skip }, async () => {
     })
   })
 
-  test('a press anywhere on a film plays it, Space pauses it; still and film have one size', async () => {
+  test('a press anywhere on a video plays it, Space pauses it; poster and video have one size', async () => {
     for (const size of ['desk', 'phone'] as const) {
       const { page, complaints, asked } = await view({ size })
       await page.goto(`${album}/${ids[film]}`)
@@ -163,7 +163,7 @@ describe('the lightbox', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('a screen that is larger than the preview gets full size, and is filled', async () => {
+  test('a screen larger than the preview gets the full size, which fills it', async () => {
     const { page, asked } = await view()
     await page.setViewportSize({ width: 3840, height: 2160 })
     const n = numberOf('original0.jpg')
@@ -207,7 +207,7 @@ describe('the lightbox', { skip }, async () => {
     }
   })
 
-  test('on a desk the photo, the bar and the arrow move aside for the details', async () => {
+  test('on a desktop the photo, the bar and the arrow move aside for the details', async () => {
     const { page } = await view({ calm: true })
     await page.goto(album)
     await tapTile(page, numberOf('original1.jpg'))
@@ -241,7 +241,7 @@ describe('the lightbox', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('details that did not come are fetched when the network is back', async () => {
+  test('details that failed to load are fetched when the network is back', async () => {
     const { page } = await view()
     await page.goto(album)
     await page.waitForSelector('.lg-container', { state: 'attached' })
@@ -266,7 +266,7 @@ describe('the lightbox', { skip }, async () => {
     assert.equal(await page.locator('.ipp-panel, .ipp-aside').count(), 0)
   })
 
-  test('a long description is two lines with More, and scrolls by keyboard when it is open', async () => {
+  test('a long description shows two lines and More, and scrolls by keyboard when it is open', async () => {
     for (const size of ['desk', 'phone'] as const) {
       const { page } = await view({ size })
       await page.goto(album)

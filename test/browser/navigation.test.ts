@@ -1,11 +1,11 @@
-/** The way through the page: opening, going on, Back and Forward, addresses of earlier releases. */
+/** Navigation: opening, going to the next photo, Back and Forward, addresses of earlier releases. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fingersOf, SIZES } from '../browser.ts'
 import { until } from '../helpers.ts'
 import { openAlbum, skip, startSelecting } from './set-up.ts'
 
-describe('navigation: opening, going on, Back and Forward, addresses', { skip }, async () => {
+describe('navigation: opening, next photos, Back and Forward, addresses', { skip }, async () => {
   const { run, links, library, view, album, shown, counter, idle } = await openAlbum()
 
   test('a tour: open, details, Back, Forward, play, deep link, slideshow, select, share', async () => {
@@ -37,7 +37,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
       await page.keyboard.press('Escape')
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
       await page.waitForURL(run.base + album)
-      // a video plays when asked, and asks for nothing before
+      // a video loads nothing until it is played
       const film = library.albums.get(links.album.album!)!.assets
         .find(id => library.assets.get(id)!.type === 'VIDEO')
       await page.goto(`${album}/${film}`)
@@ -97,7 +97,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('every flick, key and click counts, even while a slide still moves', async () => {
+  test('every flick, key and click counts, even while a slide is still moving', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
     await page.goto(album)
@@ -108,7 +108,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     await shown(page)
     const touch = await fingersOf(page)
     const flick = async () => {
-      // on the slide that comes, and not on the one that leaves
+      // on the slide that comes in, not on the one that goes out
       await page.waitForFunction(() => document.elementFromPoint(330, 400)?.closest('.lg-current'))
       await touch('touchStart', [330, 400])
       for (const x of [290, 230, 150]) await touch('touchMove', [x, 400])
@@ -122,7 +122,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
       }
     }
     await page.waitForURL(url => url.pathname === `${album}/${ids[n]}`)
-    // two flicks are no double tap, and a double tap is one
+    // two flicks are not a double tap, but a double tap is one
     const zoomed = page.locator('.lg-outer.lg-zoomed')
     assert.equal(await zoomed.count(), 0)
     await until(async () => {
@@ -140,7 +140,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('Back while a photo opens, another opened while one closes, Back and Forward in a hurry', async () => {
+  test('Back while a photo opens, opening while one closes, Back and Forward in a hurry', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     let release = () => {}
     const held = new Promise<void>(resolve => { release = resolve })
@@ -156,7 +156,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     const open = (...numbers: number[]) => page.evaluate(numbers => {
       for (const n of numbers) document.querySelector<HTMLElement>(`a.tile[data-n="${n}"]`)!.click()
     }, numbers)
-    // of two the last, and what was to be opened before does not come up later
+    // the last of two opens, and the first does not open later
     await open(2, 1)
     await shown(page)
     assert.equal(await counter(page), '2 of 97')
@@ -173,7 +173,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
         else history.back()
         await gone
         press('Escape', 27)
-        // it closes for three times as long
+        // closing takes three times as long as this wait
         await wait(100)
         press('ArrowRight', 39)
         document.querySelector<HTMLElement>('a.tile[data-n="3"]')!.click()
@@ -197,7 +197,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('a list of another version is fetched again, and the page is reloaded only once', async () => {
+  test('a list of a different version is fetched again, and the page reloads only once', async () => {
     const { page, complaints, asked } = await view()
     let others = 3
     await page.route('**/share/items/**', async route => {
@@ -215,7 +215,7 @@ describe('navigation: opening, going on, Back and Forward, addresses', { skip },
     assert.deepEqual(complaints, [])
   })
 
-  test('come straight to a photo and closed: the grid is whole, and where it belongs', async () => {
+  test('closing a photo that was opened directly leads to a whole grid at its position', async () => {
     const last = (await run.get(`/share/items/${links.album.key}/0`)).json().id[40]
     for (const size of ['desk', 'phone'] as const) {
       const { page } = await view({ size })

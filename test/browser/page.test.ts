@@ -1,14 +1,14 @@
-/** The page as a whole: headings of small days, news, passwords, titles, no script, a bad network. */
+/** The page as a whole: headings of small days, new photos, passwords, titles, no script, a bad network. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { start } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 import { openAlbum, skip, TELLING } from './set-up.ts'
 
-describe('the page: headings, news, password, titles, no script, a bad network', { skip }, async () => {
+describe('the page: headings, new photos, password, titles, no script, a bad network', { skip }, async () => {
   const { links, view, album, shown, idle } = await openAlbum()
 
-  test('small days share a row, each under its heading; a year stands where it changes', async () => {
+  test('small days share a row, each under its heading; the year is shown where it changes', async () => {
     const library = emptyLibrary()
     const counts = [1, 2, 1, 1, 30, 2]
     const days = counts.flatMap((count, day) => Array.from({ length: count }, (_, n) => {
@@ -41,13 +41,13 @@ describe('the page: headings, news, password, titles, no script, a bad network',
         assert.deepEqual(row.map(({ heading }) => heading!.replace(',', '')),
           ['Sat 3 Jan 2026', 'Fri 2 Jan', 'Thu 1 Jan', 'Wed 31 Dec 2025'].slice(0, first))
       }
-      // an owner's words of another direction stand where the page's do
+      // an owner's text in the other writing direction is aligned with the page
       for (const place of ['h1', '.bar-title']) {
         const alignment = await page.evaluate(place =>
           getComputedStyle(document.querySelector(place)!).textAlign, place)
         assert.equal(alignment, isMirrored ? 'right' : 'left')
       }
-      // no description pushes the photos away
+      // no description pushes the photos out of view
       const lines = () => page.evaluate(() => {
         const about = document.querySelector('.about')!
         return Math.round(about.clientHeight / parseFloat(getComputedStyle(about).lineHeight))
@@ -57,7 +57,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
       await page.click('.more')
       assert.ok(await lines() > 4)
       assert.ok((await page.locator('a.tile >> nth=0').boundingBox())!.y > before + 40)
-      // the arrows follow the writing
+      // the arrows follow the writing direction
       await page.waitForSelector('.scrubber', { state: 'attached' })
       await page.focus('a.tile[data-n="0"]')
       await page.keyboard.press(isMirrored ? 'ArrowLeft' : 'ArrowRight')
@@ -70,7 +70,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     }
   })
 
-  test('a page left open offers new photos, and works where nothing can be stored', async context => {
+  test('a page left open offers new photos, and works with storage blocked', async context => {
     const library = emptyLibrary()
     const name = addAlbum(library, 'Open',
       Array.from({ length: 70 }, (_, n) => photo(n, { name: `open ${n}` })))
@@ -124,7 +124,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     assert.deepEqual(blocked.complaints, [])
   })
 
-  test('without script, and where a script does not load, the photos are there', async () => {
+  test('the photos are there without script, and if a script does not load', async () => {
     const { page } = await view({ script: false })
     await page.goto(album)
     assert.equal(await page.locator('a.tile img').count(), 60)
@@ -147,7 +147,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     await half.page.waitForSelector('article.photo img')
   })
 
-  test('a password is asked for and taken, with the right answer for a wrong one', async () => {
+  test('the password form opens the link, and reports a wrong password', async () => {
     const { page, complaints } = await view()
     await page.goto(`/share/${links.password.key}`)
     await page.fill('#password', 'wrong')
@@ -161,7 +161,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
     assert.deepEqual(complaints.filter(line => !line.includes('401')), [])
   })
 
-  test('a bad network: tiles say so, and come when it is back', async () => {
+  test('a bad network: tiles report it, and load when it is back', async () => {
     const { page } = await view()
     let broken = true
     await page.route('**/thumbnail?*', route => broken ? route.abort() : route.continue())
@@ -172,7 +172,7 @@ describe('the page: headings, news, password, titles, no script, a bad network',
       document.querySelectorAll('.tile img.in').length > 5)
   })
 
-  test('titles are text, whatever is in them, in either direction', async () => {
+  test('titles are shown as text, whatever they contain, in either direction', async () => {
     const library = emptyLibrary()
     const title = '<img src=x onerror=alert(1)> {{t.skip}} שלום "x" \u202eevil'
     const described = photo(1, { exif: { description: '#</p><script>alert(1)</script>' } })

@@ -1,4 +1,4 @@
-/** Downloading, saving by the share sheet and sending a selection, in a real Chromium. */
+/** Downloading, saving with the share sheet and sending a selection, in a real Chromium. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
@@ -10,9 +10,9 @@ import { startSelecting } from './set-up.ts'
 
 const skip = CHROMIUM ? false : without('chromium')
 
-/** What the page gave to the share sheet. */
+/** The files and text that the page gave to the share sheet. */
 type Shared = { files?: string[], text?: string }
-/** Puts a share sheet into the page that takes all, as it is on a phone whose visitor's press has expired. */
+/** Gives the page a share sheet that accepts everything, as on a phone whose visitor's press has expired. */
 const addSheet = (page: Page) => page.addInitScript(() => {
   const shared: Shared[] = []
   Object.assign(window, { shared })
@@ -49,7 +49,7 @@ describe('saving', { skip }, async () => {
     return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) }
   }
 
-  test('"Download all" says how many and how large before it fetches anything', async () => {
+  test('"Download all" shows number and size before it fetches anything', async () => {
     const { page, asked, complaints } = await openAlbum({ size: 'phone' })
     const zips = () => asked.filter(line => line.endsWith('/download'))
     await page.click('#zip')
@@ -70,7 +70,7 @@ describe('saving', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('an unknown size is left out, and without the question the link still downloads', async () => {
+  test('an unknown size is left out, and without the dialog the link still downloads', async () => {
     const { page } = await openAlbum()
     const size = page.waitForResponse(answer => answer.request().method() === 'HEAD')
     await page.route('**/download', async route => {
@@ -87,7 +87,7 @@ describe('saving', { skip }, async () => {
     assert.equal((await take(late.page, () => late.page.click('#zip'))).name, 'Summer at the lake.zip')
   })
 
-  test('a browser downloads a zip, a selection and a photo by itself', async () => {
+  test('the browser itself downloads a zip, a selection and a photo', async () => {
     const { page } = await openAlbum()
     await page.click('#zip')
     const all = await take(page, () => page.click('.sheet .primary'))
@@ -98,7 +98,7 @@ describe('saving', { skip }, async () => {
     const two = await take(page, press)
     assert.ok(two.bytes.length > 1000 && two.bytes.length < all.bytes.length)
     assert.equal(two.bytes.subarray(0, 2).toString(), 'PK')
-    // one is the file, not a zip of one
+    // a single photo is downloaded as a file, not as a zip
     await page.click('a.tile[data-n="2"]')
     const one = await take(page, press)
     assert.match(one.name, /^IMG_\d+\.jpg$/)
@@ -109,7 +109,7 @@ describe('saving', { skip }, async () => {
     assert.match((await take(page, () => page.click('.lg-download'))).name, /\.jpg$/)
   })
 
-  test('many are saved in parts, one from the lightbox, and a closed offer ends it', async () => {
+  test('many photos are saved in parts, one from the lightbox, and closing the offer ends it', async () => {
     const { page, complaints } = await openAlbum({ size: 'phone' }, true)
     const counts = async () => (await sharedBy(page)).map(({ files }) => files?.length)
     await startSelecting(page)
@@ -138,7 +138,7 @@ describe('saving', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('saving measures first, shows how far it is, keeps the names, and can be cancelled', async () => {
+  test('saving measures first, shows progress, keeps the names, and can be cancelled', async () => {
     const own = await start({ library: run.library, ipp: naming })
     const { page, asked } = await openAlbum({ size: 'phone' }, true, own.base)
     const { promise: held, resolve: release } = Promise.withResolvers<void>()
@@ -161,7 +161,7 @@ describe('saving', { skip }, async () => {
     for (const name of saved.files) assert.match(name, /^IMG_\d+\.jpg$/)
   })
 
-  test('what is too large for the sheet, or of unknown size, is an ordinary download', async () => {
+  test('a selection too large for the share sheet, or of unknown size, is an ordinary download', async () => {
     for (const [length, size] of [['60000000', '120 MB'], [undefined, '']] as const) {
       const { page, asked, context } = await openAlbum({ size: 'phone' }, true)
       await page.route('**/original?*', async route => {
@@ -178,7 +178,7 @@ describe('saving', { skip }, async () => {
     }
   })
 
-  test('one that is too large for the sheet is downloaded as a file from the lightbox', async () => {
+  test('a photo too large for the share sheet is downloaded as a file from the lightbox', async () => {
     const { page } = await openAlbum({ size: 'phone' }, true)
     await page.route('**/original?*', async route => {
       if (route.request().method() !== 'HEAD') return route.continue()
@@ -190,7 +190,7 @@ describe('saving', { skip }, async () => {
     assert.equal(await page.locator('.offer').count(), 0)
   })
 
-  test('"Send my choice" gives names where they may be told, and addresses', async () => {
+  test('"Send my choice" gives addresses, and names if they may be shown', async () => {
     const ids = (await run.get(`/share/items/${run.links.album.key}/0`)).json().id as string[]
     const textFor = (names: string[], base: string) => ['Summer at the lake\n2 photos',
       ...names.map((name, at) => `${name}\n${base}${album}/${ids[at * 2]}`)].join('\n\n')
@@ -205,7 +205,7 @@ describe('saving', { skip }, async () => {
       await until(async () => (await sharedBy(page)).length === 1)
       assert.deepEqual(await sharedBy(page), [{ text: textFor([...names], base) }])
     }
-    // without a sheet it is copied, and without a clipboard it is shown
+    // without a share sheet it is copied, and without a clipboard it is shown
     const { page } = await openAlbum()
     await page.evaluate(() => { Object.defineProperty(navigator, 'share', { value: undefined }) })
     await pick(page, 0, 2)

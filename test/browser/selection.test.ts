@@ -7,7 +7,7 @@ import { openAlbum, skip, startSelecting } from './set-up.ts'
 describe('a selection: how it begins and ends', { skip }, async () => {
   const { run, library, view, album, shown, idle } = await openAlbum()
 
-  test('a long press picks; two fingers do not, nor a press whose photo has been opened since', async () => {
+  test('a long press selects; two fingers do not, nor a press whose photo was opened since', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="0"] img.in')
@@ -42,7 +42,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('Back ends a selection, a day says whether it is picked, a tile when it was taken', async () => {
+  test('Back ends a selection; a day shows whether it is selected, a tile when it was taken', async () => {
     const own = await start({ library,
       ipp: { groupByDate: 'day', showMetadata: { exif: { dateTimeOriginal: true } } } })
     const { page, complaints } = await view({}, own.base)
@@ -64,7 +64,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
-  test('a selection begins offline; a script that fails to load is reported and tried again', async () => {
+  test('a selection begins offline; a script that fails to load is reported and retried', async () => {
     const { page } = await view()
     await page.goto(album)
     await page.waitForSelector('.pick-bar', { state: 'attached' })

@@ -1,20 +1,20 @@
-/** What the tests of the page share: a server that tells all it may, a browser, and an album of 97. */
+/** Shared by the tests of the page: a server that shows everything, a browser, and an album of 97. */
 import { after, before } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { CHROMIUM, launch, openView, type View } from '../browser.ts'
 import { start } from '../helpers.ts'
 import { without } from '../tools.ts'
 
-/** Why these tests are skipped, or false where there is a Chromium. */
+/** The reason to skip these tests, or false if there is a Chromium. */
 export const skip = CHROMIUM ? false : without('chromium')
 
-/** A configuration that shows visitors whatever the owner allows. */
+/** A configuration that shows visitors everything that the owner allows. */
 export const TELLING = {
   groupByDate: 'day', maxZoomQuality: 'fullsize', showGalleryDescription: true, showExpiryDate: true,
   showMetadata: { description: true, exif: true, location: true }
 }
 
-/** Starts a server and a browser for the suite it is called in. */
+/** Starts a server and a browser for the suite that calls it. */
 export async function openAlbum () {
   const run = await start({ ipp: TELLING })
   let browser: Browser

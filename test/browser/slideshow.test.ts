@@ -8,7 +8,7 @@ import { openAlbum, skip } from './set-up.ts'
 describe('the slideshow', { skip }, async () => {
   const { view, shown } = await openAlbum()
 
-  test('it runs for a day: awake, films to their end, an hour without Immich, new photos', async context => {
+  test('it runs for a day: awake, videos to their end, an hour without Immich, new photos', async context => {
     const library = emptyLibrary()
     const photos = [photo(1), video(2), photo(3), photo(4)]
     const name = addAlbum(library, 'Shelf', photos)
@@ -43,7 +43,7 @@ describe('the slideshow', { skip }, async () => {
     const slide = () => page.textContent('.lg-counter')
     const seen = new Set<string>()
     let first = 0
-    // a film runs by a clock of its own
+    // a video runs by its own clock
     const endFilm = () => page.evaluate(() =>
       document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
     // Immich is away in the fourth hour
@@ -60,7 +60,7 @@ describe('the slideshow', { skip }, async () => {
     assert.equal(seen.size, 4, [...seen].join())
     const last = await heap()
     assert.ok(last < first * 1.3 + 2, `${first} MB at first, ${last} MB in the end`)
-    // what comes is shown, without a touch
+    // a new photo is shown without a touch
     const real = performance.now.bind(performance)
     context.mock.method(performance, 'now', () => real() + 120_000)
     const added = photo(5)
@@ -73,7 +73,7 @@ describe('the slideshow', { skip }, async () => {
     assert.match((await slide())!, / of 5$/)
     assert.equal(page.url(), `${own.base}/share/${key}?play`)
     await shown(page)
-    // a touch brings the controls, and closing it lets the screen sleep
+    // a touch brings the controls, and closing the slideshow lets the screen sleep
     await page.touchscreen.tap(195, 160)
     await page.click('.lg-close')
     await page.waitForFunction(() => (window as any).awake === false)

@@ -1,4 +1,4 @@
-/** One tour through the page, by hand, in the three engines that phones and desks have. */
+/** A tour through the page, as a visitor would take it, in the three engines of phones and desktops. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { ENGINES, type Hand } from '../engines.ts'
@@ -38,7 +38,7 @@ for (const engine of ENGINES) {
     const isClosed = () => until('the grid again', () => !document.querySelector('.lg-container.lg-show'))
     const counter = () => hand.run(() => document.querySelector('.lg-counter')!.textContent)
     const here = () => hand.run(() => location.href)
-    /** From here on, what a page throws is kept. */
+    /** Collects the errors that the page throws from here on. */
     const listen = () => hand.run(() => {
       const thrown: string[] = []
       Object.assign(window, { thrown })
@@ -60,7 +60,7 @@ for (const engine of ENGINES) {
       assert.equal(await counter(), '3 of 97')
       assert.equal(await here(), `${album}/${ids[2]}`)
       const isBare = () => hand.run(() => document.querySelector('.lg-outer')!.classList.contains('ipp-bare'))
-      // on a busy machine a driver's tap may last so long that it is none
+      // on a busy machine a driver's tap may last too long to count as one
       for (let n = 0; n < 20 && !await isBare(); n++) {
         await hand.tap(195, 420)
         await new Promise(resolve => setTimeout(resolve, 200))
@@ -84,7 +84,7 @@ for (const engine of ENGINES) {
       assert.deepEqual(await thrown(), [])
     })
 
-    test('a video plays when it is asked to', async () => {
+    test('a video plays on request', async () => {
       const film = library.albums.get(links.album.album!)!.assets.find(id =>
         library.assets.get(id)!.type === 'VIDEO')!
       await hand.go(`${album}/${film}`)
@@ -118,7 +118,7 @@ for (const engine of ENGINES) {
       await until('its address', href => location.href === href, album)
     })
 
-    test('the place is kept over a reload', async () => {
+    test('a reload keeps the position', async () => {
       await hand.go(album)
       await gridIsThere()
       await hand.run(() => scrollTo(0, 900))
@@ -145,7 +145,7 @@ for (const engine of ENGINES) {
       assert.equal(await here(), locked)
     })
 
-    test('a selection: two are picked, Back ends it and stays', async () => {
+    test('a selection: two photos are selected, and Back ends it and stays on the page', async () => {
       await hand.go(album)
       await gridIsThere()
       await listen()
@@ -160,10 +160,10 @@ for (const engine of ENGINES) {
       assert.deepEqual(await thrown(), [])
     })
 
-    test('saving by the share sheet: fetched, handed over at a press, failures named', async () => {
+    test('saving with the share sheet: fetched, handed over at a press, failures reported', async () => {
       await hand.go(album)
       await gridIsThere()
-      // what a phone has
+      // a phone has a share sheet
       await hand.run(() => {
         const shared: string[][] = []
         const media = window.matchMedia
@@ -185,7 +185,7 @@ for (const engine of ENGINES) {
       await hand.click('#select')
       await until('the selection', () => document.body.classList.contains('selecting'))
       for (const n of [0, 1, 2]) await hand.click(`a.tile[data-n="${n}"]`)
-      // it stands there once the selection has been measured
+      // it appears once the selection has been measured
       await until('the button', () =>
         !document.querySelector<HTMLElement>('.pick-bar [aria-label="Save"]')!.hidden)
       await hand.click('.pick-bar [aria-label="Save"]')
@@ -199,7 +199,7 @@ for (const engine of ENGINES) {
         /^Couldn’t save: \w+ 3$/.test(document.querySelector('.toast')!.textContent!))
     })
 
-    test('new since the last visit: offered, kept over a reload, gone on the next visit', async context => {
+    test('new photos: offered, kept over a reload, gone on the next visit', async context => {
       const photos = [photo(900), photo(901), photo(902)]
       const name = addAlbum(library, 'Growing', photos)
       const { key } = addLink(library, 'growing', { album: name })
@@ -230,7 +230,7 @@ for (const engine of ENGINES) {
       assert.equal(await hand.run(() => document.querySelectorAll('.offer, .new').length), 0)
     })
 
-    test('Immich is away: tiles say so, and come when it is back', async () => {
+    test('Immich is down: tiles say so, and load when it is back', async () => {
       run.immich.fault = ({ path }) => path.endsWith('/thumbnail') ? { status: 503, body: '{}' } : undefined
       const away = Array.from({ length: 5 }, (_, n) => photo(950 + n))
       const { key } = addLink(library, 'away', { album: addAlbum(library, 'Away', away) })

@@ -5,10 +5,10 @@ import { start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
 import { openAlbum, skip, TELLING } from './set-up.ts'
 
-describe('a photo or video in the lightbox: caption, zoom, films, failures', { skip }, async () => {
+describe('a photo or video in the lightbox: caption, zoom, playing, failures', { skip }, async () => {
   const { run, links, library, view, album, shown } = await openAlbum()
 
-  test('the caption stands below the photo, as text, where it may be told', async () => {
+  test('the caption is below the photo, as text, if it may be shown', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     const big = links.mixed.assets!.find(id => library.assets.get(id)!.name === 'original0.jpg')!
     await page.goto(`/share/${links.mixed.key}/${big}`)
@@ -24,7 +24,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.equal(await page.textContent('.ipp-caption'), '')
   })
 
-  test('a double tap before the picture is there breaks nothing', async () => {
+  test('a double tap before the picture has loaded breaks nothing', async () => {
     const own = await start({ library, ipp: TELLING })
     const { page, complaints } = await view({ size: 'phone' }, own.base)
     let answer = () => {}
@@ -77,7 +77,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.deepEqual(complaints, [])
   })
 
-  test('a panorama is as high as the screen when it is opened', async () => {
+  test('a panorama opens as high as the screen', async () => {
     const library = emptyLibrary()
     const wide = photo(1, { name: 'wide', width: 10_000, height: 1000 })
     const { key } = addLink(library, 'wide', { album: addAlbum(library, 'Wide', [wide, photo(2)]) })
@@ -96,7 +96,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.deepEqual(complaints, [])
   })
 
-  test('on a phone few buttons, the rest behind one; Escape takes away what is on top', async () => {
+  test('on a phone few buttons, and a menu for the rest; Escape closes the topmost layer', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
     await page.waitForSelector('a.tile[data-n="2"][href] img.in')
@@ -150,7 +150,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.deepEqual(complaints, [])
   })
 
-  test('a film that breaks off is tried again and goes on; one that cannot be played says so', async () => {
+  test('a video that breaks off is retried and continues; one that cannot be played says so', async () => {
     const { page } = await view()
     const { id } = (await run.get(`/share/items/${links.album.key}/0`)).json()
     const film = id.find((id: string) => library.assets.get(id)!.type === 'VIDEO')!
@@ -183,7 +183,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.equal(await page.textContent('.toast'), 'This video can’t be played here.')
   })
 
-  test('on a phone: black beside a photo closes nothing, the scrubber takes no touch at rest', async () => {
+  test('on a phone: a tap beside a photo closes nothing, and a scrubber at rest takes no touch', async () => {
     const { page, complaints } = await view({ size: 'phone' })
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile img.in')
@@ -197,7 +197,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     await page.waitForTimeout(700)
     assert.equal(await page.locator('.lg-container.lg-show').count(), 1,
       'black beside the photo closes nothing')
-    // it took the controls away
+    // it hid the controls
     await page.touchscreen.tap(195, 820)
     await page.waitForFunction(() => !document.querySelector('.ipp-bare'))
     await page.click('.lg-close')
@@ -205,7 +205,7 @@ describe('a photo or video in the lightbox: caption, zoom, films, failures', { s
     assert.deepEqual(complaints, [])
   })
 
-  test('a picture that fails is tried again, with a word; one that does not exist is not', async () => {
+  test('a picture that fails is retried, with a message; one that does not exist is not', async () => {
     const { page } = await view()
     let broken = true
     const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]

@@ -1,4 +1,4 @@
-/** What the page weighs: bytes sent, and elements in very long albums. */
+/** The weight of the page: bytes sent, and elements in very long albums. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -6,13 +6,13 @@ import { ask, HTML, start } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { openAlbum, skip } from './set-up.ts'
 
-describe('what the page weighs', { skip }, async () => {
+describe('the weight of the page', { skip }, async () => {
   const { run, view, album, shown, counter } = await openAlbum()
 
-  test('what it weighs: 10,000 and 50,000 items', async () => {
+  test('weight with 10,000 and 50,000 items', async () => {
     for (const [count, limit] of [[10_000, 12_000], [50_000, 40_000]] as const) {
       const library = emptyLibrary()
-      // as a phone writes them: a few shapes, now and then a crop
+      // as a phone writes them: a few shapes, and sometimes a crop
       const shapes = [[4000, 3000], [3000, 4000], [1920, 1080], [1080, 1920], [4000, 2667]]
       let seed = 7
       const random = () => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed / 0x7fffffff }
@@ -68,7 +68,7 @@ describe('what the page weighs', { skip }, async () => {
 
   const read = (name: string) => readFileSync(new URL(`../../static/${name}`, import.meta.url), 'utf8')
 
-  test('what it weighs: scripts and styles', async () => {
+  test('weight of scripts and styles', async () => {
     const { page, asked } = await view()
     await page.goto(album)
     await page.waitForSelector('.laid-out a.tile img.in')
@@ -77,7 +77,7 @@ describe('what the page weighs', { skip }, async () => {
     const html = (await run.get(album, { headers: HTML })).text
     const named = html.matchAll(/"(\/share\/static\/[^"]+\.(?:js|css))"/g)
     const early = new Set(Array.from(named, ([, path]) => path!))
-    // all that the first script stands on comes with it, and nothing else does
+    // everything that the first script imports comes with it, and nothing else does
     const needed = (name: string): string[] =>
       [...read(name).matchAll(/^import .* from '\.\/(.+)'$/gm)]
         .flatMap(([, other]) => [other!, ...needed(other!)])

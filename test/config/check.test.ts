@@ -1,4 +1,4 @@
-/** `node src/server.ts check`: what it tells an operator, as a process of its own. */
+/** The output of `node src/server.ts check`, which runs as a process of its own. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const check = (words?: string, ipp: object = {}, env: Record<string, string> = {
     )
   })
 
-test('the configuration: what differs from the defaults and where it is set, secrets left out', async () => {
+test('the configuration: values other than the defaults, where they are set, without secrets', async () => {
   const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
   const env = { IPP_SECRET: 'a very long secret', LOG_LEVEL: 'debug' }
   const { status, text } = await check(undefined, ipp, env)
@@ -68,15 +68,15 @@ test('a config.json that this user may not read', () => {
   const user = process.getuid?.() === 0 ? { uid: 65_534 } : {}
   const env = { IMMICH_URL: immich.url, IPP_CONFIG: path }
   const { stdout } = spawnSync(process.execPath, [file, 'check'], { env, encoding: 'utf8', ...user })
-  assert.match(stdout, /WRONG IPP_CONFIG .*: user \d+ may not read it, takes chmod a\+r on the host/)
+  assert.match(stdout, /WRONG IPP_CONFIG .*: user \d+ may not read it: run chmod a\+r on the host/)
 })
 
 const countWrong = (text: string) => text.match(/^WRONG/gm)?.length ?? 0
-test('why Immich is not reached: one cause, and what to do', async () => {
+test('Immich cannot be reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
     [
       'http://nowhere.invalid:2283',
-      /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name is not known here/
+      /WRONG Immich is unavailable at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name cannot be resolved here/
     ],
     [
       'http://127.0.0.1:2',
@@ -98,7 +98,7 @@ const listen = async (server: Server) => {
 }
 
 const openssl = { skip: without('openssl') }
-test('a certificate of another authority, of another name, expired, and right', openssl, async () => {
+test('certificates: of another authority, for another name, expired, and valid', openssl, async () => {
   const folder = mkdtempSync(`${tmpdir()}/check-`)
   let made = 0
   const makeServer = async (name: string, days: number) => {
@@ -143,7 +143,7 @@ test('a certificate of another authority, of another name, expired, and right', 
   }
 })
 
-test('a link: what it shares, what limits it, by whom, and what to do', async () => {
+test('a link: its contents, its limits, who set them, and how to lift them', async () => {
   const cases: [{ key: string }, object, RegExp][] = [
     [links.album, {}, /^ok {4}it is an album of 95 photos and 2 videos/],
     [
@@ -152,11 +152,11 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
       /note {2}the owner allows no downloads\n {6}→ in Immich, .*"Allow public user to download"/
     ],
     [links.noMetadata, {}, /note {2}the owner shows no metadata/],
-    [links.album, {}, /note {2}there is no details panel\n {6}→ set in ipp\.showMetadata/],
+    [links.album, {}, /note {2}there is no details panel\n {6}→ choose its fields in ipp\.showMetadata/],
     [
       links.album,
       { allowDownload: true, allowDownloadAll: 0 },
-      /note {2}there is no zip of it\n {6}→ set ipp\.allowDownloadAll/
+      /note {2}it cannot be downloaded as a zip\n {6}→ set ipp\.allowDownloadAll/
     ],
     [
       links.album,
@@ -171,7 +171,7 @@ test('a link: what it shares, what limits it, by whom, and what to do', async ()
     [links.noDownload, { maxZoomQuality: 'fullsize' }, /zooming in shows no more than the preview/],
     [links.ending, {}, /it expires 2100-12-31T23:59:59.000Z/],
     [links.password, {}, /it has a password/],
-    [empty, {}, /nothing of it can be seen/],
+    [empty, {}, /visitors see nothing in it/],
     [chosen, {}, /note {2}photos that were locked or hidden later are still shared/]
   ]
   await Promise.all(cases.map(async ([{ key }, ipp, expected]) => {
@@ -188,7 +188,7 @@ test('a link as it is pasted: with its password, a full stop, or without https',
   for (const text of [dialog, `127.0.0.1:2/share/${key}.`]) {
     const { status, text: told } = await check(text)
     assert.match(told, /^ok {4}it is an album/, told)
-    assert.match(told, /^note {2}https?:\/\/127\.0\.0\.1:2 could not be tried from here/m)
+    assert.match(told, /^note {2}https?:\/\/127\.0\.0\.1:2 could not be tested from here/m)
     assert.equal(status, 0)
   }
 })
@@ -211,13 +211,13 @@ test('a link that does not work', async () => {
   const away = await check(`/share/${key}`, {}, { IMMICH_URL: 'http://127.0.0.1:2' })
   assert.deepEqual(
     [away.status, away.text.split('\n')[0]],
-    [1, 'WRONG the link cannot be tried, because Immich is unavailable']
+    [1, 'WRONG the link cannot be tested, because Immich is unavailable']
   )
 })
 
-test('whatever answers instead of Immich, there is one verdict, and status 1', async () => {
+test('any other program in place of Immich gets one verdict, and status 1', async () => {
   const answers: [number, string, RegExp][] = [
-    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ what answers there is not Immich/],
+    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ another program answers there/],
     [
       302,
       '',
@@ -225,7 +225,7 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
     ],
     [401, 'no', /answered 401\n {6}→ usually a login page or an access rule/],
     [403, '<h1>Forbidden</h1>', /answered 403\n {6}→ usually a login page or an access rule/],
-    [404, 'nginx', /answered 404\n {6}→ what answers there is not Immich/],
+    [404, 'nginx', /answered 404\n {6}→ another program answers there/],
     [429, '', /answered 429\n {6}→ usually a rate limit/],
     [500, '', /answered 500\n {6}→ Immich itself failed/],
     [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy whose Immich is starting/],
@@ -246,7 +246,7 @@ test('whatever answers instead of Immich, there is one verdict, and status 1', a
   }))
 })
 
-test('the name of a link in the log is that of a server with the same secret', async () => {
+test('the name of a link in the log is the same as on a server with the same secret', async () => {
   const { key } = links.album
   const IPP_SECRET = 'sixteen characters'
   const nameOf = createLinkNames(createKeys(IPP_SECRET))

@@ -1,4 +1,4 @@
-/** Settings of old files that act in the gate: motion clips, qualities, zoom. */
+/** Settings of old files that take effect in the gate: motion clips, qualities, zoom. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -42,7 +42,7 @@ test('maxDownloadQuality: fullsize: the full resolution; preview: named as a pre
   }
 })
 
-test('preview quality: a video is a video, a GIF moves', async () => {
+test('preview quality: a video stays a video, and a GIF stays animated', async () => {
   for (const maxDownloadQuality of ['fullsize', 'preview'] as const) {
     const { get, links: { video, gif } } = await start({ ipp: { maxDownloadQuality } })
     const film = await get(`/share/photo/${video.key}/${video.assets![0]}/original`)
@@ -52,7 +52,7 @@ test('preview quality: a video is a video, a GIF moves', async () => {
   }
 })
 
-test('showGalleryTitle: false: only the heading goes; the tab and the zip keep the name', async () => {
+test('showGalleryTitle: false: only the heading disappears; the tab and the zip keep the name', async () => {
   const { get, links: { album } } = await start({ ipp: { showGalleryTitle: false } })
   const { text } = await get(`/share/${album.key}`, { headers: HTML })
   assert.doesNotMatch(text, /<h1[^>]*>Summer at the lake/)

@@ -1,6 +1,6 @@
 /**
  * Configuration files in the shapes that the original's releases shipped, by each shape's first release.
- * Written anew, not copied.
+ * Newly written, not copied.
  */
 export type Config = { ipp?: Record<string, unknown>, lightGallery?: Record<string, unknown> }
 

@@ -1,4 +1,4 @@
-/** What configurations of the original's releases do: buttons, addresses, bytes, JSON and headers. */
+/** The effects of configurations of the original's releases: buttons, addresses, bytes, JSON and headers. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ const settingsOf = (config: Config, env: Record<string, string> = {}) =>
   loadSettings({ IMMICH_URL: 'http://x', CONFIG: JSON.stringify(config), ...env }, ROOT)
 const run = (config: Config) => start({ ipp: {}, env: { CONFIG: JSON.stringify(config) } })
 
-/** What a visitor of the album and of the link with one photo gets of their downloads. */
+/** The downloads that a visitor gets from the album and from the link with one photo. */
 async function downloads ({ get, links, library }: Running) {
   const { album, photo } = links
   const [id] = photo.assets!
@@ -40,7 +40,7 @@ const allowed = async (config: Config) => {
   const { zip, single } = await downloads(await run(config))
   return { zip, single }
 }
-/** The fields that a visitor is told of the link's one photo. */
+/** The fields that a visitor sees of the link's only photo. */
 const told = async (showMetadata: object) => {
   const { get, links: { photo } } = await run({ ipp: { showMetadata } })
   const answer = await get(`/share/meta/${photo.key}/${photo.assets![0]}`)
@@ -49,7 +49,7 @@ const told = async (showMetadata: object) => {
 const notices = (config: Config) => settingsOf(config).notices.join('\n')
 
 for (const [release, config] of Object.entries(OLD_CONFIGS)) {
-  test(`${release} as shipped: no download, no metadata, the headers it gave`, async () => {
+  test(`${release} as shipped: no downloads, no metadata, and the headers that it sent`, async () => {
     const running = await run(config)
     const { zip, single } = await downloads(running)
     assert.deepEqual({ zip, single }, NONE)
@@ -65,7 +65,7 @@ for (const [release, config] of Object.entries(OLD_CONFIGS)) {
     assert.match(String(headers['cache-control']), given ? /^public, max-age=300$/ : /^no-cache/)
     assert.doesNotMatch(settings.notices.join('\n'), /unknown|Did you mean/)
   })
-  test(`${release} with the line of its notice: downloads, in its quality and by its name`, async () => {
+  test(`${release} with the line of its notice: downloads, in its quality and under its names`, async () => {
     const line = /("allowDownload": true) in ipp allows/.exec(notices(config))?.[1]
     assert.ok(line, notices(config))
     const running = await run({ ...config, ipp: { ...config.ipp, ...JSON.parse(`{${line}}`) } })
@@ -127,7 +127,7 @@ test('one download key for all, by generation: single photos, zips', async () =>
   }
 })
 
-test('download notices say the effect and the line that opens them; a key of today has none', () => {
+test('download notices give the effect and the line that allows downloads; a current key has none', () => {
   assert.match(
     notices({ ipp: { gallery: { showTitle: true } } }),
     /^Downloads are off: this file is from 2\.x or 3\.x .*"allowDownload": true/
@@ -155,9 +155,9 @@ test('download notices say the effect and the line that opens them; a key of tod
   }
 })
 
-test('metadata of 2.3: enabled stands for eleven and four flags, except those that are false', async () => {
+test('metadata of 2.3: enabled sets eleven and four flags, except those that are false', async () => {
   const none = Object.fromEntries(EXIF.split(' ').map(name => [name, false]))
-  // the photo of the library has no more than these
+  // the photo in the library has only these fields
   const all = await told({ exif: true })
   assert.ok(all.includes('originalFileName') && all.includes('fileSizeInByte'))
   const without = (...names: string[]) => all.filter(name => !['timeZone', ...names].includes(name))
@@ -185,7 +185,7 @@ test('metadata of 2.3: enabled stands for eleven and four flags, except those th
   assert.deepEqual(await told({ description: { caption: false, sidebar: true } }), ['description'])
 })
 
-test('4.0: a description by true or false showed nothing', () => {
+test('4.0: description: true showed nothing', () => {
   assert.equal(
     settingsOf({ ipp: { uploadUrl: '', showMetadata: { description: true } } }).showMetadata.description,
     false
@@ -193,7 +193,7 @@ test('4.0: a description by true or false showed nothing', () => {
   assert.equal(settingsOf({ ipp: { showMetadata: { description: true } } }).showMetadata.description, true)
 })
 
-test('file names by number: as 1.x documented them, or from 2.0 on as that release meant them', async () => {
+test('file names as numbers: as documented for 1.x, or with the meaning of 2.0 and later', async () => {
   const name = async (ipp: Record<string, unknown>) => {
     const { name, id } = await downloads(await run({ ipp: { allowDownload: true, ...ipp } }))
     return String(name).replace(id!, 'ID').replace(id!.slice(0, 8), 'SHORT').replace(/^\d{8}_\d{6}/, 'TIME')
@@ -214,7 +214,7 @@ test('file names by number: as 1.x documented them, or from 2.0 on as that relea
   for (const [ipp, expected] of table) assert.equal(await name(ipp), expected, JSON.stringify(ipp))
   assert.match(
     notices({ ipp: { downloadedFilename: 1 } }),
-    /1 names downloads by "original"; releases from 1\.14 on meant "id"/
+    /1 names downloads by "original"; in releases from 1\.14 on it meant "id"/
   )
   assert.doesNotMatch(notices({ ipp: { ...groups, downloadedFilename: 1 } }), /1\.14/)
 })
@@ -248,7 +248,7 @@ test('the later of two names wins: groups over the flat names of 1.x, today\'s o
   assert.ok(notices.includes(title))
 })
 
-test('names without an equal: a notice with what happens instead', () => {
+test('names without a successor: a notice says what happens instead', () => {
   const text = notices({
     ipp: {
       allowDownload: 1,
@@ -272,9 +272,9 @@ test('names without an equal: a notice with what happens instead', () => {
   assert.doesNotMatch(text, /unknown/)
 })
 
-test('an old file without responseHeaders sends none, as it did; today\'s has the default', async () => {
+test('an old file without responseHeaders sends none, as before; a current one the default', async () => {
   assert.deepEqual(settingsOf({ ipp: { allowDownload: 1 } }).responseHeaders, {})
-  assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not given, which meant none/)
+  assert.match(notices({ ipp: { allowDownload: 1 } }), /responseHeaders is not set, which meant none/)
   assert.equal(
     settingsOf({ ipp: { showHomePage: false } }).responseHeaders['access-control-allow-origin'],
     '*'

@@ -1,4 +1,4 @@
-/** `check LINK` with a public address: does it lead here, as it should, and nowhere else? */
+/** `check LINK` with a public address: it should lead here, and nowhere else. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createServer, request, type IncomingMessage } from 'node:http'
@@ -11,7 +11,7 @@ const run = await start()
 const { links, immich, base } = run
 const file = fileURLToPath(new URL('src/server.ts', ROOT))
 
-/** Where a reverse proxy sends a request, and with which headers more; or what it answers itself. */
+/** The target of a request at a reverse proxy, with additional headers; or the proxy's own answer. */
 type Way =
   { to: string, headers?: Record<string, string>, without?: RegExp }
   | { status: number, location?: string, body?: string }
@@ -23,7 +23,7 @@ async function front (wayOf: (path: string) => Way): Promise<string> {
       return
     }
     const kept = Object.entries(incoming.headers).filter(([name]) => !way.without?.test(name))
-    // the stand-in reads no key from a header, as Immich does
+    // unlike Immich, the stand-in reads no key from a header
     const name =
       way.to === immich.url &&
       ['key', 'slug'].find(name => kept.some(([header]) => header === `x-immich-share-${name}`))
@@ -94,13 +94,13 @@ test('an address that leads elsewhere', async () => {
   }
 })
 
-test('a scheme or a host that does not arrive', async () => {
+test('a scheme or host that is not passed on', async () => {
   const withHeaders = (headers: Record<string, string>) => (path: string): Way => {
     const way = toProxy(path)
     return 'to' in way ? { ...way, headers } : way
   }
   const scheme = await check(await front(withHeaders({ 'x-forwarded-proto': 'https' })), links.album)
-  assert.match(scheme.text, /WRONG visitors come by http:\S+, but it arrives here as https:\S+\n {6}→ let/)
+  assert.match(scheme.text, /WRONG visitors use http:\S+, but it arrives here as https:\S+\n {6}→ let/)
   assert.match(scheme.text, / {6}→ let the reverse proxy send X-Forwarded-Proto/)
   assert.equal(scheme.status, 1)
   const host = await check(await front(withHeaders({ host: 'inside.example' })), links.album)
@@ -108,7 +108,7 @@ test('a scheme or a host that does not arrive', async () => {
   assert.equal(host.status, 0)
 })
 
-test("Immich's own API beside it, as the examples shut it and open", async () => {
+test("Immich's own API at the same address, closed as in the examples, and open", async () => {
   const toImmich = (without?: RegExp) => (path: string): Way =>
     path.startsWith('/api') ? { to: immich.url, ...without && { without } } : { to: base }
   const isGuarded = (path: string): Way =>
@@ -127,16 +127,16 @@ test("Immich's own API beside it, as the examples shut it and open", async () =>
   }
 })
 
-test('an address that cannot be tried, and that of Immich itself', async () => {
+test("an address that cannot be tested, and Immich's own", async () => {
   const { status, text } = await check('http://127.0.0.1:2', links.album)
-  assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tried from here: connect ECONNREFUSED/)
+  assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tested from here: connect ECONNREFUSED/)
   assert.equal(status, 0)
   const own = await check(immich.url, links.album)
   assert.match(own.text, /note {2}this is the address of Immich, not one for visitors\n/)
   assert.equal(own.status, 0)
 })
 
-test('the server never asks its public address', async () => {
+test('the server never requests its public address', async () => {
   let count = 0
   const origin = await front(path => { count++; return toProxy(path) })
   const served = await start({ env: { PUBLIC_BASE_URL: origin } })

@@ -1,4 +1,4 @@
-/** Configuration: schema, defaults and documentation together, old names, and what is wrong said clearly. */
+/** Configuration: schema, defaults and documentation agree, and mistakes get clear messages. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -65,7 +65,7 @@ test('config.json holds the defaults of the schema, and docs/configuration.md bo
   assert.deepEqual(documented.filter(name => !known.has(name)), [])
 })
 
-test('what is given is merged over the defaults', () => {
+test('settings are merged over the defaults', () => {
   const settings = load({
     ipp: { showMetadata: { exif: { iso: true }, location: true }, showHomePage: false, limits: null },
     lightGallery: { speed: 100, mobileSettings: { controls: true } }
@@ -87,7 +87,7 @@ test('what is given is merged over the defaults', () => {
   )
 })
 
-test('a wrong type or value names the key, what it got and what it takes', () => {
+test('the message for a wrong type or value has the key, the value and the values it takes', () => {
   for (const [config, line] of [
     [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes true or false'],
     [
@@ -171,7 +171,7 @@ test('a wrong type or value names the key, what it got and what it takes', () =>
   )
 })
 
-test('a known key in the wrong place stops the start and names the right place', () => {
+test('a known key in the wrong place is an error that names the right place', () => {
   for (const [config, path, place] of [
     [{ stripMetadata: true }, 'stripMetadata', 'ipp.stripMetadata'],
     [{ gallery: { showTitle: false } }, 'gallery', 'ipp.gallery'],
@@ -185,7 +185,7 @@ test('a known key in the wrong place stops the start and names the right place',
   ] as const) assert.equal(problem(config), `${path}: is in the wrong place, and belongs at ${place}`)
 })
 
-test('null for a group is its default', () => {
+test('null for a group means its default', () => {
   for (const config of [
     { ipp: null, lightGallery: null },
     { ipp: { limits: null, showMetadata: null, responseHeaders: null } },
@@ -198,7 +198,7 @@ test('null for a group is its default', () => {
   assert.equal(load({ ipp: { customInvalidResponse: null } }).customInvalidResponse, null)
 })
 
-test('responseHeaders replace the defaults; framing and cookie headers stop the start', () => {
+test('responseHeaders replace the defaults; framing and cookie headers are an error', () => {
   assert.deepEqual(load({ ipp: { responseHeaders: { 'X-Own': 'x' } } }).responseHeaders, { 'x-own': 'x' })
   const none = load({ ipp: { responseHeaders: {} } })
   assert.deepEqual([none.responseHeaders, none.cacheControl], [{}, undefined])
@@ -225,7 +225,7 @@ test('responseHeaders replace the defaults; framing and cookie headers stop the 
   }
 })
 
-test('variables of other programs never stop the start without a way on', () => {
+test('variables of other programs are ignored, or the message says how to go on', () => {
   const link = load({}, { IPP_PORT: 'tcp://10.43.0.1:3000' })
   assert.equal(link.port, 3000)
   assert.match(link.notices.join(), /^IPP_PORT=tcp:.*has no effect.*enableServiceLinks/)
@@ -243,7 +243,7 @@ test('variables of other programs never stop the start without a way on', () => 
   }
   const word = problem({}, { CONFIG: 'production' })
   assert.match(word, /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; /)
-  assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that is for another program$/)
+  assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that another program uses$/)
   assert.match(problem({}, { CONFIG: 'true' }), /^CONFIG: got true, takes JSON.*; CONFIG= clears a variable/)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
@@ -267,7 +267,7 @@ test('an unknown variable with our prefix is a notice, but for those that descri
   assert.deepEqual(link.length, 1, link.join())
 })
 
-test('an unknown key is a notice with the nearest known one', () => {
+test('an unknown key gives a notice with the nearest known one', () => {
   assert.match(
     load({ ipp: { showHomepage: false } }).notices[0]!,
     /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/
@@ -318,7 +318,7 @@ test('customised invalid responses apply to every method and path', async () => 
   assert.equal((await dropped.get('/share/healthcheck')).status, 200)
 })
 
-test('responseHeaders go on what an open link shares, and never loosen a protected one', async () => {
+test('responseHeaders apply to content of open links, and never loosen protection', async () => {
   const run = await start({
     ipp: {
       responseHeaders: {
@@ -341,7 +341,7 @@ test('responseHeaders go on what an open link shares, and never loosen a protect
   assert.equal((await run.get('/nowhere')).headers['x-own'], undefined)
 })
 
-test('what the operator wants of caches is passed on whole, but nothing that outlives a link', async () => {
+test('the operator\'s Cache-Control is passed on unchanged, but never past a link\'s expiry', async () => {
   const library = emptyLibrary()
   const one = photo(1)
   const open = addLink(library, 'open', {}, [one, photo(2)])
@@ -375,7 +375,7 @@ test('home page, slugs and downloads can be switched off', async () => {
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
   const icon = await run.get('/favicon.ico')
   assert.equal(icon.headers['content-type'], 'image/png')
-  // its address has no version: a browser has to ask whether it is still the same
+  // its address has no version, so a browser has to revalidate it
   assert.equal(icon.headers['cache-control'], 'no-cache')
   assert.equal(
     (await run.get('/favicon.ico', { headers: { 'if-none-match': String(icon.headers.etag) } })).status,
@@ -383,7 +383,7 @@ test('home page, slugs and downloads can be switched off', async () => {
   )
 })
 
-test('a secret is never printed, a placeholder is none', () => {
+test('a secret is never printed, and a placeholder is not accepted', () => {
   const failing = (env: Record<string, string>) => {
     try {
       loadSettings({ IMMICH_URL: 'http://x', CONFIG: '{}', ...env }, ROOT)
@@ -400,7 +400,7 @@ test('a secret is never printed, a placeholder is none', () => {
   assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
 })
 
-test('what many take for JSON is said, with its place; a mark of the byte order is no matter', () => {
+test('common JSON mistakes are named, with their place; a byte order mark is accepted', () => {
   const failing = (CONFIG: string) => {
     try {
       loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
@@ -414,7 +414,7 @@ test('what many take for JSON is said, with its place; a mark of the byte order 
   )
   assert.match(
     failing('{ "ipp": { "showHomePage": true, } }'),
-    /^CONFIG: JSON has no comma after the last of a list \(line 1, column 32\)/
+    /^CONFIG: JSON has no comma after the last entry \(line 1, column 32\)/
   )
   assert.equal(
     failing("{\n  'ipp': {}\n}"),

@@ -1,4 +1,4 @@
-/** What is told of one item: no date in headers, names with both permissions only, no empty fields. */
+/** The facts about one item: no date in headers, names only with both permissions, no empty fields. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { start } from '../helpers.ts'
@@ -11,7 +11,7 @@ for (const version of VERSIONS) {
     const run = await start({ version, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
     const { links, library, immich } = run
 
-    test('no header tells a date, and no validator of Immich goes out or in', async () => {
+    test('no header contains a date, and no validator of Immich goes out or in', async () => {
       const film = `/share/video/${links.video.key}/${links.video.assets![0]}`
       const shown = library.albums.get(links.album.album!)!.assets[0]
       const thumbnail = `/share/photo/${links.noMetadata.key}/${shown}/thumbnail`
@@ -39,7 +39,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('.tif stays .tif, and an extension that is wrong for the type is put right', async () => {
+test('.tif stays .tif, and an extension that is wrong for the type is corrected', async () => {
   const library = emptyLibrary()
   const kinds: [string, string, string][] = [
     ['a.tif', 'image/tiff', 'a.tif'],

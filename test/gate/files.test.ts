@@ -1,4 +1,4 @@
-/** Which bytes each address of a file gets, and which of them are cached. */
+/** The bytes that each address of a file returns, and those that are cached. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ const bytes = (size: number, fill = 'x') => ({ bytes: Buffer.alloc(size, fill), 
 
 const namesIn = async (zip: Buffer): Promise<string[]> => (await entriesOf(zip)).map(({ name }) => name)
 
-test('a GIF moves, where downloads are allowed; a single image answers with itself', async () => {
+test('a GIF is animated if downloads are allowed; a link with one image answers with the image', async () => {
   const run = await start()
   const gif = readFileSync(new URL('../samples/animated.gif', import.meta.url))
   const answer = await run.get(`/share/${run.links.gif.key}`)
@@ -28,7 +28,7 @@ test('a GIF moves, where downloads are allowed; a single image answers with itse
   assert.equal((await other.get(`/share/${other.links.video.key}`)).headers['content-type'], 'video/mp4')
 })
 
-test('what a browser could execute is an attachment of no type', async () => {
+test('a file that a browser could execute is an attachment without a type', async () => {
   const library = emptyLibrary()
   const types = [
     'image/svg+xml', 'text/html', 'image/svg+xml; charset=utf-8', 'application/xhtml+xml', 'video/mp4"; x=y'
@@ -54,7 +54,7 @@ test('what a browser could execute is an attachment of no type', async () => {
   }
 })
 
-test('fullsize is what a browser can show: else the server\'s own full size, else the preview', async () => {
+test('fullsize is a file that browsers show: else Immich\'s own full size, else the preview', async () => {
   const library = emptyLibrary()
   const heic = photo(1, {
     mime: 'image/heic',
@@ -95,7 +95,7 @@ test('fullsize is what a browser can show: else the server\'s own full size, els
   assert.notEqual((await off.get(`/share/photo/${key}/${heic.id}/original`)).text, 'heic')
 })
 
-test('videos without a transcode, where the operator does not allow playing originals', async () => {
+test('videos without a transcode, if the operator does not allow playing originals', async () => {
   const library = emptyLibrary()
   const file = (size: number, type: string) => ({ size, type })
   const films = [
@@ -127,7 +127,7 @@ test('videos without a transcode, where the operator does not allow playing orig
   const isChunked = true
   assert.deepEqual(await statuses(told.key, strict), [404, 206, 206])
   assert.deepEqual(await statuses(told.key, strict, isChunked), [404, 404, 206])
-  // the proxy may look at the original where downloads are allowed
+  // the proxy may look at the original if downloads are allowed
   assert.deepEqual(await statuses(untold.key, { ...strict, maxDownloadQuality: 'preview' }), [404, 206, 206])
   // looking at the headers alone leaves no slot taken
   const one = await start({ library, ipp: { ...strict, limits: { upstreamStreams: 1 } } })

@@ -1,6 +1,6 @@
 /**
- * The owner's yes × the operator's yes × each address: nothing leaves that lacks one of them, and all that
- * has both can be had somewhere. `allowed` is the whole rule.
+ * The owner's permissions × the operator's × each address: nothing leaves that lacks either, and everything
+ * that has both is served somewhere. `allowed` is the whole rule.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -36,7 +36,7 @@ const NO_DATES = {
   ...EVERYTHING.showMetadata, exif: { ...EVERYTHING.showMetadata.exif, dateTimeOriginal: false }
 }
 
-/** What differs from `EVERYTHING`. */
+/** Each operator's differences from `EVERYTHING`. */
 const OPERATORS: Record<string, Partial<Operator>> = {
   everything: {},
   nothing: NOTHING,
@@ -110,7 +110,7 @@ const LOCAL_SECONDS = TAKEN / 1000 + 2 * 3600
 const DAY = Math.floor(LOCAL_SECONDS / 86_400)
 const MONTH = 2019 * 12 + 4
 
-/** What is looked for, in answers of which addresses, and which asset it belongs to. */
+/** Each secret: the pattern that reveals it, the addresses to search, and the asset it belongs to. */
 const SECRETS: Record<string, { text: RegExp, at?: RegExp, of?: string }> = {
   'the title': { text: /Our album|Our choice/ },
   'the description': { text: /About us/ },
@@ -137,7 +137,7 @@ const SECRETS: Record<string, { text: RegExp, at?: RegExp, of?: string }> = {
   'never told': { text: /immich-tag|\/data\/upload|52\.39|Summilux|last-modified/ }
 }
 
-/** The smallest JPEG that can be blanked: notes of the camera, then the picture. */
+/** The smallest JPEG that can be blanked: the camera's notes, then the picture. */
 function jpeg (picture: string, notes = ''): Buffer {
   const exif = Buffer.from(`Exif\0\0${notes}`)
   return Buffer.concat([
@@ -182,7 +182,7 @@ const ASSETS: Record<string, Asset> = {
 const library = emptyLibrary()
 library.assets.set(clip.id, clip)
 type Kind = { link: ShareLink, home: string, holds: string[] }
-/** Links of every kind, with the owner's two answers. */
+/** Links of every kind, with the owner's two permissions. */
 function linksOf (owner: Owner): Record<string, Kind> {
   const options = { allowDownload: owner.download, showMetadata: owner.metadata }
   const seed = JSON.stringify(owner)
@@ -233,7 +233,7 @@ async function yearsIn (zip: Buffer): Promise<string> {
   return years.join()
 }
 
-/** The secrets that an answer holds, in its headers or its body. */
+/** The secrets that an answer contains, in its headers or its body. */
 async function secretsIn (path: string, { headers, body, status }: Answer): Promise<string[]> {
   const { date: _, ...told } = headers
   const isZip = status === 200 && told['content-type'] === 'application/zip' && body.length > 0
@@ -243,7 +243,7 @@ async function secretsIn (path: string, { headers, body, status }: Answer): Prom
 }
 
 const FORM = { ...HTML, 'content-type': 'application/x-www-form-urlencoded' }
-/** What all addresses of a link tell, by the first address that told it. */
+/** The secrets that the addresses of a link reveal, each with the first address that revealed it. */
 async function toldBy (base: string, kind: Kind, cookie: string, methods: string[]) {
   const found = new Map<string, string>()
   const request = async (method: string, path: string, more: Ask = {}) => {
@@ -262,7 +262,7 @@ async function toldBy (base: string, kind: Kind, cookie: string, methods: string
   return found
 }
 
-/** What a link of this kind has of what is allowed. */
+/** The allowed secrets that a link of this kind contains. */
 function expected ({ holds, link }: Kind, owner: Owner, operator: Operator): string[] {
   const yes = allowed(owner, operator)
   return Object.keys(yes).filter(name => {
@@ -282,7 +282,7 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
       if (version === '2.7.5' && !isWhole && name !== 'stripped') continue
       test(`the operator allows: ${name}`, async () => {
         const operator = { ...EVERYTHING, ...changes }
-        // a page of its own for the one photo, so that all addresses are alike
+        // show a page for the single photo, so that all links have the same addresses
         const ipp = { ...operator, singleImageGallery: true, limits: { guessesPerVisitor: 1000 } }
         const run = await start({ version, library, ipp, env: { IPP_SECRET: 'a secret of sixteen or more' } })
         for (const { owner, kinds } of LINKS) {
@@ -299,8 +299,8 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
             const told = await toldBy(run.base, kind, cookie, methods)
             const yes = expected(kind, owner, operator)
             const tooMuch = [...told].filter(([secret]) => !yes.includes(secret))
-            assert.deepEqual(tooMuch, [], `${where}: told, although not allowed`)
-            assert.deepEqual(yes.filter(secret => !told.has(secret)), [], `${where}: allowed, nowhere told`)
+            assert.deepEqual(tooMuch, [], `${where}: revealed, although not allowed`)
+            assert.deepEqual(yes.filter(secret => !told.has(secret)), [], `${where}: allowed, but not found`)
           }
         }
       })

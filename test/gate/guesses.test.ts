@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { createGuesses, createRateLimit } from '../../src/gate/guesses.ts'
 
-/** Stops the clock; the result puts it ahead by so many ms. */
+/** Stops the clock; returns a function that puts it ahead by so many ms. */
 function clock (context: TestContext): (ms: number) => void {
   let now = performance.now()
   context.mock.method(performance, 'now', () => now)
@@ -11,7 +11,7 @@ function clock (context: TestContext): (ms: number) => void {
 }
 const asker = (address: string, isForgeable = false) => ({ address, isForgeable })
 type Guesses = ReturnType<typeof createGuesses>
-/** Makes a wrong guess if there is no wait; whether it was taken. */
+/** Makes a wrong guess if there is no wait; returns whether it was accepted. */
 function guess (guesses: Guesses, address: string, name = 'key a', isForgeable = false): boolean {
   if (guesses.waitForPassword(asker(address, isForgeable), name) > 0) return false
   guesses.countPassword(asker(address), name, 1)
@@ -77,11 +77,11 @@ test('the /64s of one /48: four times one visitor\'s', context => {
   assert.equal(taken(100, n => guess(guesses, network(n + 100))), 1)
 })
 
-test('fresh addresses: of 700 first guesses each is taken, of 2,000 a thousand', context => {
+test('fresh addresses: 700 first guesses are all accepted, and 1,000 out of 2,000', context => {
   const ahead = clock(context)
   const guesses = createGuesses(10, 100)
   assert.equal(taken(700, n => guess(guesses, fresh(n))), 700)
-  // those that have guessed wrong before are held by the limit of the link, which is long spent
+  // those that have guessed wrong before are subject to the limit of the link, which is long exhausted
   assert.equal(taken(700, n => guess(guesses, fresh(n))), 0)
   assert.equal(taken(1300, n => guess(guesses, fresh(n + 700))), 300)
   assert.equal(guess(guesses, fresh(9999), 'key b'), true)
@@ -89,7 +89,7 @@ test('fresh addresses: of 700 first guesses each is taken, of 2,000 a thousand',
   assert.equal(taken(10, n => guess(guesses, fresh(n + 5000))), 1)
 })
 
-test('an address that may be forged has no first guess of its own: a hundred in all', context => {
+test('addresses that may be forged have no first guess of their own: a hundred in all', context => {
   const ahead = clock(context)
   const guesses = createGuesses(10, 100)
   assert.equal(taken(700, n => guess(guesses, fresh(n), 'key a', true)), 100)
@@ -110,7 +110,7 @@ test('a right guess is taken back, and the key and slug of a link share one limi
   assert.deepEqual([guess(guesses, fresh(1), 'slug a'), guess(guesses, fresh(1))], [false, false])
 })
 
-test('unknown links: 200 a visitor, then one every three seconds; opened ones stay open', context => {
+test('unknown links: 200 per visitor, then one every three seconds; opened ones stay open', context => {
   const ahead = clock(context)
   const guesses = createGuesses(10, 100)
   const lookUp = (name: string, outcome: 'unknown' | 'opened' | 'neither', address = fresh(1)): boolean => {
@@ -139,7 +139,7 @@ test('links opened before are forgotten one by one, the oldest first', () => {
   const guesses = createGuesses(10, 100)
   const open = (n: number) => guesses.countLookup(asker(fresh(1)), `key ${n}`)('opened')
   for (let n = 0; n <= 20_000; n++) open(n)
-  // more than refill meanwhile, however slow this is
+  // more than can refill meanwhile, however slow the machine is
   for (let n = 0; n < 1000; n++) guesses.countLookup(asker(fresh(1)), `key x${n}`)('unknown')
   const isKnown = (n: number) => !guesses.isProbing(asker(fresh(1)), `key ${n}`)
   assert.deepEqual([isKnown(0), isKnown(1), isKnown(20_000)], [false, true, true])

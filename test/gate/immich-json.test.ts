@@ -1,4 +1,4 @@
-/** Which JSON of Immich the parsers accept. */
+/** The JSON that the parsers accept from Immich. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clock, HTML, start } from '../helpers.ts'

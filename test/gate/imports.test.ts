@@ -1,15 +1,15 @@
-/** Who imports whom in src/, types included: the gate is the only way to Immich, and no room looks up. */
+/** The imports in src/, types included: only the gate reaches Immich, and no layer imports a higher one. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parseSync } from '@babel/core'
 import { ROOT } from '../helpers.ts'
 
-/** The rooms from the lowest to the highest. What stands in src/ itself and has no room here is shared. */
+/** The layers from the lowest to the highest. Files in src/ itself without a layer here are shared. */
 const ORDER = ['shared', 'gate', 'config', 'page', 'http', 'zip', 'render', 'app', 'routes', 'server']
 type Node = { type: string, value?: unknown, [field: string]: unknown }
 
-/** The paths that a source imports, in whatever way, as they are written. */
+/** The paths that a source imports in any way, as written. */
 function importsOf (source: string, filename = 'x.ts'): string[] {
   const found: string[] = []
   const visit = (node: Node, parent?: Node): void => {
@@ -55,13 +55,13 @@ function roomOf (file: string): string {
 /** The rules that an import breaks. */
 function brokenBy ([from, to]: readonly [string, string]): string[] {
   const broken = []
-  if (to.endsWith('.ts') && !graph.has(to)) broken.push('it leads nowhere in src/')
-  if (isGate(to) && !isGate(from) && to !== 'gate/gate.ts') broken.push('only gate/gate.ts is for the others')
+  if (to.endsWith('.ts') && !graph.has(to)) broken.push('it leads to no file in src/')
+  if (isGate(to) && !isGate(from) && to !== 'gate/gate.ts') broken.push('others may import only gate/gate.ts')
   const [lower, higher] = [from, to].map(file => ORDER.indexOf(roomOf(file))) as [number, number]
-  if (higher > lower) broken.push('a lower room imports a higher one')
+  if (higher > lower) broken.push('a lower layer imports a higher one')
   return broken
 }
-/** Every file of a circle of imports, or of none. */
+/** Every file that is part of an import cycle, or imports one. */
 function circleIn (imports: ReadonlyMap<string, string[]>): string[] {
   const left = new Map(imports)
   const isEnd = (file: string) => (left.get(file) ?? []).every(to => !left.has(to))
@@ -71,7 +71,7 @@ function circleIn (imports: ReadonlyMap<string, string[]>): string[] {
   return [...left.keys()]
 }
 
-test('imports of every kind are seen, and paths in other texts are not', () => {
+test('imports of every kind are found, and paths in other text are not', () => {
   const kinds = [
     "import { a } from './x.ts'", "import type { a } from './x.ts'", "import { type a } from './x.ts'",
     "import './x.ts'",
@@ -85,12 +85,12 @@ test('imports of every kind are seen, and paths in other texts are not', () => {
   assert.deepEqual(importsOf("const a = './x.ts' // import './y.ts'"), [])
 })
 
-test('every import keeps to the rules of the house', () => {
+test('every import follows the rules', () => {
   assert.ok(edges.length > 100)
   assert.deepEqual(edges.flatMap(edge => brokenBy(edge).map(rule => `${edge.join(' → ')}: ${rule}`)), [])
 })
 
-test('what would break the rules is found', () => {
+test('imports that break the rules are found', () => {
   const wrong: [string, string][] = [
     ['routes/zip.ts', 'immich.ts'], ['render.ts', 'gate/share.ts'], ['app.ts', 'gate/open.ts'],
     ['gate/gate.ts', 'app.ts'],
@@ -105,7 +105,7 @@ test('what would break the rules is found', () => {
   assert.deepEqual(brokenBy(['immich.ts', 'gate/immich-json.ts']), [])
 })
 
-test('no circle', () => {
+test('there is no import cycle', () => {
   assert.deepEqual(circleIn(graph), [])
   const circle = new Map([['a', ['b']], ['b', ['c']], ['c', ['a', 'd']], ['d', []]])
   assert.deepEqual(circleIn(circle), ['a', 'b', 'c'])

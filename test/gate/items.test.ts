@@ -1,4 +1,4 @@
-/** What a link lists, in which order, and how soon a change at Immich is seen. */
+/** The list of a link, its order, and how soon it shows a change at Immich. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { clock, HTML, start, until } from '../helpers.ts'
@@ -21,7 +21,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(oldest, [...oldest].sort((a, b) => a - b))
     })
 
-    test('times are local, durations in seconds, whatever the version writes', async () => {
+    test('times are local and durations in seconds, whatever format the version uses', async () => {
       const { id, time, duration } = (await run.get(`/share/items/${links.album.key}/0`)).json()
       id.forEach((id: string, n: number) => {
         const asset = library.assets.get(id)!
@@ -32,7 +32,7 @@ for (const version of VERSIONS) {
       })
     })
 
-    test('photos that look all around are told apart, in albums and among chosen ones', async () => {
+    test('360° photos are recognised, in albums and among chosen photos', async () => {
       const around = photo(700, { exif: { projectionType: 'EQUIRECTANGULAR' } })
       const chosen = [photo(701), around]
       for (const link of [
@@ -78,7 +78,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('a change at Immich shows within the minute, and unchanged months cost nothing', async context => {
+test('a change at Immich shows within a minute, and unchanged months cost nothing', async context => {
   context.mock.timers.enable({ apis: ['Date'] })
   const real = performance.now.bind(performance)
   let ahead = 0
@@ -111,7 +111,7 @@ test('a change at Immich shows within the minute, and unchanged months cost noth
   assert.equal((await run.get(`/share/${key}`)).status, 404)
 })
 
-test('a chosen photo that is removed or locked is gone within the minute', async context => {
+test('a chosen photo that is removed or locked is gone within a minute', async context => {
   const ahead = clock(context)
   const library = emptyLibrary()
   const { key, assets } = addLink(library, 'removed', {}, [photo(1), photo(2), photo(3)])
@@ -156,7 +156,7 @@ test('a failed month: the page shows the others with a notice, and there is no z
   isFailing = false
   run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { status: 500 } : undefined
   assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503)
-  // nor is there one in invalid JSON
+  // nor if its JSON is invalid
   for (const body of ['{}', '[]', 'null', '{"id":{}}', '{"id":["x"]}', '<html>']) {
     run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body } : undefined
     assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503, body)
@@ -169,7 +169,7 @@ test('a failed month: the page shows the others with a notice, and there is no z
   assert.equal((await other.get(`/share/${key}`, { headers: HTML })).status, 503)
 })
 
-test('a month without end, or months without end, do not hold it up', async () => {
+test('an endless month, or an endless list of months, does not hold it up', async () => {
   const run = await start()
   const months = JSON.stringify(
     Array.from({ length: 20_000 }, () => ({ timeBucket: '2026-01-01', count: 1 }))
@@ -179,7 +179,7 @@ test('a month without end, or months without end, do not hold it up', async () =
   assert.equal(run.immich.count(/timeline\/bucket$/), 0)
 })
 
-test('a cover that is in the trash or of another album is not shown: the first photo is', async () => {
+test('a cover that is in the trash or in another album is replaced by the first photo', async () => {
   const run = await start()
   const album = run.library.albums.get(run.links.visibility.album!)!
   for (const cover of [run.assets.trashed.id, run.assets.hidden.id, run.assets.notShared.id]) {
@@ -193,7 +193,7 @@ test('a cover that is in the trash or of another album is not shown: the first p
   }
 })
 
-test('years and offsets out of range are no error', async () => {
+test('years and offsets out of range cause no error', async () => {
   const library = emptyLibrary()
   const { key } = addLink(library, 'old', { album: addAlbum(library, 'Old', [photo(1), photo(2)]) })
   const run = await start({ library, ipp: { groupByDate: 'day' } })
@@ -208,7 +208,7 @@ test('years and offsets out of range are no error', async () => {
   assert.deepEqual((await run.get(`/share/items/${key}/0`)).json().thumbhash, ['', ''])
 })
 
-test('marks: four characters an item, in the list\'s order, with its version', async () => {
+test('marks: four characters per item, in the list\'s order, with its version', async () => {
   const run = await start()
   const { id, version } = (await run.get(`/share/items/${run.links.album.key}/0`)).json()
   const marks = (await run.get(`/share/marks/${run.links.album.key}`)).json()

@@ -1,6 +1,6 @@
 /**
- * Every route × every kind of link × every kind of unlock × every version of Immich. `expected` alone says
- * what the promises ask for.
+ * Every route × every kind of link × every kind of unlock × every version of Immich. `expected` alone states
+ * what the promises require.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -34,19 +34,19 @@ const ROUTES = [
 ] as const
 type Route = typeof ROUTES[number]
 
-/** The promises: what status, and whether anything of the link may be in the answer. */
+/** The promises: the status, and whether the answer may contain anything from the link. */
 function expected (route: Route, kind: Kind, unlock: Unlock): { status: number, told: boolean } {
   const { link, gone, empty } = kind
   const nothing = { status: 404, told: false }
-  // 7: unknown, expired, deleted and malformed are one
+  // 7: unknown, expired, deleted and malformed links get the same answer
   if (gone) return nothing
   // 2: nothing without exactly this link's unlock; browsers get the form, except at addresses for scripts
   const asks = !['items', 'meta', 'foreign meta', 'zip of one', 'zip of a foreign one'].includes(route)
   if (link.password !== null && unlock !== 'right') return asks ? { status: 200, told: false } : nothing
-  // 3: what is not in the list is not there, and a photo is no video
+  // 3: an item that is not in the list does not exist, and a photo is no video
   if (route.includes('foreign') || route === 'video of a photo') return nothing
   if (empty && route !== 'page') return nothing
-  // 6: the owner's yes (the operator's is the default)
+  // 6: the owner's permission (the operator allows it by default)
   if (!link.allowDownload && (route === 'original' || route.startsWith('zip'))) return nothing
   return { status: 200, told: true }
 }
@@ -98,7 +98,7 @@ for (const version of VERSIONS) {
       assert.equal(answer.status, 303, name)
       cookiesOf.set(name, cookie)
     }
-    /** The Cookie header of a visitor who holds this. */
+    /** The Cookie header of a visitor with this unlock. */
     const cookie = (name: string, { ref, link }: Kind, unlock: Unlock): string => {
       const refs = [ref, { key: link.key } as LinkAddress]
       const own = cookiesOf.get(name) ?? cookiesOf.get('locked')!
@@ -170,7 +170,7 @@ for (const version of VERSIONS) {
               assert.equal(answer.status, status, where)
               if (method !== 'HEAD' && told) assert.ok(answer.body.length > 0, where)
               if (told) continue
-              // the form says again which photo its own address named
+              // the form returns to the photo that its own address named
               assert.doesNotMatch(
                 answer.text.replace(/<input type="hidden" name="next"[^>]*>/, ''),
                 new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`),

@@ -1,4 +1,4 @@
-/** A share and an item cannot be forged: not by type, not by a cast that lint lets pass, not at run time. */
+/** A share and an item cannot be forged: not by type, not by a cast that passes lint, not at run time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -10,13 +10,13 @@ import { ROOT, start } from '../helpers.ts'
 const FIELDS = {
   isProtected: false, isAlbum: true, title: '', description: '', items: [], isPartial: false, version: ''
 }
-/** Nothing here compiles: `npm run types` fails where one of these expectations is not met. */
+/** Nothing here compiles: `npm run types` fails if one of these expectations is not met. */
 export function forge (share: Share, item: Item, key: Key, id: AssetId): void {
   const can = { download: true, zip: true, originals: true, zoom: true }
   const tells = { facts: true, description: true, names: true }
   // @ts-expect-error a copy is no share
   const copy: Share = { ...share }
-  // @ts-expect-error nor is one with other yeses
+  // @ts-expect-error nor is one with other permissions
   const generous: Share = { ...share, can }
   // @ts-expect-error nor one from nothing
   const made: Share = { ...FIELDS, key, can, tells }
@@ -26,7 +26,7 @@ export function forge (share: Share, item: Item, key: Key, id: AssetId): void {
   const foreign: Item = { ...item, id }
   // @ts-expect-error nor one from nothing
   const new_: Item = { id, isVideo: false, ratio: 1, thumbhash: '', duration: 0, isSphere: false }
-  // @ts-expect-error what is given cannot be changed
+  // @ts-expect-error a share cannot be changed
   share.can.download = true
   // @ts-expect-error nor added to
   share.items.push(item)
@@ -35,7 +35,7 @@ export function forge (share: Share, item: Item, key: Key, id: AssetId): void {
   void [copy, generous, made, other, foreign, new_, text]
 }
 
-test('lint lets no cast make a share or an item, but where the gate makes them', async () => {
+test('lint lets no cast make a share or an item, except where the gate makes them', async () => {
   const lint = new ESLint({ cwd: fileURLToPath(ROOT) })
   const found = async (code: string, file: string) => {
     const [result] = await lint.lintText(code, { filePath: fileURLToPath(new URL(`src/${file}`, ROOT)) })
@@ -58,7 +58,7 @@ test('lint lets no cast make a share or an item, but where the gate makes them',
   assert.ok(await found('export const a = b!', 'gate/share.ts') > 0)
 })
 
-test('the gate takes back only the shares and items that it made', async () => {
+test('the gate accepts only the shares and items that it made', async () => {
   const run = await start()
   const { gate } = run.proxy.app
   const asker = { address: 'x', isForgeable: false, cookies: new Map() }

@@ -1,4 +1,4 @@
-/** Originals without their metadata, as exiftool sees them, over hand-made and mutated files. */
+/** Originals without their metadata, checked with exiftool on hand-made and mutated files. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ function strip (bytes: Buffer): Buffer {
   assert.ok(blankJpeg(copy), 'not a JPEG')
   return copy
 }
-/** What exiftool finds, in all groups it knows, and inside trailers and previews. */
+/** The fields that exiftool finds, in all groups it knows, and inside trailers and previews. */
 function tags (bytes: Buffer): Record<string, unknown> {
   const file = join(folder, 'x.jpg')
   writeFileSync(file, bytes)
@@ -44,7 +44,7 @@ function tags (bytes: Buffer): Record<string, unknown> {
 const scan = (bytes: Buffer) =>
   bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xda])), bytes.lastIndexOf(Buffer.from([0xff, 0xd9])))
 
-/** A file with everything in it that could tell something. */
+/** A file with everything in it that could reveal something. */
 function telling (orientation: number): Buffer {
   const file = join(folder, 'telling.jpg')
   writeFileSync(file, preview)
@@ -97,7 +97,7 @@ test('only the orientation is left; the picture and the length are unchanged', {
   assert.ok((strip(original)).includes(scan(original)))
 })
 
-test('what cannot be parsed is refused, and an end within the scan is an end', () => {
+test('a file that cannot be parsed is refused, but one that ends within the scan is accepted', () => {
   const scanAt = original.indexOf(Buffer.from([0xff, 0xda]))
   const refused = {
     'a text': Buffer.from('not a JPEG at all'),
@@ -121,7 +121,7 @@ test('what cannot be parsed is refused, and an end within the scan is an end', (
   assert.equal(blankJpeg(filled), true)
 })
 
-test('what follows the picture, and the thumbnail in its JFIF header, are zeros', () => {
+test('everything after the picture, and the thumbnail in its JFIF header, are zeros', () => {
   const header = Buffer.from('JFIF\0\x01\x02\0\0\x48\0\x48')
   const jfif = segment(0xe0, Buffer.concat([header, Buffer.from([2, 2]), Buffer.from('a thumbnail.')]))
   const bytes = strip(
@@ -150,7 +150,7 @@ function assertBlank (bytes: Buffer): void {
   }
 }
 
-test('mutated files: no crash, no hang, no field; what cannot be parsed is not sent', () => {
+test('mutated files: no crash, no hang, no field; a file that cannot be parsed is not sent', () => {
   // a marker that stands in the metadata and nowhere in the picture
   const secret = Buffer.from('SECRET-PLACE-52.5163-13.3777')
   const base = Buffer.concat([
@@ -174,7 +174,7 @@ test('mutated files: no crash, no hang, no field; what cannot be parsed is not s
   }), { numRuns: runs, seed: 42 })
 })
 
-test('through the proxy: alone, by range, in a zip; of other types a preview or transcode', async () => {
+test('through the proxy: alone, by range, in a zip; for other types a preview or transcode', async () => {
   const library = emptyLibrary()
   const jpeg = photo(1, { name: 'place.jpg', original: { bytes: original, type: 'image/jpeg' } })
   const png = photo(2, {

@@ -1,6 +1,6 @@
 /**
- * No hash, tag, id or length that leaves holds anything that the visitor may not know: two worlds that differ
- * in just those facts give the same answers, byte for byte.
+ * No hash, tag, id or length that leaves depends on anything that the visitor may not know: two libraries
+ * that differ only in those facts give the same answers, byte for byte.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -10,7 +10,7 @@ import type { Asset, Library } from '../standin.ts'
 
 const MINUTE = 60_000
 const file = (text: string, type: string, modified: number) => ({ bytes: Buffer.from(text), type, modified })
-/** Three photos and a film; the worlds have their own times, names and camera facts, and the same bytes. */
+/** Three photos and a video; the libraries differ in times, names and camera facts, but not in bytes. */
 function assetsOf (world: 1 | 2): Asset[] {
   const taken = (n: number) => Date.UTC(2020, 5, 10 - n * 3, 12) + (world - 1) * (n + 17) * MINUTE
   const secrets = (n: number) => ({
@@ -55,7 +55,7 @@ function addressesOf (library: Library): string[] {
 }
 const get = (run: Running, path: string): Promise<Answer> =>
   run.get(path, { headers: { ...HTML, host: 'photos.example' } })
-/** Everything of an answer but the time at which it was given. */
+/** Everything in an answer except its Date. */
 function wholeOf ({ status, headers, body }: Answer, isEtagShown: boolean): unknown {
   const { date: _, etag, ...others } = headers
   return { status, headers: { ...others, ...isEtagShown && { etag } }, body: body.toString('latin1') }
@@ -76,7 +76,7 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
       }
     })
 
-    test('the same with metadata on, where the operator shows none', async () => {
+    test('the same with metadata on, if the operator shows none', async () => {
       const ipp = { groupByDate: false, downloadedFilename: 'id', stripMetadata: true }
       const shown = async (world: 1 | 2) => {
         const library = libraryOf(world)
@@ -92,7 +92,7 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
       }
     })
 
-    test('a tag that is made of a secret is keyed; all others are the same on every replica', async () => {
+    test('a tag that is derived from a secret is keyed; all others are equal on every replica', async () => {
       const [one, two] = [await begin(1, { version }), await begin(1, { version, env: {} })]
       for (const path of addressesOf(one.immich.library)) {
         const [first, second] = [await get(one, path), await get(two, path)]
@@ -104,7 +104,7 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
       }
     })
 
-    test('the list\'s version changes with what is told, and is of the list alone', async () => {
+    test('the list\'s version changes only with the facts that are shown', async () => {
     type Change = (assets: Asset[]) => Asset[]
       const versionOf = async (change: Change, ipp: Options['ipp'] = GENEROUS, isShown = true) => {
         const library = emptyLibrary()

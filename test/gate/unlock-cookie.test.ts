@@ -8,7 +8,7 @@ import { start } from '../helpers.ts'
 import { PASSWORD } from '../library.ts'
 import { newKey } from '../standin.ts'
 
-test('the cookie is Secure where the visitor came by https', async () => {
+test('the cookie is Secure if the visitor came by https', async () => {
   const run = await start()
   const fields = { key: run.links.password.key, password: PASSWORD }
   const secure = async (headers: Record<string, string>) =>
@@ -28,7 +28,7 @@ test('the cookie is Secure where the visitor came by https', async () => {
   assert.ok((await known.unlock(fields)).cookies[0]!.includes('; Secure'))
 })
 
-test('a cookie is of one link, one key and one time, and no two are alike', () => {
+test('a cookie is for one link, one key and one time, and no two are alike', () => {
   const [one, other] = [{ key: parseKey(newKey()) as Key }, { key: parseKey(newKey()) as Key }]
   const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
   const token = parseToken('abc=') as Token
@@ -63,7 +63,7 @@ test('a cookie is of one link, one key and one time, and no two are alike', () =
   }
 })
 
-test('an unlock ends after an hour, whichever way a clock jumps', () => {
+test('an unlock ends after an hour, in whichever direction a clock jumps', () => {
   let now = 1_000_000_000_000
   const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'), () => now)
   const link = { key: parseKey(newKey()) as Key }
@@ -77,7 +77,7 @@ test('an unlock ends after an hour, whichever way a clock jumps', () => {
   assert.deepEqual([-60_000, -60_001].map(isOpenAt), [true, false])
 })
 
-test('a cookie is of one link, by its name and by its seal, slugs too', () => {
+test('a cookie is bound to one link by its name and by its seal, slugs too', () => {
   const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
   const token = parseToken('abc=') as Token
   const links = [

@@ -54,7 +54,7 @@ for (const version of VERSIONS) {
       }
     })
 
-    test('an unlock by slug opens the media, which carry the key', async () => {
+    test('an unlock by slug also opens the media, whose addresses have the key', async () => {
       const { cookie } = await run.unlock({ slug: 'secret-slug', password: 'hunter2' })
       const photo = `/share/photo/${links.slugPassword.key}/${id}`
       const answer = await run.get(`${photo}/thumbnail`, { headers: { cookie } })
@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
       )
     })
 
-    test('an unlock opens exactly its own link', async () => {
+    test('an unlock opens only its own link', async () => {
       const { cookie } = await run.unlock({ key: links.photoPassword.key, password: PASSWORD })
       assert.equal(
         (await run.get(`/share/items/${links.photoPassword.key}/0`, { headers: { cookie } })).status, 200
@@ -147,7 +147,7 @@ test('an invalid answer to a password does not count as a wrong guess', async ()
   assert.equal(await guess(), 303)
 })
 
-test('guesses are limited by visitor and link, and by link', async () => {
+test('guesses are limited per visitor and link, and per link', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 3, guessesPerLink: 5 } } })
   const guess = (address: string, key = run.links.password.key, password = 'wrong') =>
     run.unlock({ key, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer)
@@ -171,7 +171,7 @@ test('guesses are limited by visitor and link, and by link', async () => {
   assert.equal((await guess('198.51.100.4', run.links.password.key + '=')).status, 429)
 })
 
-test('key and slug of one link are one count, and the /64s of one /48 share a wider one', async () => {
+test('key and slug of one link share one count, and the /64s of one /48 share a wider one', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
   const { key, slug } = run.links.slugPassword
   const guess = (fields: Record<string, string>, address: string, password = 'wrong') =>
@@ -188,7 +188,7 @@ test('key and slug of one link are one count, and the /64s of one /48 share a wi
   assert.equal(await guess({ key }, '2001:db8:8::1'), 401)
 })
 
-test('a form of another site is refused; the unlock leads to the photo that was requested', async () => {
+test('a form from another site is refused; the unlock leads to the photo that was requested', async () => {
   const run = await start()
   const { key } = run.links.password
   const id = run.library.albums.get(run.links.password.album!)!.assets[3]!
@@ -223,7 +223,7 @@ test('a form of another site is refused; the unlock leads to the photo that was 
   }
 })
 
-test('after the hour a browser gets the form, and what it requested after the unlock', async () => {
+test('after an hour a browser gets the form, and the requested file after the unlock', async () => {
   const run = await start()
   const { key } = run.links.password
   const id = run.library.albums.get(run.links.password.album!)!.assets[0]!
@@ -261,12 +261,12 @@ test('after the hour a browser gets the form, and what it requested after the un
   }
 })
 
-test('X-Forwarded-For from an untrusted proxy: logged once, and no way to unlimited guesses', async () => {
+test('X-Forwarded-For from an unlisted proxy: logged once, and no way to unlimited guesses', async () => {
   const limits = { guessesPerVisitor: 2, guessesPerLink: 5 }
   const headers = (n: number) => ({ 'x-forwarded-for': `198.51.100.${n}` })
   const asked = async (trust: Record<string, unknown>, peer: string) => {
     const run = await start({ ipp: { limits, ...trust } })
-    // what a request through Docker's gateway looks like
+    // requests through Docker's gateway look like this
     run.proxy.server.prependListener('connection', socket =>
       Object.defineProperty(socket, 'remoteAddress', { value: peer })
     )
@@ -286,7 +286,7 @@ test('X-Forwarded-For from an untrusted proxy: logged once, and no way to unlimi
   assert.deepEqual(await asked({}, '127.0.0.1'), { statuses: Array(8).fill(401), lines: 0 })
 })
 
-test('who the visitor is, by the trusted-proxy rule', async () => {
+test('the visitor\'s address, by the trusted-proxy rule', async () => {
   const limits = { guessesPerVisitor: 1 }
   const run = await start({ ipp: { limits } })
   const guess = (forwarded: string) =>

@@ -1,4 +1,4 @@
-/** What a visitor may send, value by value: anything else goes no further. */
+/** Parses visitors' input, value by value: anything that does not fit goes no further. */
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
@@ -13,7 +13,7 @@ import { newId, newKey } from '../standin.ts'
 
 const KEY = newKey('key')
 const ID = newId('id')
-/** Each value, and what it is parsed as; undefined is a refusal. */
+/** Each value, and the result of parsing it; undefined is a refusal. */
 function check (parse: (value: unknown) => unknown, cases: [unknown, unknown][]): void {
   for (const [value, expected] of cases) {
     assert.deepEqual(parse(value), expected, JSON.stringify(value)?.slice(0, 80))
@@ -89,7 +89,7 @@ test('request targets', () => {
   for (const [target, expected] of cases) assert.deepEqual(parseTarget(target), expected, target.slice(0, 60))
 })
 
-test('an unlock leads to its own link only', () => {
+test('an unlock leads only to its own link', () => {
   const byKey = parseLinkAddress(KEY)!
   const bySlug = parseLinkAddress(undefined, 'ä b')!
   const cases: [unknown, LinkAddress, string | undefined][] = [
@@ -148,7 +148,7 @@ test('the visitor behind proxies', () => {
   assert.deepEqual(parsePeer(undefined, trust), { address: '', isProxy: false })
 })
 
-test('an address may be forged through a proxy that nobody named, unless it is this machine', () => {
+test('an address may be forged through an unlisted proxy, unless it is on this machine', () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.1' }
   assert.equal(visitor(forwarded).isForgeable, true)
   assert.equal(visitor(forwarded, '10.0.0.1', { proxiesAreNamed: true }).isForgeable, false)
@@ -182,7 +182,7 @@ test('scheme, host and base', () => {
   assert.deepEqual(base({ host: 'a b', 'x-forwarded-proto': 'https' }), ['', true])
 })
 
-test('other sites, by what the browser says', () => {
+test('requests from other sites, by the headers of the browser', () => {
   const host = 'p.example'
   const isCross = (headers: Record<string, string>) => visitor({ host, ...headers }).isCrossSite
   for (const site of ['same-origin', 'none']) assert.equal(isCross({ 'sec-fetch-site': site }), false, site)

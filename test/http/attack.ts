@@ -7,7 +7,7 @@ import { ask, HTML, ROOT, until } from '../helpers.ts'
 import { sampleLibrary } from '../library.ts'
 import { startImmich, type Library } from '../standin.ts'
 
-/** Starts the program as an operator does, before a stand-in Immich. */
+/** Starts the program as an operator does, in front of the stand-in for Immich. */
 export async function startProcess (library?: Library, ipp: Record<string, unknown> = {}) {
   const sample = sampleLibrary()
   const immich = await startImmich(library ?? sample.library)
@@ -40,10 +40,10 @@ export async function startProcess (library?: Library, ipp: Record<string, unkno
     connect: (): Socket => connect(port, '127.0.0.1').on('error', () => {}),
     /** MB of memory in use now */
     memory: (): number => status('VmRSS'),
-    /** Runs `attack` and gives by how many MB the memory grew at its peak. */
+    /** Runs `attack`, and resolves with the MB by which the memory grew at its peak. */
     async growth (attack: () => Promise<unknown>): Promise<number> {
       const before = status('VmRSS')
-      // Linux forgets the peak (man 5 proc, clear_refs)
+      // makes Linux forget the peak (man 5 proc, clear_refs)
       writeFileSync(`/proc/${child.pid}/clear_refs`, '5')
       await attack()
       return status('VmHWM') - before
@@ -52,7 +52,7 @@ export async function startProcess (library?: Library, ipp: Record<string, unkno
 }
 export type Attacked = Awaited<ReturnType<typeof startProcess>>
 
-/** The status of each answer to `requests`, each on a connection of its own, all sent at once; 0 for none. */
+/** The status of each answer to `requests`, sent all at once on their own connections; 0 for no answer. */
 export function flood (run: Attacked, requests: string[]): Promise<number[]> {
   return Promise.all(requests.map(request => new Promise<number>(resolve => {
     let status = 0

@@ -1,4 +1,4 @@
-/** Bodies on their way: slow visitors, visitors who leave, forms that are too large. */
+/** Transfers of bodies: slow visitors, visitors who leave, forms that are too large. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readWhole } from '../../src/body.ts'
@@ -12,7 +12,7 @@ function bigVideo () {
   return { library, path: `/share/video/${key}/${film.id}` }
 }
 
-test('a slow visitor is waited for, and one who leaves frees Immich', async () => {
+test('the proxy waits for a slow visitor, and frees Immich if a visitor leaves', async () => {
   const { library, path } = bigVideo()
   const run = await start({ library })
   await run.get(path, { headers: { range: 'bytes=0-0' } })
@@ -87,7 +87,7 @@ test('a visitor who leaves before Immich answers frees it too', async () => {
   }
 })
 
-test('a transfer visibly fails where Immich dies halfway', async () => {
+test('a transfer visibly fails if Immich dies halfway', async () => {
   const run = await start()
   const id = run.links.photo.assets![0]!
   for (const [what, pattern] of [

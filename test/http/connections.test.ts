@@ -1,4 +1,4 @@
-/** Connections: how many, whose, and visitors with bad manners. */
+/** Connections: their limits, and visitors who misbehave. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -32,7 +32,7 @@ test('connections: the longest idle one is closed; with none idle, 503, then no 
   await ended
   for (const socket of [...silent, visitor]) socket.destroy()
   await until(() => (run.proxy.server as any)._connections === 0)
-  // three that are being served
+  // three connections with a request
   const release = hold(run, /thumbnail$/)
   const busy = [0, 1, 2].map(n => {
     const socket = run.socket().on('error', () => {}).on('data', () => {})
@@ -60,7 +60,7 @@ test('connections: the longest idle one is closed; with none idle, 503, then no 
   assert.match(await say(), /^HTTP\/1\.1 200/)
 })
 
-test('connections: one address holds a quarter, unless it is a proxy that is trusted', async () => {
+test('connections: one address holds a quarter, unless it is a trusted proxy', async () => {
   const { library: given } = manyPhotos()
   for (const [trustedProxies, left] of [[[], 2], [['127.0.0.0/8'], 6]] as const) {
     const run = await start({ library: given, ipp: { trustedProxies, limits: { connections: 8 } } })
@@ -75,7 +75,7 @@ test('connections: one address holds a quarter, unless it is a proxy that is tru
   }
 })
 
-test('requests in flight: one visitor has a sixteenth, also behind a proxy', async () => {
+test('requests in flight: one visitor has a sixteenth, behind a proxy too', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { connections: 32 } } })
   const image = (n: number, from: string) =>
@@ -92,7 +92,7 @@ test('requests in flight: one visitor has a sixteenth, also behind a proxy', asy
   assert.equal((await image(3, '203.0.113.1')).status, 200)
 })
 
-test('pipelining: a few requests wait for their turn, a connection with more is ended', async () => {
+test('pipelining: a few requests wait for their turn, a connection with more is closed', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given })
   await run.get(`/share/items/${key}/0`)
@@ -124,7 +124,7 @@ test('two Host headers are refused', async () => {
 })
 
 describe('visitors', { concurrency: true }, () => {
-  test('who leave early, by the hundred, at every stage', async () => {
+  test('who leave early, hundreds of them, at every stage', async () => {
     const shared = twoPhotosAndFilm()
     const run = await start({
       library: shared.library, ipp: { limits: { upstreamRequests: 4, upstreamStreams: 4, zips: 2 } }
@@ -176,7 +176,7 @@ describe('visitors', { concurrency: true }, () => {
   test('half-open, pipelining, with a flood of headers, too long a line, nonsense', async () => {
     const shared = twoPhotosAndFilm()
     const run = await start({ library: shared.library })
-    /** What comes until so many answers have begun, or the connection ends. */
+    /** The bytes received until so many answers have begun, or the connection ends. */
     const say = (text: string, { half = false, answers = 1 } = {}) => new Promise<string>(resolve => {
       const socket = run.socket()
       let answer = ''
@@ -230,12 +230,12 @@ describe('visitors', { concurrency: true }, () => {
           'Content-Length: 4000\r\n\r\n'
       )
     ])
-    // promised: 15 and 30 s; here: that they end at all
+    // the limits are 15 and 30 s; this only checks that the connections end
     assert.ok(header < 60_000 && body < 60_000)
     await settled(run)
   })
 
-  test('whose form is larger than it may be', async () => {
+  test('whose form is too large', async () => {
     const shared = twoPhotosAndFilm()
     const run = await start({ library: shared.library })
     const post = (path: string, body: string) =>

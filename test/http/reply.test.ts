@@ -1,4 +1,4 @@
-/** The one writer of answers: headers, caching, validators, compression. */
+/** The only writer of answers: headers, caching, validators, compression. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
@@ -95,7 +95,7 @@ test('every header of every kind of answer', async () => {
       else assert.equal(answer.headers[name], value, `${name} of ${path}`)
     }
   }
-  // Host, an answer's age and a visitor's headers change none of them
+  // the host, the answer's age and the visitor's headers change none of these
   const at = (headers: Record<string, string>) =>
     run.get(`/share/photo/${album.key}/${id}`, { headers }).then(({ headers }) => headers['cache-control'])
   assert.equal(await at({ 'cache-control': 'no-cache', pragma: 'no-cache' }), 'public, max-age=300')
@@ -146,7 +146,7 @@ test('concurrent requests for a page render and compress it once', async () => {
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
 })
 
-test('invented hosts and languages: 16 pages a link have a preview, the rest are one without', async () => {
+test('invented hosts and languages: 16 pages per link have a preview, the rest share one', async () => {
   const run = await start()
   const page = async (host: string, language = 'en') => {
     const headers = { ...HTML, host, 'accept-language': language }

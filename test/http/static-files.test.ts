@@ -26,14 +26,14 @@ test('a script without its comments is the same script, line by line', () => {
   }
 })
 
-test('only lines that are comments alone are left out', () => {
+test('only lines that hold nothing but a comment are left out', () => {
   assert.equal(
     withoutComments('/* a\n * b */\nx /* c */\n/* d */ y\n  // e\nz // f\n'),
     '\n\nx /* c */\n/* d */ y\n\nz // f\n'
   )
 })
 
-test('every file of static/ is served that the page may ask for', () => {
+test('every file of static/ that the page may request is served', () => {
   const { files } = loadStaticFiles(ROOT)
   const missing = names.filter(name => /\.(?:js|css|svg|png)$/.test(name) && !files.has(name))
   assert.deepEqual(missing, [])

@@ -1,6 +1,6 @@
 /**
  * Checks the page's script and style against MDN's table for the oldest browsers it supports. A newer feature
- * may be used where the page works without it; each such use is named here, with what happens instead.
+ * may be used if the page works without it; each such use is listed here, with what happens instead.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ const BASELINE = { safari: 15, safari_ios: 15, firefox: 119, chrome: 105 } as co
 const root = new URL('../../static/', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
 
-/** The browsers of the baseline that cannot do it. */
+/** The browsers of the baseline that lack a feature. */
 function lacking ({ support }: CompatStatement): string[] {
   return Object.entries(BASELINE).filter(([browser, version]) => {
     const given = support[browser as keyof typeof BASELINE]
@@ -27,14 +27,14 @@ function lacking ({ support }: CompatStatement): string[] {
 
 const without = (name: string, statements: CompatStatement[]): string[] => {
   const missing = statements.map(lacking)
-  // one of that name that all can do is enough: which object it is of cannot be seen
+  // one feature of that name that all have is enough, because the object cannot be seen here
   if (missing.length === 0 || missing.some(browsers => browsers.length === 0)) return []
   return [`${name}: not in ${missing[0]!.join(', ')}`]
 }
 
 // -------------------------------------------------------------------------------------------------- script
 
-/** Each name by which something is reached, with all that the table has under it. */
+/** Each name of a member, with all entries that the table has for it. */
 const members = new Map<string, CompatStatement[]>()
 const globals = new Map<string, CompatStatement>()
 function add (name: string, entry: Identifier) {
@@ -43,7 +43,7 @@ function add (name: string, entry: Identifier) {
 const entries: Record<string, Identifier> = { ...bcd.api, ...bcd.javascript.builtins }
 for (const [name, entry] of Object.entries(entries)) {
   if (entry.__compat) globals.set(name, entry.__compat)
-  // what is on the window is reached without it too
+  // members of the window can be used without naming it
   add(name, entry)
   for (const [member, inner] of Object.entries(entry)) {
     if (member !== '__compat') add(member, inner as Identifier)
@@ -59,7 +59,7 @@ const OPERATORS: Record<string, string> = {
   '??': 'nullish_coalescing', '??=': 'nullish_coalescing_assignment', '||=': 'logical_or_assignment',
   '&&=': 'logical_and_assignment', '**': 'exponentiation'
 }
-/** APIs that some of the browsers lack, and what the page does there. */
+/** APIs that some of the browsers lack, and the page's behaviour there. */
 const GUARDED: Record<string, string> = {
   touches: 'only a touch screen sends the event', startViewTransition: 'behind if: the page changes at once',
   updateCallbackDone: 'of a view transition', fullscreenEnabled: 'behind if: no button for full screen',
@@ -74,7 +74,7 @@ const GUARDED: Record<string, string> = {
   loading: 'is read, and is nothing there'
 }
 
-/** Objects of the page itself, and those whose properties the table does not list by name. */
+/** Objects of the page itself, and objects whose properties the table does not list by name. */
 const OWN = ['t', 'visit', 'options', 'meta', 'listeners', 'pressed', 'mobile', 'own', 'state', 'view',
   'drag', 'facts', 'start', 'lastTap', 'toolbar', 'actions', 'cover', 'dataset', 'style']
 
@@ -105,7 +105,7 @@ function usedIn (file: string): { reached: Set<string>, named: Set<string>, oper
 
 const operatorEntries = bcd.javascript.operators as unknown as Record<string, Identifier>
 
-test('script: nothing that Safari 15, Firefox 119 or Chrome 105 lack, but what the page does without', () => {
+test('script: nothing that Safari 15, Firefox 119 or Chrome 105 lack, unless the page works without', () => {
   const found: string[] = []
   for (const file of readdirSync(root).filter(name => name.endsWith('.js'))) {
     const { reached, named, operators } = usedIn(file)
@@ -138,7 +138,7 @@ const FALLBACK: Record<string, string> = {
   'scrollbar-gutter': 'the page moves by the width of a scrollbar',
   'starting-style': 'a sheet appears at once'
 }
-/** Selectors in rules of their own, which a browser without them passes over; and what it shows instead. */
+/** Selectors in rules of their own, which browsers without them skip, and what those show instead. */
 const PASSED_OVER: Record<string, string> = {
   'focus-visible': 'no label while the scrubber has the focus', has: 'the page behind a sheet scrolls',
   backdrop: 'there are no sheets', 'view-transition': 'no motion', 'view-transition-group': 'no motion',
@@ -147,7 +147,7 @@ const PASSED_OVER: Record<string, string> = {
   '-moz-progress-bar': 'of Firefox'
 }
 
-test('style: no property, value, selector or rule that they lack, but with a fallback', () => {
+test('style: no property, value, selector or rule that they lack without a fallback', () => {
   type Part = 'properties' | 'selectors' | 'at-rules'
   const css = bcd.css as unknown as Record<Part, Record<string, Identifier>>
   const found: string[] = []
@@ -156,7 +156,7 @@ test('style: no property, value, selector or rule that they lack, but with a fal
     for (const [, name = '', value = ''] of text.matchAll(/[{;]\s*([a-z-]+)\s*:\s*([^;{}]+)(?=[;}])/g)) {
       const entry = css.properties[name]
       if (!entry || Object.hasOwn(FALLBACK, name)) continue
-      // by its older name too, in the same rule or the one beside it
+      // with its older name too, in the same rule or the next
       const isTwice = text.includes(`-webkit-${name}: ${value}`)
       if (entry.__compat && !isTwice) found.push(...without(`${file}: ${name}`, [entry.__compat]))
       for (const word of value.match(/[a-z][a-z-]+/g) ?? []) {
@@ -168,7 +168,7 @@ test('style: no property, value, selector or rule that they lack, but with a fal
     for (const [, selectors = ''] of text.matchAll(/(?:^|[{};])\s*([^@{};]+)\{/g)) {
       for (const [, name = ''] of selectors.matchAll(/::?([a-z-]+)/g)) {
         const entry = css.selectors[name]
-        // beside others it takes them with it
+        // in a list of selectors it would invalidate the others
         const isAlone = selectors.split(',').every(one =>
           one.includes(`:${name}`) || one.includes(':view-transition-'))
         if (Object.hasOwn(PASSED_OVER, name) && isAlone) continue
@@ -188,7 +188,7 @@ test('style: no property, value, selector or rule that they lack, but with a fal
   assert.deepEqual(found, [])
 })
 
-test('the table is read: what they do lack is found', () => {
+test('the check finds features that they lack', () => {
   const { has } = (bcd.css as unknown as { selectors: Record<string, Identifier> }).selectors
   assert.deepEqual(without('has', [has!.__compat!]), ['has: not in safari, safari_ios, firefox'])
   assert.match(without('toReversed', members.get('startViewTransition')!)[0]!, /safari/)

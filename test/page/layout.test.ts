@@ -1,11 +1,11 @@
-/** The layout of the grid, and that server and script read the same shape from the same skeleton. */
+/** The layout of the grid; server and script read the same shape from the same skeleton. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { layoutData, ratioRules, stepOf } from '../../src/page/layout-data.ts'
 import type { Share } from '../../src/gate/gate.ts'
 import { ROOT } from '../helpers.ts'
 
-// a script of the page, which its own tsconfig checks
+// a script of the page, which has its own tsconfig
 const { layOut, readSkeleton } = await import(new URL('static/layout.js', ROOT).href)
 
 type Section = { first: number, count: number }
@@ -57,7 +57,7 @@ test('no photo is left alone in a row of its day', () => {
   }
 })
 
-test('every photo can be tapped, and stands within the width and beside its neighbours', () => {
+test('every photo is large enough to tap, within the width, and does not overlap its neighbours', () => {
   const { ratio, runs } = sampleDays()
   ratio.fill(0.2, 0, 40)
   const measures = { width: 390, gap: 2, target: 132, heading: 44, space: 12, isShared: true }

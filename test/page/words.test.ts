@@ -1,10 +1,10 @@
-/** The words of the page: each language whole, and found by its names. */
+/** The words of the page: each language is complete, and found by its codes. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { HTML, start } from '../helpers.ts'
 
-test('every language has all texts with their placeholders, and is found by its names', async () => {
+test('every language has all texts with their placeholders, and is found by its codes', async () => {
   const file = new URL('../../static/strings.json', import.meta.url)
   const strings: Record<string, Record<string, string>> = JSON.parse(readFileSync(file, 'utf8'))
   const { en = {} } = strings

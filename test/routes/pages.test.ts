@@ -1,11 +1,11 @@
-/** The pages of a link: what is on them, and which address leads to them. */
+/** The pages of a link: their contents and their addresses. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HTML, start } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { VERSIONS } from '../standin.ts'
 
-test('pages: what is on them, in the visitor\'s language', async () => {
+test('the contents of the pages, in the visitor\'s language', async () => {
   const run = await start({ ipp: { groupByDate: 'day', showGalleryDescription: true, showExpiryDate: true } })
   const page = async (key: string, language = 'en', path = '') => {
     const headers = { ...HTML, 'accept-language': language, host: 'p.example' }
@@ -53,7 +53,7 @@ for (const version of VERSIONS) {
     test('each day has one heading, in albums and among chosen photos', async () => {
       const library = emptyLibrary()
       const day = Date.UTC(2026, 6, 1)
-      // by UTC one after another; by their own clocks 2, 1, 2 July
+      // in order by UTC; by their own clocks 2, 1, 2 July
       const assets = [[23, 2], [23.5, -10], [23.6, 2], [10, 0]].map(([hour, offsetHours], n) =>
         photo(n, { taken: day + hour! * 3_600_000, offsetHours: offsetHours! })
       )
@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
   })
 }
 
-test('absolute addresses come from where they may', async () => {
+test('absolute addresses come only from trusted sources', async () => {
   const run = await start()
   const url = async (headers: Record<string, string>, on = run) => {
     const { text } = await on.get(`/share/${on.links.album.key}`, { headers: { ...HTML, ...headers } })
@@ -93,7 +93,7 @@ test('absolute addresses come from where they may', async () => {
   assert.equal(await url(forged, fixed), 'https://photos.example.com')
 })
 
-test('previews in chats: sizes, and a film where the link is one', async () => {
+test('previews in chats: sizes, and the video if the link shares just one', async () => {
   const library = emptyLibrary()
   const wide = addLink(library, 'wide', {
     album: addAlbum(library, 'Wide', [photo(1, { width: 3000, height: 2000 }), photo(2)])
@@ -161,7 +161,7 @@ test('a photo without a preview yet has its page, and can be downloaded', async 
   assert.doesNotMatch((await plain.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
 })
 
-test('an owner\'s description is the title of chosen photos, and stands below an album\'s name', async () => {
+test('an owner\'s description is the title of chosen photos, and below an album\'s name', async () => {
   const library = emptyLibrary()
   const chosen = addLink(library, 'words', { description: 'For grandma' }, [photo(1), photo(2)])
   const album = addLink(library, 'words 2', {
@@ -178,7 +178,7 @@ test('an owner\'s description is the title of chosen photos, and stands below an
   assert.match(zip.headers['content-disposition']!, /For grandma\.zip/)
 })
 
-test('what chats and mails put around an address leads to it', async () => {
+test('an address with the punctuation that chats and mails add leads to the link', async () => {
   const library = emptyLibrary()
   const { key, assets } = addLink(library, 'pasted', { slug: 'summer' }, [photo(1), photo(2)])
   addLink(library, 'ends so', { slug: 'really...' }, [photo(3), photo(4)])

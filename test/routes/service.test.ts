@@ -1,4 +1,4 @@
-/** Addresses that belong to no link, and the answers of errors. */
+/** Addresses that belong to no link, and the answers to errors. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HTML, start } from '../helpers.ts'
@@ -24,7 +24,7 @@ test('static files: any version gets the current file, but only its own address 
   }
 })
 
-test('icons for programs that read no page', async () => {
+test('icons for programs that do not read the page', async () => {
   const run = await start()
   for (const path of ['/apple-touch-icon.png', '/favicon.ico']) {
     const { status, headers } = await run.get(path)
@@ -34,7 +34,7 @@ test('icons for programs that read no page', async () => {
   }
 })
 
-test('errors have a type and a body, for programs a line and for browsers a page', async () => {
+test('errors have a type and a body: a line for programs and a page for browsers', async () => {
   const run = await start()
   const { key } = run.links.password
   const told = async (path: string, headers = {}, method = 'GET') => {
@@ -53,7 +53,7 @@ test('errors have a type and a body, for programs a line and for browsers a page
   assert.deepEqual(await told(`/share/${run.links.album.key}`, HTML), [503, page, '<!doctype html>'])
 })
 
-test('POST to a link leads to it, by key and by slug', async () => {
+test('POST to a link redirects to it, by key and by slug', async () => {
   const run = await start()
   for (const path of [`/share/${run.links.album.key}`, `/s/${encodeURIComponent(run.links.slug.slug!)}`]) {
     const { status, headers } = await run.get(path, { method: 'POST', headers: FORM, body: 'password=x' })
@@ -63,7 +63,7 @@ test('POST to a link leads to it, by key and by slug', async () => {
   assert.deepEqual([photos.status, photos.headers.location], [301, `/share/${run.links.album.key}`])
 })
 
-test('an unlock leads on to `next`, also where that is not ASCII, and never elsewhere', async () => {
+test('an unlock redirects to `next`, even if that is not ASCII, and never elsewhere', async () => {
   const run = await start()
   const slug = 'ungewöhnlich 日本'
   const link = { ...run.links.password, key: run.links.photo.key.replace(/^./, 'z'), slug }

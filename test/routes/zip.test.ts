@@ -1,4 +1,4 @@
-/** The addresses of zips: of everything, of a selection, by HEAD and in parts; slots and permissions. */
+/** The addresses of zips: whole links, selections, HEAD and ranges; slots and permissions. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ask, hold, HTML, start, until } from '../helpers.ts'
@@ -8,7 +8,7 @@ import { choose, fetchZip, namesIn, PATHS, photosOf, SERVERS, shareZip } from '.
 
 for (const version of SERVERS) {
   for (const name of PATHS) {
-    test(`${version}, ${name}: a selection by the form, resumed by GET, is that selection`, async () => {
+    test(`${version}, ${name}: a selection from the form is the same when resumed by GET`, async () => {
       const { library, assets, pathOf } = shareZip(photosOf(12))
       const run = await start({ library, version })
       const wanted = [assets[3]!, assets[7]!, assets[8]!]
@@ -26,7 +26,7 @@ for (const version of SERVERS) {
   }
 }
 
-test('a selection of a list that has changed since is not found', async () => {
+test('a selection from a list that has changed since is not found', async () => {
   const { library, assets, path, album } = shareZip(photosOf(6))
   const run = await start({ library })
   const chosen = await choose(run, path, [assets[1]!.id])
@@ -37,7 +37,7 @@ test('a selection of a list that has changed since is not found', async () => {
   assert.equal((await fetchZip(changed, chosen)).status, 404)
 })
 
-test('a selection in JSON works too; what is not in the link is not found', async () => {
+test('a selection in JSON works too; photos that are not in the link are not found', async () => {
   const { library, assets, path } = shareZip(photosOf(5))
   const run = await start({ library })
   const two = [assets[3]!.id, assets[1]!.id]
@@ -55,7 +55,7 @@ test('a selection in JSON works too; what is not in the link is not found', asyn
 })
 
 for (const version of SERVERS) {
-  test(`${version}: HEAD tells the length where a GET has one, and fetches no file`, async () => {
+  test(`${version}: HEAD gives the length if a GET has one, and fetches no file`, async () => {
     const { library, pathOf } = shareZip(photosOf(8))
     const run = await start({ library, version })
     for (const name of PATHS) {
@@ -80,7 +80,7 @@ test('HEAD holds no slot: any number of them leaves room for a zip, and they sha
   assert.equal(run.immich.count('/api/download/info'), 1)
 })
 
-test('a visitor who leaves while a plan is made does not end it for another', async () => {
+test('a visitor who leaves while a plan is being made does not end it for another', async () => {
   const { library, path } = shareZip(photosOf(5))
   const run = await start({ library, ipp: { limits: { zips: 8 } } })
   const release = hold(run, /download\/info$/)
@@ -96,7 +96,7 @@ test('a visitor who leaves while a plan is made does not end it for another', as
   assert.equal(run.immich.count('/api/download/info'), 1)
 })
 
-test('no more zips at once than allowed, and all ends when the visitor leaves', async () => {
+test('no more zips at once than allowed, and everything ends when the visitor leaves', async () => {
   const library = emptyLibrary()
   const original = { size: 50_000_000, type: 'image/jpeg' }
   const { key } = addLink(library, 'large', {}, Array.from({ length: 20 }, (_, n) => photo(n, { original })))
@@ -137,7 +137,7 @@ for (const [quality, names] of [
   ['fullsize', ['0.jpg', '1.webp', 'film.mp4', 'moving.mp4']],
   ['preview', ['0_preview.jpg', '1_preview.jpg', 'film.mp4', 'moving.mp4']]
 ] as const) {
-  test(`a zip in ${quality} quality names its files after what they are`, async () => {
+  test(`a zip in ${quality} quality gives its files the extensions of their types`, async () => {
     const part = video(1, { id: newId('moving part'), name: 'moving.mp4', visibility: 'hidden' })
     const [shown, raw] = photosOf(2)
     const heic = {

@@ -1,6 +1,6 @@
 /**
- * One visitor against the whole program, which runs as a process of its own: 2,000 requests at once of every
- * kind cost little memory, and another visitor is answered meanwhile.
+ * One visitor attacks the whole program, which runs as a process of its own: 2,000 simultaneous requests of
+ * each kind cost little memory, and another visitor is answered meanwhile.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -10,8 +10,8 @@ import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 
 const REQUESTS = 2000
 /**
- * On a quiet machine all kinds stay below 100 MB but previews, which take up to 120. Most of it is garbage of
- * finished answers, and on a busy machine it is collected later.
+ * On a quiet machine all kinds stay below 100 MB, except previews, which take up to 120. Most of it is
+ * garbage from finished answers, which is collected later on a busy machine.
  */
 const MOST_MB = 160
 
@@ -22,12 +22,12 @@ const { key } = addLink(library, 'large', { album })
 const locked = addLink(library, 'locked', { album, password: PASSWORD })
 const idOf = (n: number) => photos[n % photos.length]!.id
 
-/** `xx-yy`, another one for each n */
+/** `xx-yy`, a different one for each n */
 const languageOf = (n: number): string => {
   const letter = (n: number) => String.fromCharCode(97 + n % 26)
   return `${['en', 'de', 'fr', 'es'][n % 4]}-${letter(n)}${letter(Math.floor(n / 26))}`
 }
-/** The address of the n-th request, and its headers where they differ. */
+/** The address of the n-th request, and its headers if they differ. */
 const KINDS: Record<string, (n: number) => [string, Record<string, string>?]> = {
   'unknown addresses': n => [`/nowhere/${n}`],
   'unknown addresses in made-up languages': n => [`/nowhere/${n}`, { 'accept-language': languageOf(n) }],
@@ -48,7 +48,7 @@ const KINDS: Record<string, (n: number) => [string, Record<string, string>?]> = 
   originals: n => [`/share/photo/${key}/${idOf(n)}/original`]
 }
 
-/** Asks as another visitor until told to stop; gives the statuses and the longest wait in ms. */
+/** Sends requests as another visitor until stopped; returns the statuses and the longest wait in ms. */
 function visit (run: Attacked) {
   let isOver = false
   const statuses = new Set<number>()
@@ -58,7 +58,7 @@ function visit (run: Attacked) {
       const began = performance.now()
       const headers = { ...HTML, 'x-forwarded-for': '203.0.113.7' }
       const request = () => ask(run.base, `/share/${key}`, { headers })
-      // above the limit an idle connection ends; proxies ask again by another one
+      // above the limit an idle connection is closed; proxies retry on another one
       statuses.add((await request().catch(request)).status)
       longest = Math.max(longest, performance.now() - began)
       await sleep(50)
@@ -71,13 +71,13 @@ function visit (run: Attacked) {
   }
 }
 
-describe('2,000 requests at once of one visitor', () => {
+describe('2,000 requests at once from one visitor', () => {
   for (const [name, make] of Object.entries(KINDS)) {
     test(name, async context => {
       const run = await startProcess(library)
-      // as a program that has been running for a while
+      // warm up, like a program that has been running for a while
       for (let n = 0; n < 20; n++) await run.get(`/share/${key}`)
-      // its image cache, which has a limit of its own, is full
+      // fill its image cache, which has a limit of its own
       const isImage = name === 'previews' || name === 'thumbnails'
       for (let n = 0; isImage && n < 1000; n++) await run.get(make(REQUESTS + n)[0])
       const requests = Array.from({ length: REQUESTS }, (_, n) => {
@@ -100,7 +100,7 @@ describe('2,000 requests at once of one visitor', () => {
   }
 })
 
-test('200,000 requests sent ahead on one connection: it is ended, and costs nothing', async context => {
+test('200,000 pipelined requests on one connection: it is closed, and costs nothing', async context => {
   const run = await startProcess(library)
   for (let n = 0; n < 20; n++) await run.get(`/share/${key}`)
   const socket = run.connect()

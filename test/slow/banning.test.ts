@@ -1,4 +1,4 @@
-/** docs/banning.md: what fail2ban and CrowdSec make of the log while visitors guess passwords. */
+/** docs/banning.md: fail2ban and CrowdSec read the log while visitors guess passwords. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ before(async () => {
 })
 
 const fail2ban = { skip: without('fail2ban-regex', 'fail2ban') || without('fail2ban-client', 'fail2ban') }
-test('fail2ban finds each refused unlock, and whom to ban', fail2ban, () => {
+test('fail2ban finds each refused unlock, and the address to ban', fail2ban, () => {
   writeFileSync(`${folder}/filter.conf`, block('[Definition]'))
   const words = [`${folder}/log`, `${folder}/filter.conf`, '-o', 'id']
   const { stdout } = spawnSync('fail2ban-regex', words, { encoding: 'utf8' })
@@ -62,7 +62,7 @@ test('fail2ban finds each refused unlock, and whom to ban', fail2ban, () => {
   assert.equal(stdout.trim().split('\n').length, 53)
 })
 
-test('fail2ban takes the jail as the document has it, with Docker\'s chain', fail2ban, () => {
+test('fail2ban accepts the jail in the document, with Docker\'s chain', fail2ban, () => {
   const home = `${folder}/fail2ban`
   cpSync('/etc/fail2ban', home, { recursive: true })
   writeFileSync(`${home}/filter.d/immich-public-proxy.conf`, readFileSync(`${folder}/filter.conf`))
@@ -76,7 +76,7 @@ test('fail2ban takes the jail as the document has it, with Docker\'s chain', fai
   assert.match(stdout, /maxretry[^]*20/)
 })
 
-test('CrowdSec bans who guesses too often, and nobody else', { skip: without('crowdsec') }, async () => {
+test('CrowdSec bans those who guess too often, and nobody else', { skip: without('crowdsec') }, async () => {
   const [port] = await freePorts(1)
   const home = `${folder}/crowdsec`
   const folders = [

@@ -1,6 +1,7 @@
 /**
- * The image, built and run by podman. The base images are made on the spot under the names in the Dockerfile,
- * since no registry of images is there: a Debian root by mmdebstrap, and the Node.js that package.json pins.
+ * The image, built and run by podman. The test makes the base images itself, under the names in the
+ * Dockerfile, because it has no image registry: a Debian root by mmdebstrap, and the Node.js that
+ * package.json pins.
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
@@ -27,7 +28,7 @@ const skip = without('podman') || without('mmdebstrap') || without('runc') ||
   (!mayContain() && 'this machine lets nobody make containers') ||
   (!process.env.CI && !hasMirror() && 'no mirror of Debian can be reached')
 const folder = mkdtempSync(join(tmpdir(), 'engine-'))
-// a sandbox may not raise limits, nor have the kind of cgroups that podman's own choice of runtime wants
+// a sandbox may not raise limits, and may lack the cgroups that podman's default runtime needs
 writeFileSync(join(folder, 'containers.conf'), [
   '[containers]', 'default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]',
   '[engine]', 'runtime = "runc"', 'cgroup_manager = "cgroupfs"', 'events_logger = "file"', ''
@@ -35,7 +36,7 @@ writeFileSync(join(folder, 'containers.conf'), [
 const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
 const podman = (...words: string[]) => {
   const { status, stdout, stderr } = spawnSync('podman', words, { encoding: 'utf8', env })
-  // without systemd there is nobody who would run health checks by the clock; this test does
+  // without systemd nothing runs the health checks periodically; this test does
   return { status, stdout: stdout.trim(), stderr: stderr.replace(/^.*systemd connection.*\n/gm, '') }
 }
 const must = (...words: string[]): string => {
@@ -43,7 +44,7 @@ const must = (...words: string[]): string => {
   assert.equal(status, 0, `podman ${words.join(' ')}: ${stderr}`)
   return stdout
 }
-/** While Immich, which is in this process, goes on answering. */
+/** Waits asynchronously, so that Immich, which is in this process, goes on answering. */
 const meanwhile = (...words: string[]) => new Promise<{ status: number, stdout: string }>(resolve => {
   execFile('podman', words, { env }, (error, stdout) => {
     resolve({ status: error ? Number(error.code) : 0, stdout })
@@ -61,7 +62,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** A root of Debian with these packages alone, as an image of this name. */
+/** Makes an image with this name: a Debian root with only these packages. */
 function makeBase (name: string, packages: string, complete: (root: string) => void) {
   const archive = join(folder, 'base.tar')
   const root = join(folder, 'root')
@@ -129,7 +130,7 @@ describe('the image, by podman', { skip }, async () => {
     assert.ok(healthCheck, 'the health check is in the image')
   })
 
-  test('npm run same tells whether an image is this source', () => {
+  test('npm run same checks whether an image is this source', () => {
     const options = { cwd: fileURLToPath(ROOT), encoding: 'utf8', env } as const
     const same = (image: string) => spawnSync('npm', ['run', '--silent', 'same', image], options)
     const { status, stdout, stderr } = same('immich-public-proxy:local')
@@ -143,7 +144,7 @@ describe('the image, by podman', { skip }, async () => {
     assert.deepEqual([other.status, other.stdout], [1, 'differs: src/more.ts\ndiffers: src/server.ts\n'])
   })
 
-  test('not root, nothing to write, no capability; health both ways, also while Immich hangs', async () => {
+  test('not root, nothing to write, no capability; health both ways, even while Immich hangs', async () => {
     const { id, base, health } = await run()
     assert.equal((await ask(base, page, { headers: HTML })).status, 200)
     const pid = must('inspect', '--format', '{{.State.Pid}}', id)
@@ -164,7 +165,7 @@ describe('the image, by podman', { skip }, async () => {
     immich.fault = () => undefined
   })
 
-  test('the health check asks where IPP_HOST says', async () => {
+  test('the health check uses the address in IPP_HOST', async () => {
     for (const host of ['127.0.0.1', '0.0.0.0']) {
       const { health } = await run([], { IPP_HOST: host })
       assert.equal(await health(), 0, host)
@@ -201,7 +202,7 @@ describe('the image, by podman', { skip }, async () => {
   })
 
   const withCompose = { skip: without('podman-compose') }
-  test('docker-compose.yml by podman-compose, but for the image and the addresses', withCompose, async () => {
+  test('docker-compose.yml with podman-compose, except for image and addresses', withCompose, async () => {
     const [port] = await freePorts(1) as [number]
     const file = join(folder, 'docker-compose.yml')
     const own = await startImmich(sample.library, { host: '0.0.0.0' })
@@ -227,7 +228,7 @@ describe('the image, by podman', { skip }, async () => {
     const [port] = await freePorts(1) as [number]
     const [immichFolder, proxyFolder] = [join(folder, 'immich'), join(folder, 'share')]
     for (const path of [immichFolder, proxyFolder]) mkdirSync(path)
-    // its services are called as in Immich's file; an Immich that only says its version is enough to be found
+    // its services have the names in Immich's file; an Immich that only tells its version is enough
     const answers = 'require("http").createServer((request, response) => ' +
       'response.setHeader("content-type", "application/json")' +
       '.end(JSON.stringify({ major: 3, minor: 1, patch: 0 }))).listen(2283)'
@@ -256,7 +257,7 @@ describe('the image, by podman', { skip }, async () => {
 })
 
 const dryRun = { skip: skip || without('podman-compose') }
-test('each docker compose command of the documents is one, for the compose file that is here', dryRun, () => {
+test('each docker compose command in the documents is valid for the compose file', dryRun, () => {
   const documents = readdirSync(new URL('docs', ROOT)).filter(name => name.endsWith('.md'))
   const texts = ['README.md', ...documents.map(name => `docs/${name}`)].map(read)
   const commands = texts.flatMap(text => [...text.matchAll(/docker compose ([a-z][^&`\n]*)/g)])

@@ -1,6 +1,6 @@
 /**
- * The reverse proxy configurations in docs/examples, unchanged but for names and ports: run by nginx, Caddy
- * and Apache, with requests through them.
+ * The reverse proxy configurations in docs/examples, unchanged except for names and ports: run by nginx,
+ * Caddy and Apache, with requests through them.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -23,13 +23,13 @@ if (has('openssl')) {
     '2', '-subj', '/CN=photos.example.com', '-addext',
     'subjectAltName=DNS:photos.example.com,DNS:share.example.com,DNS:immich.example.com'
   )
-  // the authority and the client's certificate by the very commands of the document
+  // make the authority and the client's certificate with the commands in the document
   const document = readFileSync(new URL('docs/deployment.md', ROOT), 'utf8')
   const commands = [...document.matchAll(/^ {4}(openssl .*)$/gm)].map(([, command]) => command!)
   assert.equal(commands.length, 4)
   for (const command of commands) execFileSync('/bin/sh', ['-c', command], { cwd: folder, stdio: 'ignore' })
 }
-/** A reverse proxy, and openssl for their certificates. */
+/** The reason to skip tests of a reverse proxy, which also need openssl for certificates. */
 const lacks = (program: string, from = program) => without('openssl') || without(program, from)
 const lacksNginx = lacks('nginx', 'nginx-light')
 const read = (name: string) => readFileSync(`${folder}/${name}`)
@@ -87,9 +87,9 @@ async function listening (port: number) {
   throw new Error('it does not listen')
 }
 
-/** What must hold behind any reverse proxy, at one domain and at two. */
+/** Tests that must pass behind any reverse proxy, at one domain and at two. */
 function judge (name: string, get: () => { port: number, run: Awaited<ReturnType<typeof start>> }) {
-  test(`${name}: one domain, share links by the proxy and the rest by Immich`, async () => {
+  test(`${name}: one domain, share links from the proxy and the rest from Immich`, async () => {
     const { port, run } = get()
     const { album, slug, password } = run.links
     const page = await through(port, 'photos.example.com', `/share/${album.key}`, { headers: HTML })
@@ -257,7 +257,7 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
     return answer
   }
 
-  test('an unlock at one is an unlock at the other', async () => {
+  test('an unlock at one replica counts at the other', async () => {
     const { key } = sample.links.password
     const unlocked = await ask(base, '/share/unlock', {
       method: 'POST',
@@ -271,7 +271,7 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
       assert.match(page.text, /Summer at the lake/)
     }
   })
-  test('they agree on every ETag, and one resumes the other\'s zip', async () => {
+  test('they agree on all ETags, and one resumes the other\'s zip', async () => {
     const { key } = sample.links.album
     for (const path of [`/share/${key}`, `/share/items/${key}/0`, `/share/${key}/download`]) {
       const [one, other] = [await get(path, HTML), await get(path, HTML)]
@@ -290,7 +290,7 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
     assert.notEqual(rest.headers['x-replica'], whole.headers['x-replica'])
     assert.ok(Buffer.concat([whole.body.subarray(0, half), rest.body]).equals(whole.body))
   })
-  test('both were asked', () => assert.ok(asked[0]! > 2 && asked[1]! > 2))
+  test('both got requests', () => assert.ok(asked[0]! > 2 && asked[1]! > 2))
 })
 
 /** A replica in a process of its own; resolves to its port. */
@@ -313,7 +313,7 @@ async function replica (immichUrl: string): Promise<number> {
   }))
 }
 
-describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lacksNginx }, async () => {
+describe('two replicas behind one cache, configured by nginx-cache.conf', { skip: lacksNginx }, async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close().catch(() => {}))
@@ -375,7 +375,7 @@ describe('two replicas behind one cache, as nginx-cache.conf says', { skip: lack
     }
   })
 
-  test('nothing of a protected link is stored, nor given to a visitor who has not unlocked it', async () => {
+  test('nothing from a protected link is stored, or sent to a visitor who has not unlocked it', async () => {
     const form = new URLSearchParams({ key: password.key, password: PASSWORD }).toString()
     const unlocked = await through(port, 'share.example.com', '/share/unlock', {
       method: 'POST', body: form, headers: { 'content-type': 'application/x-www-form-urlencoded' }

@@ -1,7 +1,7 @@
 /**
- * Made-up and mutated input at every door: path, query, headers, cookies, range, form, configuration, and
- * Immich's JSON. Runs for 3 seconds a test, or for SECONDS with `npm run fuzz`. Whatever is found becomes a
- * case of its own.
+ * Random and mutated input at every entry point: path, query, headers, cookies, range, form, configuration,
+ * and Immich's JSON. Runs for 3 seconds per test, or for SECONDS with `npm run fuzz`. Each finding becomes a
+ * test of its own.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ const run = await start({
   ipp: { showMetadata, limits: { upstreamTimeout: 1, guessesPerVisitor: 1000, guessesPerLink: 100_000 } }
 })
 const { links, assets } = run
-/** Promise 1 and 4: all that may ever be asked, and with which query. */
+/** Promises 1 and 4: the only calls to Immich, and their query parameters. */
 const ALLOWED: [method: RegExp, path: RegExp, query: string[]][] = [
   [/^GET$/, /^\/api\/server\/(ping|version)$/, []],
   [/^GET$/, /^\/api\/shared-links\/me$/, ['key', 'slug', 'password']],
@@ -70,7 +70,7 @@ function checkAnswer (answer: Got, what: string, most = 499) {
 /** Errors of requests that node:http refuses to send, or that the server's parser refuses. */
 const UNSENDABLE = new RegExp('ERR_INVALID_CHAR|ERR_UNESCAPED|ERR_INVALID_HTTP_TOKEN|ECONNRESET|' +
   'socket hang up|Parse Error|HPE_')
-/** Asks the proxy; undefined where the request could not be sent. */
+/** Sends a request to the proxy; undefined if it could not be sent. */
 const send = async (path: string, options: Parameters<typeof ask>[2] = {}) => {
   try { return await run.get(path, options) } catch (error) {
     if (UNSENDABLE.test(`${(error as NodeJS.ErrnoException).code} ${error}`)) return undefined
@@ -122,7 +122,7 @@ describe('fuzzing', () => {
       checkAsked()
     }))
   })
-  test('headers and ranges of what is there', async () => {
+  test('headers and ranges at existing addresses', async () => {
     const { album, mixed, slug } = links
     const there = [
       `/share/${album.key}`, `/share/photo/${album.key}/${ids[0]}/thumbnail`, `/share/items/${album.key}/0`,
@@ -160,7 +160,7 @@ describe('fuzzing', () => {
       checkAsked()
     }))
   })
-  test('what Immich says', async () => {
+  test('answers of Immich', async () => {
     const text = readFileSync(new URL('test/recordings/3.1.0.json', ROOT), 'utf8')
     const recordings = JSON.parse(text) as { json?: unknown }[]
     const samples = recordings.map(({ json }) => json)
@@ -186,7 +186,7 @@ describe('fuzzing', () => {
     const [sample, at] = [fc.constantFrom(...samples), fc.nat(60)]
     await hold(fc.asyncProperty(sample, at, by, where, async (sample, at, by, where) => {
       const body = JSON.stringify(mutate(sample, at, by))
-      // a link that nobody has asked for yet, so that nothing of it is remembered
+      // a link that nobody has opened yet, so that nothing of it is cached
       const link = { ...links.album, key: key() }
       other.library.links.push(link)
       other.immich.fault = ({ path }) =>
@@ -217,7 +217,7 @@ describe('fuzzing', () => {
       } catch (error) { assert.ok(error instanceof ConfigError, `${error}`); assert.ok(error.message) }
     }))
   })
-  test('every parser takes anything and throws nothing', () => {
+  test('every parser accepts any input and throws nothing', () => {
     const apart = /^parse(Visitor|Form|Target|Peer|ReturnPath|LoginCookie)$/
     const parsers = Object.entries({ ...validate, ...immichJson })
       .filter(([name, value]) => /^parse[A-Z]/.test(name) && !apart.test(name) && typeof value === 'function')
@@ -239,7 +239,7 @@ describe('fuzzing', () => {
       validate.parseVisitor({ 'x-forwarded-for': text }, text, run.settings)
     }))
   })
-  test('a template cannot be left by a value', () => {
+  test('no value can break out of a template', () => {
     hold(fc.property(fc.string({ maxLength: 80 }), value => {
       const page = fill('<p title="{{x}}">{{x}}</p>{{#x}}{{value}}{{/x}}', [{ x: value }])
       assert.doesNotMatch(page.slice(10), /[<"'](?!\/p>|>)/)

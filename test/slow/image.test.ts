@@ -1,7 +1,7 @@
 /**
- * The image without a Docker engine: the Dockerfile read by a real parser, its files copied into an empty
- * folder and installed as it says, and the main job run from there, on a read-only tree, by a user without
- * any rights.
+ * The image without a Docker engine. A real parser reads the Dockerfile. The test copies and installs its
+ * files in an empty folder as it says, and runs the program there, on a read-only tree, as an unprivileged
+ * user.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -27,11 +27,11 @@ for (const instruction of instructions) {
 }
 const [last, final] = [...stages].at(-1)!
 
-test('a linter has nothing to say', () => {
+test('the Dockerfile passes a linter', () => {
   assert.deepEqual(validate(source, { deprecatedMaintainer: 2 }), [])
 })
 
-test('what the final image is, and is not', () => {
+test('the final image: base, user, command, and no RUN', () => {
   assert.match(last, /^gcr\.io\/distroless\/cc-debian\d+:nonroot(@sha256:[0-9a-f]+)?$/)
   assert.doesNotMatch(source, /alpine|musl\b(?! gives up)/)
   assert.equal(final.filter(instruction => instruction.getKeyword() === 'RUN').length, 0)
@@ -42,19 +42,19 @@ test('what the final image is, and is not', () => {
   assert.match(source, /npm ci --omit=dev --ignore-scripts/)
 })
 
-test('its Node.js is the one that the tests run on, and glibc', () => {
+test('its Node.js is the version that the tests run on, with glibc', () => {
   const versions = [...source.matchAll(/FROM (?:--\S+ )?node:([\d.]+)-bookworm-slim/g)]
     .map(([, version]) => `v${version}`)
   assert.deepEqual(new Set(versions), new Set([process.version]))
   assert.ok((process.report.getReport() as any).header.glibcVersionRuntime)
 })
 
-describe('what the Dockerfile copies, installed as it says, in an empty folder', async () => {
+describe('the Dockerfile\'s files, installed as it says, in an empty folder', async () => {
   const work = mkdtempSync('/tmp/image-')
   after(() => { spawnSync('chmod', ['-R', 'u+w', work]); rmSync(work, { recursive: true }) })
   const context = join(work, 'context')
   mkdirSync(context)
-  // the build's context is what .dockerignore leaves
+  // .dockerignore decides what is left in the build's context
   for (const line of readFileSync(new URL('.dockerignore', ROOT), 'utf8').split('\n')) {
     if (!line.startsWith('!')) continue
     cpSync(new URL(line.slice(1), ROOT), join(context, line.slice(1)), { recursive: true })
@@ -94,7 +94,7 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
   const root = process.getuid?.() === 0
   if (!root) console.log('LOUD: not root, so this runs as the present user, not as one who may do nothing')
   const user = root ? { uid: 65532, gid: 65532 } : {}
-  // a copy of the runtime where anybody may run it: npm's own lies in a folder of this user's
+  // a copy of the runtime where any user can run it: npm's is in a folder of this user
   const node = join(work, 'node-binary')
   cpSync(process.execPath, node)
   const entrypoint = final.findLast(instruction => instruction.getKeyword() === 'ENTRYPOINT')!
@@ -119,7 +119,7 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
     return run(args)
   }
 
-  test('only what runs: no tests, no development packages, nothing built', () => {
+  test('only runtime files: no tests, no development packages, nothing built', () => {
     const files = readdirSync(app, { recursive: true }).map(String)
     const packages = readdirSync(join(app, 'node_modules')).filter(name => !name.startsWith('.'))
     assert.deepEqual(packages.sort(), ['buffer-crc32', 'lightgallery', 'yazl'])
@@ -149,7 +149,7 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
     assert.equal(await run(['src/server.ts', 'check', 'https://example.com/elsewhere']), 1)
     assert.equal(await run(['src/server.ts', 'check', `/share/${sample.links.album.key}`]), 0)
   })
-  test('it is healthy; not so when Immich is gone; and again when it is back', async () => {
+  test('it is healthy, unhealthy when Immich is gone, and healthy again when it is back', async () => {
     assert.equal(await health(), 0)
     await immich.close()
     assert.equal(await health(), 1)
@@ -157,7 +157,7 @@ describe('what the Dockerfile copies, installed as it says, in an empty folder',
     after(() => again.close())
     assert.equal(await health(), 0)
   })
-  test('nothing was written, and it ends when told', async () => {
+  test('nothing was written, and it ends on a signal', async () => {
     assert.equal(execFileSync('find', [app, '-printf', '%p %s %T@\n'], { encoding: 'utf8' }), before)
     const ended = new Promise(resolve => child.on('exit', resolve))
     child.kill('SIGTERM')

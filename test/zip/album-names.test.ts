@@ -1,4 +1,4 @@
-/** How a zip learns the names and edited sizes of an album in advance, and what it does without them. */
+/** How a zip gets the names and edited sizes of an album in advance, and its form without them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { start } from '../helpers.ts'
@@ -18,7 +18,7 @@ for (const name of ['album by key', 'chosen photos by key'] as const) {
   })
 }
 
-test('an album of more than 1,000 is asked for page by page, and only of its own link', async () => {
+test('more than 1,000 names are requested page by page, and only for the link\'s album', async () => {
   const { library, path, album } = shareZip(
     photosOf(1002, n => ({ original: { size: 10, type: 'image/jpeg' }, name: `${n}.jpg` }))
   )
@@ -31,7 +31,7 @@ test('an album of more than 1,000 is asked for page by page, and only of its own
   assert.ok(calls.every(({ method, query }) => method === 'POST' && query.get('key') === album.key))
 })
 
-test('names are requested only after the gate, and only for links with downloads', async () => {
+test('names are requested only for open links, and only for links with downloads', async () => {
   const { library, path, album } = shareZip(photosOf(3))
   album.password = 'secret'
   const run = await start({ library })
@@ -43,7 +43,7 @@ test('names are requested only after the gate, and only for links with downloads
   assert.equal(run.immich.count('/api/search/metadata') + other.immich.count('/api/search/metadata'), 0)
 })
 
-test('an Immich that does not answer for names gives a zip without a length', async () => {
+test('if Immich does not give names, a zip has no length', async () => {
   const { library, assets, path } = shareZip(photosOf(6, edited))
   for (const status of [400, 403, 404, 500]) {
     const run = await start({ library })

@@ -10,7 +10,7 @@ export const PATHS = [
 ] as const
 export const SERVERS: readonly Version[] = ['3.1.0', '2.7.5']
 
-/** Photos of 30,000 bytes and a little more; `change` says what is special about one. */
+/** Photos of a little more than 30,000 bytes; `change` sets the special fields of each. */
 export function photosOf (count: number, change: (n: number) => Partial<Asset> = () => ({})): Asset[] {
   return Array.from({ length: count }, (_, n) => {
     const bytes = madeUp(n * 1000, n * 1000 + 30_000 + n)
@@ -18,7 +18,7 @@ export function photosOf (count: number, change: (n: number) => Partial<Asset> =
   })
 }
 
-/** Shares photos, and `hidden` ones with them, in an album and as chosen photos, each by key and by slug. */
+/** Shares photos, including the `hidden` ones, in an album and as chosen photos, each by key and by slug. */
 export function shareZip (assets: Asset[], hidden: Asset[] = []) {
   const library = emptyLibrary()
   for (const asset of hidden) library.assets.set(asset.id, asset)
@@ -33,7 +33,7 @@ export function shareZip (assets: Asset[], hidden: Asset[] = []) {
   return { library, assets, album, chosen, pathOf, path: pathOf('album by key') }
 }
 
-/** Requests a zip; a connection that was reset before the headers is a broken one too. */
+/** Requests a zip; a connection that was reset before the headers counts as broken too. */
 export const fetchZip = (
   { base }: Running, path: string, headers: Record<string, string> = {}
 ): Promise<Answer> =>
@@ -45,7 +45,7 @@ export const fetchZip = (
 export const namesIn = async (zip: Buffer): Promise<string[]> =>
   (await entriesOf(zip)).map(({ name }) => name)
 
-/** Chooses items by the form; returns the address to which it leads. */
+/** Chooses items with the form; returns the address to which it redirects. */
 export async function choose ({ get }: Running, path: string, ids: unknown): Promise<string> {
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = new URLSearchParams({ assets: JSON.stringify(ids) }).toString()

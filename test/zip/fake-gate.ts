@@ -1,4 +1,4 @@
-/** A gate made of memory, and a server that sends its zips: what the tests of zips stand on. */
+/** A gate in memory, and a server that sends its zips, for the tests of zips. */
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,7 @@ import { madeUp, newId } from '../standin.ts'
 
 export const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** A file of the fake gate. `tells` is what zipFiles says of it; a `fault` may throw, or change the body. */
+/** A file of the fake gate. zipFiles returns `tells` for it; a `fault` may throw, or change the body. */
 export type Fake = {
   name: string
   bytes?: Buffer
@@ -116,7 +116,7 @@ export function fakeGate (files: Fake[]) {
 }
 export const missing = (): never => { throw new Refusal('missing') }
 
-/** What the route will do, over a real socket: headers at once, and a reset where the zip breaks. */
+/** Does the same as the route, over a real socket: headers at once, and a reset if the zip breaks. */
 export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
   const lines: string[] = []
   const write = (event: string, fields?: unknown) => {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { bytesBetween, Ruler, standIn } from '../../src/zip/format.ts'
 
-test('four bytes lead from any checksum to any other, so that zeros can stand for a file', () => {
+test('four bytes lead from any checksum to any other, so that zeros can stand in for a file', () => {
   for (const [from, to] of [[0, 0], [0, 0xffffffff], [0x12345678, 0x9abcdef0], [0xffffffff, 1]] as const) {
     assert.equal(crc32(bytesBetween(from, to), from), to)
   }
@@ -15,7 +15,7 @@ test('four bytes lead from any checksum to any other, so that zeros can stand fo
   assert.throws(() => [...standIn(3, 1)], RangeError)
 })
 
-test('an entry is filled up to a total, wherever a size for it exists', () => {
+test('an entry fills the zip up to a total, if a size for it exists', () => {
   const GIB = 1024 ** 3
   for (const bytes of [0, 4 * GIB - 300, 4 * GIB - 100, 5 * GIB]) {
     const ruler = new Ruler()

@@ -30,7 +30,7 @@ export async function makeZip (files: Fake[]): Promise<{ path: string, isZip64: 
   return { path, isZip64: tail.readUInt32LE(0) === ZIP64_END && tail.readUInt32LE(56) === ZIP64_LOCATOR }
 }
 
-/** What a file of zeros comes in. */
+/** The parts of a file of zeros. */
 const ZEROS = Buffer.alloc(64 * 1024)
 /** A file of so many zeros. */
 export const zeros = (name: string, size: number): Fake => ({ name, size, isZero: true })

@@ -28,7 +28,7 @@ for (const version of SERVERS) {
         const zip = await fetchZip(run, pathOf(name))
         assert.deepEqual([zip.status, zip.complete], [200, true])
         const names = await namesIn(zip.body)
-        // Immich 2.x tells the name of an album's file only with the file itself
+        // Immich 2.x gives the name of an album's file only with the file itself
         const isNamed = version === '3.1.0' && lost === edited
         const notes = names.filter(name => name.endsWith('.txt'))
         assert.equal(names.length, 8, 'seven files or notes, and the list')
@@ -80,7 +80,7 @@ test('storage that is gone for a second delays a zip and leaves no note', async 
 })
 
 for (const version of SERVERS) {
-  test(`${version}: storage that stays away breaks a zip, and the log says why`, async () => {
+  test(`${version}: storage that stays unavailable breaks a zip, and the log says why`, async () => {
     const { library, assets, path } = shareZip(photosOf(30))
     const run = await start({ library, version })
     let isGone = false
@@ -100,7 +100,7 @@ for (const version of SERVERS) {
   })
 }
 
-test('twenty missing files in a row break a zip, for a part of the storage may be gone', async () => {
+test('twenty missing files in a row break a zip, because a part of the storage may be gone', async () => {
   const { library, assets, path } = shareZip(photosOf(30))
   const run = await start({ library })
   lose(run, assets.slice(5, 24))
@@ -109,7 +109,7 @@ test('twenty missing files in a row break a zip, for a part of the storage may b
   assert.equal((await fetchZip(run, path)).complete, false)
 })
 
-test('an Immich that is busy or restarts is tried again', async () => {
+test('requests are retried if Immich is busy or restarts', async () => {
   const { library, assets, path } = shareZip(photosOf(4))
   const run = await start({ library })
   const whole = await fetchZip(run, path)
@@ -142,7 +142,7 @@ test('a note in one zip never becomes part of another', async () => {
 
 test('chunked originals are sent without a length, and the log gives the advice once', async () => {
   const { library, path, assets } = shareZip(photosOf(5))
-  // a proxy before Immich that rewrites answers removes their length, for HEAD and GET alike
+  // a proxy in front of Immich that rewrites answers removes their length, for HEAD and GET alike
   const run = await start({ library, version: '2.7.5' })
   run.immich.chunked = true
   for (let n = 0; n < 2; n++) {

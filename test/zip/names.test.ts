@@ -9,7 +9,7 @@ import { newId } from '../standin.ts'
 const itemsOf = (count: number) =>
   Array.from({ length: count }, (_, n) => ({ id: newId(`i${n}`), isVideo: false }) as unknown as Item)
 
-test('names are unique without regard to case, and 30,000 equal ones take no time', () => {
+test('names are unique regardless of case, and 30,000 equal ones take no time', () => {
   const unique = createNames()
   assert.deepEqual(['a.jpg', 'A.JPG', 'a.jpg', 'a (2).jpg'].map(unique), [
     'a.jpg', 'A (2).JPG', 'a (3).jpg', 'a (2) (2).jpg'
@@ -21,7 +21,7 @@ test('names are unique without regard to case, and 30,000 equal ones take no tim
   }
 })
 
-test('a selection is named compactly, and never stands for another', () => {
+test('a selection has a compact name, which never stands for another', () => {
   const items = itemsOf(3000)
   const chosen = new Set(items.filter((_, n) => n % 3 === 1 || n > 2900))
   const name = encodeSelection(items, chosen)!

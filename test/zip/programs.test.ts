@@ -1,4 +1,4 @@
-/** Zips as other people's programs read them: names that are safe everywhere, and the right bytes. */
+/** Zips read by third-party programs: names that are safe everywhere, and the right bytes. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const EXPECTED = [
   'no extension.jpg'
 ]
 
-/** Photos under names that make trouble, and a motion photo. */
+/** Photos with names that cause trouble, and a motion photo. */
 function trouble () {
   const library = emptyLibrary()
   const assets = NAMES.map((name, n) =>
@@ -40,7 +40,7 @@ function trouble () {
   return { library, files: [...assets, part], key: addLink(library, 'zip', { album }).key }
 }
 
-test('five programs read a zip whose names make trouble', async () => {
+test('five programs read a zip whose names cause trouble', async () => {
   const { library, files, key } = trouble()
   const zip = await (await start({ library })).get(`/share/${key}/download`)
   assert.match(
@@ -64,7 +64,7 @@ test('five programs read a zip whose names make trouble', async () => {
 })
 
 for (const count of [1, 100, 900]) {
-  test(`${count} entries are no ZIP64, which Apple's Archive Utility does not read`, async () => {
+  test(`${count} entries do not need ZIP64, which Apple's Archive Utility cannot read`, async () => {
     const { path, isZip64 } = await makeZip(smallFiles(count))
     assert.ok(!isZip64)
     for (const [program, read] of READERS) assert.equal(read(path), count, program)

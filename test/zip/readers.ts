@@ -1,4 +1,4 @@
-/** Other people's programs that read zips. */
+/** Third-party programs that read zips. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,7 +32,7 @@ const run = (program: string, args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', maxBuffer: 1e9, stdio: ['ignore', 'pipe', 'inherit'] })
 const linesOf = (text: string): number => text.trim().split('\n').length
 
-/** Each reads all of a zip, throws if anything in it is wrong, and returns the number of its entries. */
+/** Each function reads a whole zip, throws if anything in it is wrong, and returns its number of entries. */
 export const READERS = new Map<string, (file: string) => number>()
 if (witness('unzip')) {
   READERS.set('unzip', file => { run('unzip', ['-tq', file]); return linesOf(run('unzip', ['-Z1', file])) })

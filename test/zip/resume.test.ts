@@ -1,4 +1,4 @@
-/** Downloads that broke off go on: the same bytes, and Immich is not asked again for what was sent. */
+/** Resumed downloads: the same bytes, and files that were sent are not requested from Immich again. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -45,7 +45,7 @@ for (const version of SERVERS) {
   }
 }
 
-test('ranges are those of RFC 9110, on a zip that nobody has fetched yet', async () => {
+test('ranges follow RFC 9110, on a zip that nobody has fetched yet', async () => {
   const { library, path } = shareZip(photosOf(10))
   const { body: whole, headers } = await fetchZip(await start({ library }), path)
   const { length } = whole
@@ -64,7 +64,7 @@ test('ranges are those of RFC 9110, on a zip that nobody has fetched yet', async
   assert.deepEqual([other.status, other.headers.etag], [200, headers.etag])
 })
 
-test('the last byte of a large zip is the whole zip, rather than minutes of reading unseen', async () => {
+test('a request for the last byte of a large zip gets the whole zip, not minutes of silence', async () => {
   const original = { size: 1.5e9, type: 'video/mp4' }
   const { library, path } = shareZip([video(1, { original, playback: original }), ...photosOf(3)])
   const proxy = await start({ library })

@@ -11,7 +11,7 @@ const photos = (count: number, size = (n: number) => 20_000 + n): Fake[] =>
   Array.from({ length: count }, (_, n) => ({
     name: `IMG_${n}.jpg`, bytes: madeUp(n * 1000, n * 1000 + size(n) - 1)
   }))
-/** An answer, or a connection that was reset before any of it came. */
+/** An answer, or a connection that was reset before any bytes came. */
 const fetchZip = (base: string, first = 0) =>
   ask(base, '/', first > 0 ? { headers: { range: `bytes=${first}-` } } : {}).catch(error => {
     assert.equal(error.code, 'ECONNRESET')
@@ -34,7 +34,7 @@ test('a zip is whole, has its length, and is the same on every server', async ()
   assert.deepEqual([again.headers.etag, sha(again.body)], [whole.headers.etag, sha(whole.body)])
 })
 
-test('a part is the same bytes, whether its files were sent before or not', async () => {
+test('a part has the same bytes, whether its files were sent before or not', async () => {
   const whole = (await ask((await serve(fakeGate(photos(30)))).base, '/')).body
   for (const isWarm of [false, true]) {
     const fake = fakeGate(photos(30))
@@ -63,7 +63,7 @@ test('files of a few bytes are resumed too', async () => {
   assert.ok(part.complete && part.body.equals(whole.subarray(-40)))
 })
 
-test('a large file goes on from its last checkpoint, by a range', async () => {
+test('a large file is resumed from its last checkpoint, with a range', async () => {
   const MIB = 1024 * 1024
   const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 140 * MIB }, { name: 'b.jpg', size: 100 }])
   const { base } = await serve(fake)
@@ -78,7 +78,7 @@ test('a large file goes on from its last checkpoint, by a range', async () => {
   )
 })
 
-test('a large file that has changed since breaks, rather than being joined', async () => {
+test('a large file that has changed since breaks the zip instead of being joined', async () => {
   const MIB = 1024 * 1024
   const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 100 * MIB }, { name: 'b.jpg', size: 100 }])
   const { base } = await serve(fake)
@@ -97,7 +97,7 @@ test('a range that needs over 1 GiB from Immich before its first byte gets the w
   assert.equal(statusFrom(plan.length!), 416)
 })
 
-test('missing files become notes, in a zip of the announced length with a list at its end', async () => {
+test('missing files become notes in a zip of the announced length, with a list at its end', async () => {
   const files = photos(20)
   for (const n of [0, 7, 19]) files[n]!.fault = missing
   files[3]!.fault = () => { throw new Refusal('withheld') }
@@ -116,7 +116,7 @@ test('missing files become notes, in a zip of the announced length with a list a
   assert.ok(lines.includes('a zip lacks files {"missing":5,"files":20}'), lines.join('\n'))
 })
 
-test('a zip with a note never shares its ETag with a later one, nor a part', async () => {
+test('a zip with a note never shares its ETag with a later one, and neither does a part', async () => {
   const files = photos(20)
   const fake = fakeGate(files)
   const { base } = await serve(fake)
@@ -135,14 +135,14 @@ test('a zip with a note never shares its ETag with a later one, nor a part', asy
   assert.ok(Buffer.concat([resumed.body.subarray(0, 300_000), part.body]).equals(resumed.body))
 })
 
-test('a file that was sent before and is missing now breaks the part', async () => {
+test('a file that was sent before but is missing now breaks the part', async () => {
   const files = photos(20)
   files[2]!.fault = missing
   const { base } = await serve(fakeGate(files))
   assert.equal((await fetchZip(base, 300_000)).complete, false)
 })
 
-test('a 404 that passes is no note, and one for each file of a stretch is one each', async () => {
+test('a temporary 404 leaves no note; permanent ones in a row leave one note each', async () => {
   const files = photos(12)
   for (const n of [2, 3, 4, 5, 6]) files[n]!.fault = tries => { if (tries < 2) missing() }
   const { base } = await serve(fakeGate(files))
@@ -152,7 +152,7 @@ test('a 404 that passes is no note, and one for each file of a stretch is one ea
   assert.equal((await namesOf(noted.body)).filter(name => name.endsWith('is missing.txt')).length, 5)
 })
 
-test('storage that is gone for a moment delays a zip, and breaks it where it stays away', async () => {
+test('storage that is gone for a moment delays a zip, and breaks it if it stays away', async () => {
   const gone = { from: Infinity, to: Infinity }
   const files = photos(60)
   for (const file of files) {
@@ -206,7 +206,7 @@ test('files without a length are sent all the same, and the log says so once', a
   assert.equal(lines.filter(line => line.includes('without their length')).length, 1)
 })
 
-test('a plan is made once for all who wait for it, for nobody in particular', async () => {
+test('a plan is made once for all who wait for it, and no visitor who leaves ends it', async () => {
   const fake = fakeGate(photos(5))
   let proceed = () => {}
   fake.planned = () => new Promise(resolve => { proceed = resolve })

@@ -8,14 +8,14 @@ import { entriesOf } from '../unzip.ts'
 import { fetchZip, SERVERS } from './album.ts'
 
 const sound = readFileSync(new URL('../samples/original0.jpg', import.meta.url))
-/** JPEGs as they are found in real libraries, by what is wrong with them. */
+/** Broken JPEGs from real libraries, by their fault. */
 const BROKEN: Record<string, Buffer> = {
   'junk after SOI': Buffer.concat([sound.subarray(0, 2), Buffer.from('junk'), sound.subarray(2)]),
   'cut within a header': sound.subarray(0, 30),
   'text named jpg': Buffer.from('This is not a JPEG at all.'),
   empty: Buffer.alloc(0)
 }
-/** A scan without its end is a picture all the same. */
+/** A scan without its end is still a picture. */
 const cut = sound.subarray(0, sound.length - 2000)
 
 for (const version of SERVERS) {
@@ -43,7 +43,7 @@ for (const version of SERVERS) {
   }
 }
 
-test('where the preview is missing too, or a video has no transcode, a note says so', async () => {
+test('if the preview is missing too, or a video has no transcode, a note says so', async () => {
   const library = emptyLibrary()
   const broken = photo(1, {
     name: '1.jpg', original: { bytes: BROKEN['text named jpg']!, type: 'image/jpeg' }

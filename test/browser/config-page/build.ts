@@ -1,6 +1,7 @@
 /**
- * `npm run config-page`: makes docs/config.html, one file, from config.schema.json and the program's own code
- * that reads a configuration, without its types. `browser/config-page.test.ts` checks that they agree.
+ * `npm run config-page`: builds docs/config.html, a single file, from config.schema.json and the program's
+ * own code that reads a configuration, without its types. `browser/config-page.test.ts` checks that they
+ * agree.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'

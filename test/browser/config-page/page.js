@@ -1,14 +1,14 @@
 // @ts-nocheck
-// The script of docs/config.html. Above it stand `understand` from src/ and `SCHEMA` from config.schema.json.
+// The script of docs/config.html. `understand` from src/ and `SCHEMA` from config.schema.json come before it.
 const VARIABLES = {
-  IMMICH_URL: ['http://immich-server:2283', 'Where Immich is, as seen from the container.'],
-  PUBLIC_BASE_URL: ['', 'Scheme and host that visitors see, if no reverse proxy says so.'],
+  IMMICH_URL: ['http://immich-server:2283', 'The address of Immich as the container reaches it.'],
+  PUBLIC_BASE_URL: ['', 'Scheme and host that visitors see, if no reverse proxy passes them on.'],
   IPP_PORT: ['3000', 'The port to listen on.'],
-  IPP_SECRET: ['', 'Keeps visitors unlocked over a restart, and at all replicas: 16 characters or more of your own.']
+  IPP_SECRET: ['', 'Keeps links unlocked across restarts and replicas: 16 characters or more of your own.']
 }
 const byId = id => document.getElementById(id)
 const settings = byId('settings')
-/** What the fields hold: by the path of a key, how to read it and how to set it. */
+/** The fields by the path of their key: how to read each, and how to set it. */
 const fields = new Map()
 const variables = new Map()
 
@@ -18,7 +18,7 @@ function make (tag, properties = {}, ...children) {
   return element
 }
 
-/** The field for a key, by what the schema takes. */
+/** The field for a key, by the type in the schema. */
 function fieldOf (schema) {
   const types = [schema.type ?? []].flat()
   if (types.length === 1 && types[0] === 'boolean') {
@@ -36,7 +36,7 @@ function fieldOf (schema) {
   const area = make('textarea', { spellcheck: false })
   return {
     element: area,
-    get: () => { try { area.setCustomValidity(''); return JSON.parse(area.value) } catch { area.setCustomValidity('This is no JSON.'); return schema.default } },
+    get: () => { try { area.setCustomValidity(''); return JSON.parse(area.value) } catch { area.setCustomValidity('This is not JSON.'); return schema.default } },
     set: value => { area.value = JSON.stringify(value, null, 2) }
   }
 }
@@ -52,7 +52,7 @@ function addRow (path, schema) {
   fields.set(path, { ...field, row, schema })
 }
 
-/** Rows for a group of keys: those without keys of their own first. */
+/** Adds rows for a group of keys, subgroups last. */
 function addGroup (path, schema, title) {
   settings.append(make(path.includes('.') ? 'h3' : 'h2', {}, title))
   if (schema.description) settings.append(make('p', { className: 'muted' }, schema.description))
@@ -62,7 +62,7 @@ function addGroup (path, schema, title) {
 }
 
 const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
-/** The configuration, of nothing but what differs. */
+/** The configuration, with only the values that differ from the defaults. */
 function changed () {
   const config = {}
   for (const [path, { get, schema, row }] of fields) {
@@ -89,7 +89,7 @@ function refresh () {
   const isEmpty = Object.keys(config).length === 0
   const given = [...variables].map(([name, input]) => [name, input.value.trim()]).filter(([name, value]) => value && value !== (name === 'IMMICH_URL' ? '' : VARIABLES[name][0]))
   const port = variables.get('IPP_PORT').value.trim() || '3000'
-  byId('config').textContent = isEmpty ? '(none is needed)' : text
+  byId('config').textContent = isEmpty ? '(not needed)' : text
   byId('variables').textContent = given.map(([name, value]) => `${name}=${value}`).join('\n')
   byId('compose').textContent = `services:
   immich-public-proxy:
@@ -107,18 +107,18 @@ ${isEmpty ? '' : `    volumes:
 `
 }
 
-/** Takes an older configuration over, and says what becomes of it. */
+/** Takes over an older configuration, and lists the notices for it. */
 function takeOver () {
   const lines = []
   const text = byId('old').value.trim()
   let given
-  try { given = text ? JSON.parse(text) : {} } catch (error) { lines.push(`This is no JSON: ${error.message}`) }
+  try { given = text ? JSON.parse(text) : {} } catch (error) { lines.push(`This is not JSON: ${error.message}`) }
   if (given) {
     delete given.$schema
     const { problems, notices, values } = understand(given, SCHEMA)
-    lines.push(...notices, ...problems.map(problem => `would stop the start: ${problem}`))
+    lines.push(...notices, ...problems.map(problem => `the program would not start: ${problem}`))
     for (const [path, { set, schema }] of fields) set(values[path] === undefined ? schema.default : values[path])
-    if (text && lines.length === 0) lines.push('Nothing to change: all names and values are of today.')
+    if (text && lines.length === 0) lines.push('Nothing to change: all names and values are current.')
   }
   byId('told').replaceChildren(...lines.map(line => make('li', {}, line)))
   refresh()
@@ -132,7 +132,7 @@ for (const [name, [value, description]] of Object.entries(VARIABLES)) {
     row.append(make('button', { type: 'button', onclick: () => {
       input.value = Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => byte.toString(16).padStart(2, '0')).join('')
       refresh()
-    } }, 'Make one'))
+    } }, 'Generate'))
   }
   settings.append(row)
   variables.set(name, input)
