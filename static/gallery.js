@@ -24,7 +24,7 @@ const openLightbox = (n, isSlideshow = false) =>
 
 /** The style of offers and sheets, loaded after the photos. */
 const styleTools = lazily(() => addStyle('tools.css'))
-const styleSelection = lazily(() => addStyle('select.css'))
+const styleSelection = lazily(() => addStyle('selection.css'))
 const prepareSelection = lazily(async () => {
   const [selection] = await Promise.all([import('./selection.js'), import('./selection-actions.js'), styleSelection()])
   return selection
