@@ -174,7 +174,7 @@ async function onFailed (image) {
   if (!slide || await tryAgain(image)) return
   slide.classList.add('lg-complete')
   slide.append(make('p', { className: 'ipp-missing' }, t.noPicture))
-  say(t.noPicture)
+  say(t.noPicture, false)
 }
 
 // ------------------------------------------------------------------------------------- the bar and the panel
