@@ -26,7 +26,8 @@ const openLightbox = (n, isSlideshow = false) =>
 const styleTools = lazily(() => addStyle('tools.css'))
 const styleSelection = lazily(() => addStyle('selection.css'))
 const prepareSelection = lazily(async () => {
-  const [selection] = await Promise.all([import('./selection.js'), import('./selection-actions.js'), styleSelection()])
+  const [selection] = await Promise.all(
+    [import('./selection.js'), import('./selection-actions.js'), styleSelection()])
   return selection
 })
 
