@@ -118,7 +118,7 @@ describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
-  test('few photos are as wide as a 4K screen', async () => {
+  test('few photos are as wide as a 4K screen, and sharp', async () => {
     const few = addAlbum(library, 'Few', assets.slice(2, 5))
     const { page, context } = await openView(browser, run.base, { calm: true })
     await page.setViewportSize({ width: 3840, height: 2160 })
@@ -127,6 +127,8 @@ describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () 
     const ends = await page.evaluate(() => Array.from(document.querySelectorAll('a.tile'), tile =>
       tile.getBoundingClientRect().right))
     assert.ok(Math.max(...ends) > 3800, `${ends}`)
+    await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLImageElement>('a.tile img'))
+      .every(({ naturalHeight }) => naturalHeight >= 900))
     await context.close()
   })
 })
