@@ -77,6 +77,19 @@ describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await context.close()
   })
 
+  test('a picture that is tried again is not shown broken', async () => {
+    const { page, context } = await open()
+    await page.route('**/preview?*', route => route.abort())
+    await page.click('a.tile[data-n="3"]')
+    await page.waitForSelector('.toast.seen')
+    const picture = page.locator('.lg-current .lg-object')
+    assert.equal(await picture.isVisible(), false)
+    await page.unroute('**/preview?*')
+    await page.waitForSelector('.lg-current.lg-complete')
+    assert.equal(await picture.isVisible(), true)
+    await context.close()
+  })
+
   test('a message stands above the progress of a download', async () => {
     const { page, context } = await open({ size: 'phone' })
     await page.waitForFunction(() => document.querySelector('link[href$="tools.css"]'))
