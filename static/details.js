@@ -110,7 +110,7 @@ function rowsOf (facts) {
 function draw (facts) {
   const rows = rowsOf(facts).flatMap(({ name, label, lines }) => [
     make('dt', {}, icon(name), make('span', {}, label)),
-    make('dd', { dir: 'auto' }, ...lines.map(line => make('div', {}, /** @type {Node | string} */ (line))))
+    make('dd', {}, ...lines.map(line => make('div', { dir: 'auto' }, /** @type {Node | string} */ (line))))
   ])
   const { description } = facts
   return [

@@ -5,7 +5,7 @@ import { imagePath, item, load } from './items.js'
 import { home, isVideo, options, t, total } from './link.js'
 import { sizeAt } from './original-info.js'
 import { openSheet } from './sheet.js'
-import { counted, listed, sizeText } from './words.js'
+import { counted, sizeText } from './words.js'
 
 /** Downloads these items: one as its file, several as a zip. @param {number[]} numbers */
 export async function download (numbers) {
@@ -45,5 +45,5 @@ export async function askDownloadAll (address, choose) {
   const closing = new AbortController()
   sheet.addEventListener('close', () => closing.abort())
   const bytes = await sizeAt(address, closing.signal)
-  if (bytes) what.textContent = listed([count, sizeText(bytes)])
+  if (bytes) what.textContent = `${count} · ${sizeText(bytes)}`
 }

@@ -1,13 +1,15 @@
 // @ts-check
-/** Arrow keys, Home and End in the grid. */
+/** Arrow keys, Home and End in the grid; + and - make its rows higher and lower. */
 import { closest } from './dom.js'
-import { focusTile } from './grid.js'
+import { focusTile, relayout } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, total } from './link.js'
-import { rowOf, view } from './rows.js'
+import { rowOf, scaleRows, view } from './rows.js'
 
 /** The step of the right arrow: back where text runs from right to left. */
 const FORWARD = document.dir === 'rtl' ? -1 : 1
+
+const STEP = 1.25
 
 /** The item of a row that is above or below item `n`. @param {number} row @param {number} n */
 function besideIn (row, n) {
@@ -19,11 +21,20 @@ function besideIn (row, n) {
   return first + lastAtMost(layout.left.subarray(first, layout.rowFirst[row + 1]), middle)
 }
 
+/** @param {number} n the focused item @param {number} factor */
+function resize (n, factor) {
+  scaleRows(factor)
+  relayout()
+  focusTile(n)
+}
+
 /** @param {KeyboardEvent} event */
 function moveFocus (event) {
   const tile = closest(event, '.tile')
   if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
   const n = Number(tile.dataset.n)
+  const factor = { '+': STEP, '=': STEP, '-': 1 / STEP }[event.key]
+  if (factor) return resize(n, factor)
   const to = {
     ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: total - 1,
     ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)

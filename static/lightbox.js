@@ -173,8 +173,8 @@ async function onFailed (image) {
   const slide = image.closest('.lg-item')
   if (!slide || await tryAgain(image)) return
   slide.classList.add('lg-complete')
-  slide.append(make('p', { className: 'ipp-missing' }, t.noPicture))
-  say(t.noPicture)
+  slide.prepend(make('p', { className: 'ipp-missing' }, t.noPicture))
+  say(t.noPicture, false)
 }
 
 // ------------------------------------------------------------------------------------- the bar and the panel

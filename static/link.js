@@ -20,18 +20,21 @@ export const isVideo = n => video[n] === 1
 /** @param {number} n */
 export const nameOf = n => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
-/** Storage until the window is closed; empty where the browser refuses storage. */
-export const visit = {
+/** Storage that is empty where the browser refuses it. @param {() => Storage} area */
+const storage = area => ({
   /** @param {string} name */
   read (name) {
-    try { return sessionStorage.getItem(name) } catch { return null }
+    try { return area().getItem(name) } catch { return null }
   },
   /** Returns whether it was stored. @param {string} name @param {string} value */
   write (name, value) {
-    try { sessionStorage.setItem(name, value) } catch { return false }
+    try { area().setItem(name, value) } catch { return false }
     return true
   }
-}
+})
+/** Until the window is closed, and for good. */
+export const visit = storage(() => sessionStorage)
+export const kept = storage(() => localStorage)
 
 /** Whether there are headings: photos of a single day have none, because the summary names the day. */
 export const isGrouped = options.group !== false && options.runs.length > 1

@@ -4,7 +4,7 @@
  * everything else reads it.
  */
 import { lastAtMost, layOut } from './layout.js'
-import { grid, isGrouped, options, ratio, total } from './link.js'
+import { grid, isGrouped, kept, options, ratio, total } from './link.js'
 
 /** The height of a heading, and the space below a section. */
 const HEADING_PX = 44
@@ -13,6 +13,20 @@ const SPACE_PX = 12
 const FEW = 8
 /** Screens of dated photos above which there is a scrubber. */
 const LONG = 2.5
+
+/** The height of rows that the visitor has chosen, as a share of the usual one. */
+const SHARE = 'row height'
+const LOWEST = 0.5
+const HIGHEST = 1.6
+let share = Number(kept.read(SHARE)) || 1
+
+/** Makes rows higher or lower from the next `measure` on, and remembers it. @param {number} factor */
+export function scaleRows (factor) {
+  const next = share * factor
+  if (next < LOWEST || next > HIGHEST) return
+  share = next
+  kept.write(SHARE, String(share))
+}
 
 /** All in px. `width` and `target` are what the layout was made for. */
 export const view = {
@@ -33,7 +47,7 @@ export const view = {
 export function measure () {
   const { paddingLeft, paddingRight, minHeight } = getComputedStyle(grid)
   const width = grid.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
-  const target = parseFloat(minHeight)
+  const target = parseFloat(minHeight) * share
   view.top = grid.getBoundingClientRect().top + scrollY
   if (width === view.width && target === view.target) return false
   const gap = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--gap'))

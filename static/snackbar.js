@@ -7,7 +7,8 @@ import { t } from './link.js'
 function place (className, ...children) {
   const bar = make('div', { className: `offer ${className}` }, ...children)
   document.querySelector('.offer')?.remove()
-  document.body.append(bar)
+  // before the toast, which then stands above it
+  document.querySelector('.toast')?.before(bar)
   return bar
 }
 

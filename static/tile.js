@@ -6,7 +6,7 @@ import { icon, make } from './dom.js'
 import { imagePath, item } from './items.js'
 import { dates, grid, home, isVideo, nameOf, t } from './link.js'
 import { isMissing, retry } from './retry.js'
-import { isSeen, rowOf } from './rows.js'
+import { isFew, isSeen, rowOf } from './rows.js'
 
 /**
  * The server's tiles, reused when their place is drawn. @type {Map<number, HTMLAnchorElement>}
@@ -14,6 +14,9 @@ import { isSeen, rowOf } from './rows.js'
 const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
 const blank = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
 const date = dates({ dateStyle: 'long' })
+
+/** From this many screen pixels per pixel a picture looks soft. */
+const SOFT = 1.4
 
 /** @param {HTMLAnchorElement} tile */
 export const imageOf = tile => /** @type {HTMLImageElement} */ (tile.firstChild)
@@ -28,7 +31,7 @@ export function makeTile (n, place) {
   const img = imageOf(tile)
   img.alt ||= nameOf(n)
   if (img.loading === 'lazy') img.loading = 'eager'
-  if (img.complete && img.naturalWidth) img.classList.add('in')
+  if (img.complete && img.naturalWidth) show(img)
   // it failed before this script ran
   else if (img.complete && img.getAttribute('src')) onError(img)
   return tile
@@ -78,8 +81,22 @@ function onLoad (img) {
   const tile = /** @type {HTMLElement} */ (img.parentElement)
   // a fade outside the viewport would cost frames
   img.classList.toggle('fade', isSeen(rowOf(Number(tile.dataset.n))))
-  img.classList.add('in')
   if (tile.classList.contains('failed')) mark(tile, '')
+  show(img)
+}
+
+/**
+ * Shows a picture that is loaded. A thumbnail that looks soft in the large tile of a short album is replaced
+ * by the preview, which the lightbox uses too. @param {HTMLImageElement} img
+ */
+async function show (img) {
+  img.classList.add('in')
+  const pixels = parseFloat(img.parentElement?.style.height ?? '') * devicePixelRatio
+  const src = img.src.replace('/thumbnail?', '/preview?')
+  if (!isFew || src === img.src || pixels < img.naturalHeight * SOFT) return
+  const preview = new Image()
+  preview.src = src
+  await preview.decode().then(() => { img.src = src }, () => {})
 }
 
 /** @param {HTMLImageElement} img */

@@ -29,6 +29,3 @@ export function sizeText (bytes) {
 /** "38 of 96 MB". @param {number} bytes @param {number} total bytes */
 export const sizeProgress = (bytes, total) =>
   positionOf(short(bytes / unitOf(total)[1]), sizeText(total))
-
-/** "12 photos, 96 MB". @param {string[]} parts */
-export const listed = parts => new Intl.ListFormat(lang, { type: 'unit', style: 'short' }).format(parts)

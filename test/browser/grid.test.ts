@@ -119,7 +119,7 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
   test('a picture that hangs, or a script that is blocked, holds up nothing else', async () => {
     const { page, context } = await open(long, {}, async page => {
       await page.route('**/thumbnail?*', () => {})
-      await page.route(/(news|share|thumbhash)\.js$/, route => route.abort())
+      await page.route(/(new-photos|share|thumbhash)\.js$/, route => route.abort())
     })
     await page.waitForSelector('.scrubber', { timeout: 20_000 })
     await page.focus('a.tile[data-n="0"]')

@@ -53,7 +53,7 @@ describe('saving', { skip }, async () => {
     const { page, asked, complaints } = await openAlbum({ size: 'phone' })
     const zips = () => asked.filter(line => line.endsWith('/download'))
     await page.click('#zip')
-    await page.waitForSelector('.sheet-what:text-matches("^97 photos and videos, [0-9.]+ [kM]B$")')
+    await page.waitForSelector('.sheet-what:text-matches("^97 photos and videos · [0-9.]+ [kM]B$")')
     assert.deepEqual(zips(), [`HEAD ${album}/download`])
     await page.keyboard.press('Escape')
     await page.waitForSelector('.sheet', { state: 'detached' })

@@ -72,7 +72,7 @@ describe('a selection: how it begins and ends', { skip }, async () => {
     await startSelecting(page)
     const late = await view()
     let isBlocked = true
-    await late.page.route(/(select|scrubber)\.js$/, route => isBlocked ? route.abort() : route.continue())
+    await late.page.route(/(selection|scrubber)\.js$/, route => isBlocked ? route.abort() : route.continue())
     await late.page.goto(album)
     await late.page.click('#select')
     await late.page.waitForSelector('.toast.seen')

@@ -38,3 +38,11 @@ test('every file of static/ that the page may request is served', () => {
   const missing = names.filter(name => /\.(?:js|css|svg|png)$/.test(name) && !files.has(name))
   assert.deepEqual(missing, [])
 })
+
+test('every stylesheet that a script adds is served', () => {
+  const { files } = loadStaticFiles(ROOT)
+  const scripts = names.filter(name => name.endsWith('.js')).map(read).join('\n')
+  const added = Array.from(scripts.matchAll(/addStyle\('(.+?)'\)/g), ([, name]) => name!)
+  assert.deepEqual(added.filter(name => !files.has(name)), [])
+  assert.ok(added.length >= 4)
+})

@@ -1,0 +1,168 @@
+/** The look of narrow phones, words from right to left, print, messages, and pictures that fail. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { CHROMIUM, launch, openView } from '../browser.ts'
+import { start } from '../helpers.ts'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
+import { without } from '../tools.ts'
+import { startSelecting, TELLING } from './set-up.ts'
+
+const library = emptyLibrary()
+const assets = Array.from({ length: 240 }, (_, n) => photo(n, { name: `look ${n}` }))
+delete assets[1]!.preview
+delete assets[1]!.thumbnail
+const album = addAlbum(library, 'Look', assets)
+const path = `/share/${addLink(library, 'look', { album }).key}`
+const locked = `/share/${addLink(library, 'look, locked', { album, password: PASSWORD }).key}`
+
+describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () => {
+  const run = await start({ library, ipp: TELLING })
+  let browser: Browser
+  before(async () => { browser = await launch() })
+  after(() => browser.close())
+  const open = async (how: Parameters<typeof openView>[2] = {}) => {
+    const opened = await openView(browser, run.base, { calm: true, ...how })
+    await opened.page.goto(path)
+    await opened.page.waitForSelector('.laid-out a.tile img.in')
+    return opened
+  }
+  const openPhoto = async (page: Page, n: number) => {
+    await page.click(`a.tile[data-n="${n}"]`)
+    await page.waitForSelector('.lg-container.lg-show .lg-current.lg-complete')
+  }
+  /** What ends beyond the window's edges. */
+  const beyond = (page: Page, selector: string) => page.evaluate(selector =>
+    Array.from(document.querySelectorAll<HTMLElement>(selector)).filter(element => {
+      const { left, right } = element.getBoundingClientRect()
+      return element.offsetParent && (left < 6 || right > innerWidth - 6)
+    }).map(({ title, textContent }) => title || textContent), selector)
+
+  test('bars fit a phone of 360 px in languages with long words', async () => {
+    for (const language of ['de', 'fr', 'ja', 'hu']) {
+      const { page, context } = await open({ size: 'phone', language })
+      await page.setViewportSize({ width: 360, height: 740 })
+      assert.deepEqual(await beyond(page, '.bar-actions > *'), [], language)
+      await startSelecting(page)
+      await page.click('a.tile[data-n="0"]')
+      assert.deepEqual(await beyond(page, '.pick-all, .pick-actions .button'), [], language)
+      await context.close()
+    }
+  })
+
+  test('words in the lightbox run as the page does', async () => {
+    for (const [language, direction, side] of [['ar', 'rtl', 'right'], ['en-GB', 'ltr', 'left']] as const) {
+      const { page, context } = await open({ language })
+      await openPhoto(page, 0)
+      for (const words of ['.ipp-date', '.lg-counter']) {
+        assert.equal(await page.locator(words).evaluate(one => getComputedStyle(one).direction), direction)
+      }
+      const { block, date } = await page.evaluate(side => {
+        const edge = (selector: string) => document.querySelector(selector)!.getBoundingClientRect()[side]
+        return { block: edge('.ipp-block'), date: edge('.ipp-date') }
+      }, side)
+      assert.equal(date, block, language)
+      await context.close()
+    }
+  })
+
+  test('a photo without a picture shows one sentence, and no broken picture', async () => {
+    const { page, context } = await open()
+    await openPhoto(page, 1)
+    await page.waitForSelector('.ipp-missing')
+    const isSeen = (selector: string) => page.locator(selector).first().isVisible()
+    assert.equal(await isSeen('.lg-current .lg-object'), false)
+    assert.equal(await isSeen('.toast.seen'), false)
+    assert.match((await page.textContent('.toast'))!, /ready yet/, 'but it is read out')
+    await context.close()
+  })
+
+  test('a picture that is tried again is not shown broken', async () => {
+    const { page, context } = await open()
+    await page.route('**/preview?*', route => route.abort())
+    await page.click('a.tile[data-n="3"]')
+    await page.waitForSelector('.toast.seen')
+    const picture = page.locator('.lg-current .lg-object')
+    assert.equal(await picture.isVisible(), false)
+    await page.unroute('**/preview?*')
+    await page.waitForSelector('.lg-current.lg-complete')
+    assert.equal(await picture.isVisible(), true)
+    await context.close()
+  })
+
+  test('a message stands above the progress of a download', async () => {
+    const { page, context } = await open({ size: 'phone' })
+    await page.waitForFunction(() => document.querySelector('link[href$="tools.css"]'))
+    await page.evaluate(async () => {
+      const folder = document.querySelector<HTMLLinkElement>('link[href$="/style.css"]')!.href
+      const load = (name: string) => import(new URL(name, folder).href)
+      const [{ say }, { showProgress }] = await Promise.all([load('dom.js'), load('snackbar.js')])
+      showProgress('Saving', () => {}).update('Saving 1 of 2', '1 of 2 MB', 0.5)
+      say('Could not load')
+    })
+    const message = (await page.locator('.toast').boundingBox())!
+    assert.ok(message.y + message.height < (await page.locator('.offer').boundingBox())!.y)
+    await context.close()
+  })
+
+  test('a wrong password\'s field is red, although it has the focus', async () => {
+    const { page, context } = await openView(browser, run.base, { calm: true })
+    await page.goto(locked)
+    const border = () => page.locator('#password').evaluate(field => getComputedStyle(field).borderTopColor)
+    const asked = await border()
+    await page.fill('#password', 'wrong')
+    await page.click('[type=submit]')
+    await page.waitForSelector('#password[aria-invalid]:focus')
+    assert.notEqual(await border(), asked)
+    const problem = page.locator('.problem')
+    assert.equal(await border(), await problem.evaluate(words => getComputedStyle(words).color))
+    await context.close()
+  })
+
+  test('photos in view are printed, on white, and no empty pages', async () => {
+    const { page, context } = await open({ theme: 'dark' })
+    await page.evaluate(() => scrollTo(0, 4000))
+    await page.waitForTimeout(500)
+    const pages = (await page.pdf({ format: 'A4' })).toString('latin1').match(/\/Type\s*\/Page\b/g)!.length
+    assert.ok(pages <= 4, `${pages} pages`)
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    assert.equal(ground, 'rgb(255, 255, 255)')
+    await context.close()
+  })
+
+  test('+ and - on a photo make rows higher and lower, and the next visit remembers', async () => {
+    const { page, context, complaints } = await open()
+    const height = () => page.locator('a.tile[data-n="0"]').evaluate(tile => tile.clientHeight)
+    const usual = await height()
+    await page.waitForTimeout(500)
+    await page.focus('a.tile[data-n="0"]')
+    for (const key of ['-', '-', '-', '-', '-']) await page.keyboard.press(key)
+    const low = await height()
+    assert.ok(low < usual * 0.75, `${low} of ${usual}`)
+    assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.n), '0')
+    await page.reload()
+    await page.waitForSelector('.laid-out a.tile img.in')
+    assert.equal(await height(), low)
+    await page.waitForTimeout(500)
+    await page.focus('a.tile[data-n="0"]')
+    for (const key of ['+', '+', '+']) await page.keyboard.press(key)
+    assert.equal(await height(), usual)
+    assert.deepEqual(complaints.filter(line => !line.includes('404')), [])
+    await context.close()
+  })
+
+  test('few photos are as wide as a 4K screen, and sharp', async () => {
+    const few = addAlbum(library, 'Few', assets.slice(2, 5))
+    const { page, context } = await openView(browser, run.base, { calm: true })
+    await page.setViewportSize({ width: 3840, height: 2160 })
+    await page.goto(`/share/${addLink(library, 'few', { album: few }).key}`)
+    await page.waitForSelector('.laid-out a.tile[data-n="2"]')
+    const ends = await page.evaluate(() => Array.from(document.querySelectorAll('a.tile'), tile =>
+      tile.getBoundingClientRect().right))
+    assert.ok(Math.max(...ends) > 3800, `${ends}`)
+    await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLImageElement>('a.tile img'))
+      .every(({ src }) => src.includes('/preview?')))
+    await context.close()
+  })
+})
