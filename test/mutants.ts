@@ -33,7 +33,7 @@ const TESTS: Record<string, string[]> = {
     'gate/immich-json', 'gate/items', 'gate/open', 'gate/facts', 'gate/unlock', 'routes/zip', 'gate/gate'
   ],
   'gate/jpeg': ['gate/strip'],
-  'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'promises'],
+  'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'reachability', 'promises'],
   'gate/share': ['gate/make-share', 'gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
   'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
   'gate/zip-metadata': [
@@ -58,6 +58,7 @@ const EQUIVALENT: Record<string, string> = {
   ['gate/open this.#lists.get(link) ?? this.#listChosen(link.assets ?? []) → ' +
     'this.#listChosen(link.assets ?? [])']: 'only saves making the list again',
   'gate/open this.#lists.set(link, list) → {}': 'only saves making the list again',
+  "gate/open headers.get('etag') ?? '' → headers.get('etag')": 'neither null nor an empty tag is sent',
   'gate/share motion && policy.motionPhotos → policy.motionPhotos': ABSENT,
   'gate/share slug && { slug } → { slug }': ABSENT,
   'gate/share expiresAt !== undefined && { expiresAt } → { expiresAt }': ABSENT,

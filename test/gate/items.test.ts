@@ -161,6 +161,9 @@ test('a failed month: the page shows the others with a notice, and there is no z
     run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { body } : undefined
     assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503, body)
   }
+  // nor if Immich says that a month has not changed which it never gave
+  run.immich.fault = ({ path }) => path.endsWith('timeline/bucket') ? { status: 304, body: '' } : undefined
+  assert.equal((await run.get(`/share/${single.key}`, { headers: HTML })).status, 503)
   // Immich stops answering halfway
   const other = await start({ library })
   let count = 0
