@@ -1,5 +1,6 @@
 // @ts-nocheck
-// After npm ci: links the Node.js of test/node where npm 9 has forgotten it, and says what is missing where there is none.
+// After npm ci: links the Node.js of test/node where npm 9 has forgotten it. Before a command: says which
+// Node.js is needed where there is none.
 'use strict'
 const { existsSync, symlinkSync } = require('node:fs')
 const { join } = require('node:path')
@@ -17,6 +18,6 @@ if (isOld && !existsSync(link)) {
   console.error(`Node.js ${needed.replace('>=', '')} or newer is needed to run this, and here is ` +
     `${process.version}: install it from https://nodejs.org. \`npm ci\` without --omit=dev brings it too`)
   const { npm_lifecycle_event: event, IPP_KEEP_PERMISSIONS: isAccepted } = process.env
-  // before a command, which would only add errors of its own
+  // the command would only add errors of its own
   if (event !== 'postinstall' && isAccepted !== 'true') process.exitCode = 1
 }
