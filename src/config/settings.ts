@@ -32,16 +32,18 @@ export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
 }
 
 const PLACEHOLDER = /^replace-me/
+/** a user and a password in an address */
+const CREDENTIALS = /\/\/[^/]*@/
 /** A variable's wrong value for a message, without a secret or a password in an address. */
 function hideSecret (name: string, value: string): string {
-  if (name !== 'IPP_SECRET') return show(value.replace(/\/\/[^/@]*@/, '//…@'))
+  if (name !== 'IPP_SECRET') return show(value.replace(CREDENTIALS, '//…@'))
   return PLACEHOLDER.test(value) ? 'the placeholder of an example' : `${value.length} characters`
 }
 
-/** What often makes an address wrong. */
+/** A hint at a common mistake in an address; '' if it has none. */
 function addressHint (value: string): string {
   if (/^["']/.test(value)) return ', without the quotation marks'
-  return /\/\/[^/]*@/.test(value) ? ', without a user and a password' : ''
+  return CREDENTIALS.test(value) ? ', without a user and a password' : ''
 }
 
 /** Log levels of other programs, which often share an environment with this one. */

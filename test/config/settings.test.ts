@@ -398,6 +398,8 @@ test('a secret is never printed, and a placeholder is not accepted', () => {
   assert.match(placeholder, /^IPP_SECRET: got the placeholder of an example, takes/)
   const wrong = failing({ IMMICH_URL: 'http://me:hunter2@immich:2283' })
   assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
+  const odd = failing({ IMMICH_URL: 'http://me:hunt@er2@immich:2283' })
+  assert.ok(odd.startsWith('IMMICH_URL: got "http://…@immich:2283"'), odd)
 })
 
 test('common JSON mistakes are named, with their place; a byte order mark is accepted', () => {
