@@ -1,6 +1,7 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
-import { imagePath, linkPath, videoPath } from './page/urls.ts'
+import { linkPath } from './link-path.ts'
+import { imagePath, videoPath } from './page/urls.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'

@@ -3,6 +3,7 @@
  * the gate that opens connections. It never runs in the server, and never requests Immich's own address.
  */
 import { object, parseJson, text } from '../json.ts'
+import { linkPath } from '../link-path.ts'
 import type { LinkAddress } from '../validate.ts'
 
 type Finding = ['ok' | 'note' | 'WRONG', string, string?]
@@ -42,8 +43,7 @@ async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean
 
 /** Whether the scheme and host that visitors see arrive here; nothing if the page does not say. */
 async function inspectForwarding (origin: string, link: LinkAddress): Promise<Finding[]> {
-  const path = 'key' in link ? `/share/${link.key}` : `/s/${encodeURIComponent(link.slug)}`
-  const { body } = await ask(origin + path, { accept: 'text/html' })
+  const { body } = await ask(origin + linkPath(link), { accept: 'text/html' })
   const url = URL.parse(/property="og:url" content="([^"]+)"/.exec(body)?.[1] ?? '')
   if (!url) return []
   if (url.origin === origin) return [['ok', `scheme and host arrive here as ${origin}`]]
@@ -55,7 +55,7 @@ async function inspectForwarding (origin: string, link: LinkAddress): Promise<Fi
     'let the reverse proxy send Host or X-Forwarded-Host, or correct PUBLIC_BASE_URL']]
 }
 
-/** What to do if something else answers for this program, by its status. */
+/** The advice where something else answers for this program, by its status. */
 function fixFor (status: number): string {
   if (status === 401 || status === 403) return 'exempt /share and /s from a login page or an access rule'
   const isGateway = status >= 502 && status <= 504
@@ -63,7 +63,7 @@ function fixFor (status: number): string {
   return 'let the reverse proxy send /share and /s here'
 }
 
-/** What kept the address from being tried: a certificate that all browsers refuse, or a network. */
+/** Reports why the address could not be tested: a certificate that browsers refuse, or a network. */
 function findingOf (origin: string, { message, cause }: Error): Finding {
   const { code = '', message: reason } = (cause ?? { message }) as NodeJS.ErrnoException
   const told = `${origin} has a certificate that browsers refuse: ${reason}`
@@ -77,7 +77,7 @@ function findingOf (origin: string, { message, cause }: Error): Finding {
     'some networks can reach their own public address only from outside: test it from another network']
 }
 
-/** What is right and wrong with the public address of a link: does it lead here, and only here? */
+/** Reports whether the public address of a link leads here, and only here. */
 export async function inspectPublicAddress (origin: string, link: LinkAddress): Promise<Finding[]> {
   try {
     const { status, location, body } = await ask(`${origin}/share/alive`)
