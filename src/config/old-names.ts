@@ -158,8 +158,8 @@ function readMetadata (config: Json, generation: Generation): string[] {
     if (enabled === undefined) continue
     for (const flag of flags) {
       const own = read(config, `${path}.${flag}`)
-      if (enabled === true) write(config, namesOf(`${path}.${flag}`), own ?? true)
-      else if (own !== undefined) write(config, namesOf(`${path}.${flag}`), false)
+      const isShown = enabled === true && (own ?? true)
+      if (enabled === true || own !== undefined) write(config, namesOf(`${path}.${flag}`), isShown)
     }
     const shown = enabled === true ? `visitors see ${flags.join(', ')}, except those that are false`
       : 'visitors see none of it'
