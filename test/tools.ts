@@ -28,3 +28,7 @@ export const output = (program: string, args: string[]): string =>
 /** Whether a container engine works here: docker may be installed without its daemon. */
 export const works = (engine: string): boolean =>
   has(engine) && (engine !== 'docker' || spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0)
+/** The directives that keep nginx's temporary files in this folder. */
+export const temporaryPaths = (folder: string): string =>
+  ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map(name => `${name}_temp_path ${folder}/${name};`).join(' ')

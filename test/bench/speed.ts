@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { freePorts } from '../helpers.ts'
 import { startImmich } from '../standin.ts'
+import { temporaryPaths } from '../tools.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const ROUNDS = Number(process.env.ROUNDS ?? 5)
@@ -91,11 +92,7 @@ async function nginx (name: string, caching: boolean): Promise<Target> {
     events { worker_connections 1024; }
     http {
       access_log off;
-      client_body_temp_path ${folder}/b;
-      proxy_temp_path ${folder}/t;
-      fastcgi_temp_path ${folder}/f;
-      uwsgi_temp_path ${folder}/u;
-      scgi_temp_path ${folder}/s;
+      ${temporaryPaths(folder)}
       proxy_cache_path ${folder}/cache keys_zone=images:10m max_size=500m; keepalive_requests 1000000;
       upstream immich { server ${new URL(immich.url).host}; keepalive 64; }
       server {

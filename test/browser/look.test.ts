@@ -1,12 +1,10 @@
 /** The look of narrow phones, words from right to left, print, messages, and pictures that fail. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM, launch, openView } from '../browser.ts'
-import { start } from '../helpers.ts'
+import { describe, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import type { View } from '../browser.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
-import { without } from '../tools.ts'
-import { startSelecting, TELLING } from './set-up.ts'
+import { openAlbum, skip, startSelecting } from './set-up.ts'
 
 const library = emptyLibrary()
 const assets = Array.from({ length: 240 }, (_, n) => photo(n, { name: `look ${n}` }))
@@ -16,22 +14,19 @@ const album = addAlbum(library, 'Look', assets)
 const path = `/share/${addLink(library, 'look', { album }).key}`
 const locked = `/share/${addLink(library, 'look, locked', { album, password: PASSWORD }).key}`
 
-describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () => {
-  const run = await start({ library, ipp: TELLING })
-  let browser: Browser
-  before(async () => { browser = await launch() })
-  after(() => browser.close())
-  const open = async (how: Parameters<typeof openView>[2] = {}) => {
-    const opened = await openView(browser, run.base, { calm: true, ...how })
+describe('the look', { skip }, async () => {
+  const { view, shown } = await openAlbum(library)
+  const open = async (how: View = {}) => {
+    const opened = await view({ calm: true, ...how })
     await opened.page.goto(path)
     await opened.page.waitForSelector('.laid-out a.tile img.in')
     return opened
   }
   const openPhoto = async (page: Page, n: number) => {
     await page.click(`a.tile[data-n="${n}"]`)
-    await page.waitForSelector('.lg-container.lg-show .lg-current.lg-complete')
+    await shown(page)
   }
-  /** What ends beyond the window's edges. */
+  /** The texts of those that end beyond the window's edges. */
   const beyond = (page: Page, selector: string) => page.evaluate(selector =>
     Array.from(document.querySelectorAll<HTMLElement>(selector)).filter(element => {
       const { left, right } = element.getBoundingClientRect()
@@ -106,7 +101,7 @@ describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () 
   })
 
   test('a wrong password\'s field is red, although it has the focus', async () => {
-    const { page, context } = await openView(browser, run.base, { calm: true })
+    const { page, context } = await view({ calm: true })
     await page.goto(locked)
     const border = () => page.locator('#password').evaluate(field => getComputedStyle(field).borderTopColor)
     const asked = await border()
@@ -154,7 +149,7 @@ describe('the look', { skip: CHROMIUM ? false : without('chromium') }, async () 
 
   test('few photos are as wide as a 4K screen, and sharp', async () => {
     const few = addAlbum(library, 'Few', assets.slice(2, 5))
-    const { page, context } = await openView(browser, run.base, { calm: true })
+    const { page, context } = await view({ calm: true })
     await page.setViewportSize({ width: 3840, height: 2160 })
     await page.goto(`/share/${addLink(library, 'few', { album: few }).key}`)
     await page.waitForSelector('.laid-out a.tile[data-n="2"]')

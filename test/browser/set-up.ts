@@ -3,6 +3,7 @@ import { after, before } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { CHROMIUM, launch, openView, type View } from '../browser.ts'
 import { start } from '../helpers.ts'
+import type { Library } from '../standin.ts'
 import { without } from '../tools.ts'
 
 /** The reason to skip these tests, or false if there is a Chromium. */
@@ -15,8 +16,8 @@ export const TELLING = {
 }
 
 /** Starts a server and a browser for the suite that calls it. */
-export async function openAlbum () {
-  const run = await start({ ipp: TELLING })
+export async function openAlbum (library?: Library) {
+  const run = await start({ ...library && { library }, ipp: TELLING })
   let browser: Browser
   before(async () => { browser = await launch() })
   after(() => browser.close())

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { ask, freePorts, HTML, ROOT, start, until } from '../helpers.ts'
 import { PASSWORD, sampleLibrary } from '../library.ts'
 import { startImmich } from '../standin.ts'
-import { has, without } from '../tools.ts'
+import { has, temporaryPaths, without } from '../tools.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
 const folder = mkdtempSync('/tmp/deploy-')
@@ -67,11 +67,7 @@ async function nginx (config: string, ready: number) {
     `daemon off; user root; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
     http {
       access_log off;
-      client_body_temp_path ${folder}/b;
-      proxy_temp_path ${folder}/t;
-      fastcgi_temp_path ${folder}/f;
-      uwsgi_temp_path ${folder}/u;
-      scgi_temp_path ${folder}/s;
+      ${temporaryPaths(folder)}
       ${config}
     }`
   )
