@@ -2,7 +2,7 @@
 import { decode, list, object, parseJson, text } from './json.ts'
 import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } from './validate.ts'
 
-/** The fields of a small form, or of a JSON object, as texts. */
+/** The fields of a small form, or of a JSON object, as strings. */
 export function parseForm (body: string, contentType: string): Map<string, string> {
   if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
   return new Map(Object.entries(object(parseJson(body)) ?? {})

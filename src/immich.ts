@@ -1,6 +1,6 @@
 /**
  * The one door to Immich. `CALLS` lists every request that is ever sent to it: all of them read, and the only
- * credentials are the visitor's own link and password. `#ask` is the only place in this program that opens a
+ * credentials are the visitor's own link and password. `#ask` is the only place in the server that opens a
  * connection, by the built-in fetch. No redirect is followed, and no header of a visitor is copied.
  *
  * Short calls (`read`, `small`) wait in one queue and streams (`stream`) in another, so that slow visitors
@@ -20,7 +20,7 @@ import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, To
 
 /** The credentials of a link: its key, and Immich's token if it has a password. */
 export type Access = { key: Key, token?: Token | undefined }
-/** The files whose sizes are asked for. */
+/** The files whose sizes are requested. */
 type SizesOf = { albumId: AlbumId } | { assetIds: AssetId[] }
 type Query = Record<string, string>
 type Call = {
@@ -62,7 +62,7 @@ const NAMES_PER_PAGE = 1000
 // ----------------------------------------------------------------------------------------------- the callers
 
 /**
- * On whose behalf Immich is asked. `lane` is the visitor's address, by which the queues are fair. `until`
+ * The visitor a call is made for. `lane` is the visitor's address, by which the queues are fair. `until`
  * ends the call when its signal fires. `isInZip`: the zip already holds a slot for all of its files; if they
  * waited for another, zips could wait for each other for ever.
  */
@@ -79,7 +79,7 @@ type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 
 /** the sizes of 200,000 files are 16 MB of JSON, and a month of 100,000 photos is 20 MB */
 const MAX_JSON_BYTES = 24 * 1024 * 1024
-/** the sizes of 200,000 files take two each; parsed, one is 100 bytes, though it may be written in two */
+/** the sizes of 200,000 files take two nodes each; a node as short as [] takes 100 bytes once parsed */
 const MAX_JSON_NODES = 500_000
 /** for all JSON being read at the same time; parsed, it takes a multiple of that */
 const JSON_BUDGET_BYTES = MAX_JSON_BYTES
@@ -236,7 +236,7 @@ export class Immich {
     // a login page in front of Immich denies too, but not in Immich's JSON
     if (deniedBy(path).includes(status) && isErrorBody(value)) throw new Refusal('missing', message)
     const isFailed = status === FAILED_STATUS
-    // Immich may fail at one photo or month and be well; not at links
+    // one photo or month may fail while Immich is healthy; a link may not
     if (!isFailed || deniedBy(path) !== DENIED) {
       this.#report(failure(target ? 'Redirected' : `HTTP_${status}`, message))
     }

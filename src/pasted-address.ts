@@ -14,7 +14,7 @@ function trim (segment: string | undefined): string {
   return text.slice(0, end)
 }
 
-/** A key or a slug before its password, which Immich puts in the next line, and browsers in the same one. */
+/** A key or a slug before its password, which Immich puts on the next line, and browsers on the same one. */
 const BEFORE_PASSWORD = {
   share: /^[\w-]{67}(?=[^:]*:)/,
   s: /^.+?(?=%0[ad]|%20password:)/i

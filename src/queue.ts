@@ -1,4 +1,4 @@
-/** A fair queue for a few slots: no visitor can hold, or wait for, more than a quarter of them. */
+/** A fair queue for a few slots: a visitor may hold only a share of them, a quarter by default. */
 import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */

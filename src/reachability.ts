@@ -13,7 +13,7 @@ const ADVICE: [RegExp, string][] = [
   [/Timeout|ETIMEDOUT/i, 'no answer in time: is Immich busy, or is a firewall in the way?'],
   [/WRONG_VERSION|wrong version/, 'that port does not speak https: write http:// in IMMICH_URL'],
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
-  [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: is the clock right here?'],
+  [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: is the clock of this machine right?'],
   [/ALTNAME_INVALID/, 'its certificate is for another name: use that name in IMMICH_URL'],
   [/ALERT_(BAD_CERTIFICATE|CERTIFICATE_REQUIRED)|^https: HTTP_400/,
     'usually it asks for a client certificate (mTLS): IMMICH_URL must reach Immich directly'],
@@ -52,7 +52,7 @@ function adviseOn (url: string, code: string, failed: string): string | undefine
   return ADVICE.find(([pattern]) => pattern.test(`${protocol} ${code} ${failed}`))?.[1]
 }
 
-/** The reason within an error of OpenSSL, which has its place in OpenSSL's source around it. */
+/** The reason within an OpenSSL error message, without the source location around it. */
 function reasonIn (message: string): string {
   const [, kind, , , , reason = ''] = message.split(':')
   return kind === 'error' ? reason : message.trim()

@@ -19,7 +19,7 @@ const EAGER_TILES = 20
 const EXPIRY = {
   day: 'numeric', month: 'long', year: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short'
 } as const
-/** px of the short side of Immich's previews (immich-api/README.md) */
+/** px of the short side of Immich's previews, unless its administrator changed that */
 const PREVIEW_SIDE = 1440
 
 /** The settings that pages depend on. */

@@ -122,7 +122,7 @@ function dropPermissions (log: Log): void {
   // Node's types do not have it yet
   const permission = process.permission as { drop?: (scope: string) => void } | undefined
   permission?.drop?.('fs.read')
-  if (!permission) log.warn('started without --permission: this process may read files and start others')
+  if (!permission) log.warn('started without --permission: this process may read files and start programs')
 }
 
 /** Logs the version of Immich once it answers, and warns if that version was not tested. */

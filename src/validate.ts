@@ -104,7 +104,7 @@ export function parseTarget (target: string): Target {
  */
 export type Visitor = {
   address: string
-  /** whether the visitor may have chosen `address`, because an unnamed proxy passed it on */
+  /** whether the visitor may have chosen `address`, because an unlisted proxy passed it on */
   isForgeable: boolean
   /** whether a page of another site sent the request, as far as the browser says (Fetch metadata, Origin) */
   isCrossSite: boolean
@@ -155,7 +155,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   return {
     address: visitorAddress(text(headers['x-forwarded-for']), peer, trust),
     // a private address may be Docker's own gateway, which passes on what anybody wrote
-    isForgeable: isProxied && !trust.proxiesAreNamed && Boolean(headers['x-forwarded-for']) &&
+    isForgeable: isProxied && !trust.proxiesAreListed && Boolean(headers['x-forwarded-for']) &&
       !LOOPBACK.test(sender),
     isCrossSite: isCrossSite(headers, base),
     isHttps: scheme === 'https' || base.startsWith('https:'),

@@ -1,8 +1,8 @@
 /** The visitor's IP address, read through the proxies that the operator trusts. */
 import { isIP, type BlockList } from 'node:net'
 
-/** `proxiesAreNamed`: the operator has listed the trusted proxies, so they are not the default. */
-export type Trust = { trustedProxies: BlockList, proxiesAreNamed: boolean, publicBaseUrl: string }
+/** `proxiesAreListed`: the operator has listed the trusted proxies, so they are not the default. */
+export type Trust = { trustedProxies: BlockList, proxiesAreListed: boolean, publicBaseUrl: string }
 
 export const LOOPBACK = /^(127\.|::1$)/
 /** An address without its zone; an IPv4 address mapped into IPv6 becomes a plain IPv4 address. */

@@ -2,7 +2,7 @@
 /** The page: starts the grid and its bar, and loads the lightbox and the selection when they are needed. */
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
-import { grid, home, isShelf, lang, options, t, total } from './link.js'
+import { grid, home, isKiosk, lang, options, t, total } from './link.js'
 import { keepTrying, lazily } from './retry.js'
 import { firstInView } from './rows.js'
 
@@ -122,7 +122,7 @@ function clampAbout () {
 const AT_REST_MS = 250
 
 /**
- * Keeps the place in the grid over a reload and a return to this page. It is kept in the history entry, which
+ * Keeps the scroll position across a reload and a return to this page. The history entry stores it, which
  * needs no storage. WebKit loses the place even of a page from its back-forward cache.
  */
 function keepPlace () {
@@ -190,8 +190,8 @@ function start () {
   // a picture that never finishes loading holds up `load`
   addEventListener('load', goOn)
   setTimeout(goOn, LATEST_MS)
-  const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isShelf ? '0' : undefined)
-  if (open !== undefined) openLightbox(Number(open), isShelf).catch(() => {})
+  const open = grid.dataset.open ?? numberOfHash() ?? (options.autoOpen || isKiosk ? '0' : undefined)
+  if (open !== undefined) openLightbox(Number(open), isKiosk).catch(() => {})
 }
 
 if (total > 0) start()

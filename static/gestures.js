@@ -5,7 +5,7 @@
  * swipe goes on.
  */
 import { closest } from './dom.js'
-import { letGoOn } from './lightgallery-fixes.js'
+import { unblock } from './lightgallery-fixes.js'
 import { lg, outer, own } from './slides.js'
 import { canPan, isZoomed, panBy, toggleZoom, zoomBy } from './zoom.js'
 
@@ -53,7 +53,7 @@ function isOnSlide (event) {
 
 /** @param {PointerEvent} event */
 function onDown (event) {
-  letGoOn()
+  unblock()
   if (event.isPrimary) {
     hand.fingers.clear()
     hand.hasMoved = false

@@ -70,7 +70,7 @@ export function startGrid () {
   grid.replaceChildren()
   relayout()
   if (isLong()) {
-    // on a desk the photos make room for the scrubber
+    // on a desktop the photos make room for the scrubber
     document.body.classList.add('dated')
     relayout()
   }
@@ -100,7 +100,7 @@ const day = dates({ weekday: 'short', day: 'numeric', month: 'short' })
 const dayOfYear = dates({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
 
 /**
- * The heading of a day or month as the server words it: a day has its year where that of the one before
+ * The heading of a day or month as the server words it: a day shows its year where that of the day before
  * was another. @param {number} group @param {number} [before] the group before
  */
 function headingOf (group, before) {

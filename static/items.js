@@ -1,7 +1,7 @@
 // @ts-check
 /** The items of the link, loaded a stretch at a time, and the addresses of their pictures. */
 import { say } from './dom.js'
-import { home, isShelf, key, options, t } from './link.js'
+import { home, isKiosk, key, options, t } from './link.js'
 import { createPause } from './retry.js'
 
 /**
@@ -11,7 +11,7 @@ import { createPause } from './retry.js'
  *   time?: number }} Item
  */
 
-/** How long the page is not reloaded a second time. */
+/** The shortest time between two reloads of the page. */
 const RELOAD_PAUSE_MS = 60_000
 
 /** @type {Map<number, Stretch>} */
@@ -83,7 +83,7 @@ export function item (n) {
  * The page's address while item `n` is shown; a slideshow on a shelf keeps its own.
  * @param {number} n
  */
-export const addressOf = n => isShelf ? `${home}?play` : `${home}/${item(n)?.id}`
+export const addressOf = n => isKiosk ? `${home}?play` : `${home}/${item(n)?.id}`
 
 /** Changes with the picture, like `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
 const versionOf = thumbhash =>
@@ -92,6 +92,6 @@ const versionOf = thumbhash =>
 /** @param {Item} of @param {'thumbnail' | 'preview' | 'fullsize' | 'original'} size */
 export const imagePath = ({ id, thumbhash }, size) =>
   `/share/photo/${key}/${id}/${size}?v=${versionOf(thumbhash)}`
-/** Of a video, or of the moving part of a photo. @param {Item} of */
+/** The path of a video, or of the video part of a motion photo. @param {Item} of */
 export const videoPath = ({ id, thumbhash }, part = id) =>
   `/share/video/${key}/${part}?v=${versionOf(thumbhash)}`

@@ -12,7 +12,7 @@
  * @typedef {{ group: number, first: number, count: number }} Group the items of a day or month
  */
 
-/** The server writes a character an item: U+0100 + step of the ratio, + 100 for a video (layout-data.ts). */
+/** The server sends a character per item: U+0100 + step of the ratio, + 100 for a video (layout-data.ts). */
 const STEPS = 100
 
 /**
@@ -30,7 +30,7 @@ const TOO_TALL = 1.5
 /** Rows lower than this times the target are not tried; nor are rows of several days below the second. */
 const TOO_LOW = 0.6
 const TOO_LOW_SHARED = 0.8
-/** What a ragged row costs for the share of it that stays empty, in squares of a photo's deviation. */
+/** The cost of a ragged row's empty share, in the unit of one photo's squared deviation from the target. */
 const RAGGED = 3
 
 /**

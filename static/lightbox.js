@@ -13,7 +13,7 @@ import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
 import { onPictureError, slideTo } from './lightgallery-fixes.js'
-import { home, isShelf, isVideo, t, total } from './link.js'
+import { home, isKiosk, isVideo, t, total } from './link.js'
 import { createPlay } from './slideshow.js'
 import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides.js'
 import { closeMenu, createToolbar } from './toolbar.js'
@@ -48,8 +48,8 @@ export async function open (n, isSlideshow, signal) {
   await state.closed
   if (signal.aborted) return
   state.isOpen = true
-  outer.classList.toggle('ipp-bare', isShelf)
-  // a step while it closed may have left a slide on its way
+  outer.classList.toggle('ipp-bare', isKiosk)
+  // a step while it was closing may have left a slide in motion
   lg.lgBusy = false
   lg.openGallery(n)
   setAside(true)

@@ -7,21 +7,21 @@ import { lg, on, outer, slideOf } from './slides.js'
  * lightGallery ignores a step until the last slide has come to rest, so a hurried visitor loses every second
  * one. This accepts a step as soon as the slide is the current one.
  */
-export function letGoOn () {
+export function unblock () {
   if (slideOf(lg.index)?.classList.contains('lg-current')) lg.lgBusy = false
 }
 
 for (const name of ['goToNextSlide', 'goToPrevSlide']) {
   const step = lg[name].bind(lg)
   lg[name] = (/** @type {boolean} */ isByTouch) => {
-    letGoOn()
+    unblock()
     step(isByTouch)
   }
 }
 
 /** Shows item `n` in the open lightbox. @param {number} n */
 export function slideTo (n) {
-  letGoOn()
+  unblock()
   if (n !== lg.index) lg.slide(n)
 }
 

@@ -32,7 +32,7 @@ const storage = area => ({
     return true
   }
 })
-/** Until the window is closed, and for good. */
+/** `visit` lasts until the window is closed, `kept` for good. */
 export const visit = storage(() => sessionStorage)
 export const kept = storage(() => localStorage)
 
@@ -42,7 +42,7 @@ export const isByMonth = options.group === 'month'
 /** @param {Intl.DateTimeFormatOptions} format */
 export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })
 export const month = dates({ year: 'numeric', month: 'long' })
-/** Whether the address asks for a slideshow, for a tablet on a shelf. */
-export const isShelf = new URLSearchParams(location.search).has('play')
+/** Whether the address starts the slideshow at once and hides its controls, as for a picture frame. */
+export const isKiosk = new URLSearchParams(location.search).has('play')
 /** When a group of the server's begins: a day since 1970, or year × 12 + month. @param {number} group */
 export const timeOf = group => isByMonth ? Date.UTC(Math.floor(group / 12), group % 12) : group * 86_400_000

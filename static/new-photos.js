@@ -10,7 +10,7 @@ import { offer } from './snackbar.js'
 
 /** Characters of a mark, of which each item has one. */
 const MARK = 4
-/** How often at most the server is asked for changes. */
+/** The shortest time between two requests for changes. */
 const PAUSE_MS = 60_000
 const name = `seen ${key}`
 

@@ -37,7 +37,7 @@ const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label'
 export const selection = {
   /** The numbers of the picked items, in order. */
   items: () => [...state.picked].sort((a, b) => a - b),
-  /** The place of the buttons: at the bottom on a phone, in the bar on a desk. */
+  /** The place of the buttons: at the bottom on a phone, in the bar on a desktop. */
   slot,
   /** Shows the size of the picked items. */
   size,

@@ -33,7 +33,7 @@ test('a wrong configuration: it does not start, and names the key, its value and
   await until(() => bad.code !== undefined)
   assert.equal(bad.code, 1)
   assert.equal(
-    bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", takes true or false\n'
+    bad.err, 'The configuration is not valid:\n  ipp.showHomePage: got "yes", expected true or false\n'
   )
 })
 

@@ -436,7 +436,8 @@ export async function startImmich (
     body: Readable,
     { dieAfter = Infinity, silentAfter = Infinity, drip }: Fault
   ): Promise<void> {
-    response.on('close', () => body.destroy())
+    let wake = () => {}
+    response.on('drain', () => wake()).on('close', () => { body.destroy(); wake() })
     if (dieAfter === Infinity && silentAfter === Infinity && !drip) { body.pipe(response); return }
     let sent = 0
     try {
@@ -448,12 +449,7 @@ export async function startImmich (
           )
           at += chunk.length
           sent += chunk.length
-          if (chunk.length && !response.write(chunk)) {
-            await new Promise(resolve => {
-              response.once('drain', resolve)
-              response.once('close', resolve)
-            })
-          }
+          if (chunk.length && !response.write(chunk)) await new Promise<void>(resolve => { wake = resolve })
           if (sent >= dieAfter) { setTimeout(() => response.destroy(), 20); return }
           if (sent >= silentAfter) return
           if (drip) await new Promise(resolve => setTimeout(resolve, drip[1]))

@@ -111,7 +111,7 @@ function take (config: Json, path: string): unknown {
   return value
 }
 
-/** Whether a button's value hides it, where values were judged by truth; "false" is meant as false. */
+/** Whether a button's value, once tested for truthiness, hides it; the text "false" counts as false. */
 const isHidden = (value: unknown): boolean => value !== undefined && (!value || value === 'false')
 
 /** The generation of a file: that of the first row of SIGNS with a key that the file has. */
@@ -137,7 +137,7 @@ function rename (config: Json): string[] {
     if (value === undefined || value === null) return []
     const other = read(config, to)
     const name = namesOf(to).join('.')
-    if (other !== undefined && !isNewer) return [`ipp.${from} has no effect beside ${name}`]
+    if (other !== undefined && !isNewer) return [`ipp.${from} has no effect: ${name} is set`]
     const given = typeof value === 'object' ? '' : String(value)
     const present = Object.hasOwn(values, given) ? values[given] : value
     write(config, namesOf(to), present)
@@ -235,7 +235,7 @@ function readOldDownloads (config: Json, generation: Generation): string[] {
       `${opener} ${later === undefined ? 'single ones' : 'both'} where a link's owner does`],
     [level > 0 && !isSpeltAsToday, `${key} allows single downloads and zips, where a link's owner does`],
     [later !== undefined && later !== true && earlier !== undefined,
-      `ipp.allowDownloadAll: ${JSON.stringify(earlier)} has no effect beside ipp.allowDownload`],
+      `ipp.allowDownloadAll: ${JSON.stringify(earlier)} has no effect: ipp.allowDownload is set`],
     [level > 0 && !hasButton, `${buttonName}: false switches single downloads off, by their address too`],
     [level > 0 && !hasZipButton, 'ipp.gallery.showDownloadZip: false switches zips off, by their address too']
   ]

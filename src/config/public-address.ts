@@ -74,7 +74,7 @@ function findingOf (origin: string, { message, cause }: Error): Finding {
       'let the server send the whole chain; for an authority of your own, set NODE_EXTRA_CA_CERTS']
   }
   return ['note', `${origin} could not be tested from here: ${reason}`,
-    'some networks can reach their own public address only from outside: test it from another network']
+    'many routers have no NAT loopback, so test it from another network']
 }
 
 /** Reports whether the public address of a link leads here, and only here. */

@@ -86,8 +86,8 @@ function conform (schema: Schema, given: unknown, at: string, check: Check): unk
   const value = meaningOf(schema, given)
   if (value !== undefined && !fits(schema, value)) {
     const isQuoted = fits(schema, unquoted(value))
-    const takes = `${wordsFor(schema)}${isQuoted ? ', without the quotation marks' : ''}`
-    check.problems.push(`${at || 'configuration'}: got ${show(value)}, takes ${takes}`)
+    const accepted = `${wordsFor(schema)}${isQuoted ? ', without the quotation marks' : ''}`
+    check.problems.push(`${at || 'configuration'}: got ${show(value)}, expected ${accepted}`)
     return undefined
   }
   if (schema.properties) return conformGroup(schema.properties, object(value) ?? {}, at, check)
@@ -179,7 +179,7 @@ function placesOf (properties: Record<string, Schema>, at = ''): [string, string
  * Reads a configuration of this or an earlier release, and fills in all defaults. Rewrites old names in
  * `given` in place. If there are no problems, `config` fits the schema.
  */
-export function understand (given: unknown, schema: Schema): Report & { config: unknown } {
+export function resolveConfig (given: unknown, schema: Schema): Report & { config: unknown } {
   const report: Report = { problems: [], notices: [], values: {}, changed: {} }
   const places = new Map([...OLD_PLACES, ...placesOf(schema.properties ?? {})])
   report.notices.push(...translate(object(given) ?? {}))

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
-import { show, understand, type Report, type Schema } from './schema.ts'
+import { resolveConfig, show, type Report, type Schema } from './schema.ts'
 import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { parseBase, parseOrigin } from '../validate.ts'
@@ -54,7 +54,7 @@ const FOREIGN_LEVELS: Record<string, LogLevel> = {
 const VARIABLES = [
   'IMMICH_URL', 'PUBLIC_BASE_URL', 'IPP_PORT', 'IPP_HOST', 'IPP_SECRET', 'IPP_CONFIG', 'CONFIG', 'LOG_LEVEL'
 ]
-/** Variables that others set beside them, or that are read elsewhere. */
+/** Variables that need no notice: other programs set them, or other code reads them. */
 const OTHER_VARIABLES = /^IPP_(?:KEEP_PERMISSIONS$|PORT_|SERVICE_)|_FILE$/
 /** Variables of 1.x that have no effect, with what to do instead. */
 const FORMER_VARIABLES: Record<string, string> = {
@@ -101,7 +101,7 @@ function proxies (entries: string[], problems: string[]): BlockList {
     const long = isIP(net) === 6
     try {
       trusted.addSubnet(net, Number(bits ?? (long ? 128 : 32)), long ? 'ipv6' : 'ipv4')
-    } catch { problems.push(`ipp.trustedProxies: got ${show(entry)}, takes a range such as 10.0.0.0/8`) }
+    } catch { problems.push(`ipp.trustedProxies: got ${show(entry)}, expected a range such as 10.0.0.0/8`) }
   }
   return trusted
 }
@@ -123,7 +123,7 @@ function readHeaders (given: Json, problems: string[]) {
   // the schema reports what is no text
   const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), text(value)] as const)
   for (const [name] of entries) {
-    const why = 'takes no header that frames an answer, belongs to a connection or sets a cookie'
+    const why = 'expected no header that frames an answer, belongs to a connection or sets a cookie'
     if (RESERVED_HEADERS.has(name)) problems.push(`ipp.responseHeaders: got ${show(name)}, ${why}`)
   }
   const responseHeaders: Record<string, string> = Object.fromEntries(entries)
@@ -131,7 +131,7 @@ function readHeaders (given: Json, problems: string[]) {
   const cacheControl = header ? parseCacheControl(header) : undefined
   if (header && !cacheControl) {
     const example = 'directives such as "public, max-age=60"'
-    problems.push(`ipp.responseHeaders.Cache-Control: got ${show(header)}, takes ${example}`)
+    problems.push(`ipp.responseHeaders.Cache-Control: got ${show(header)}, expected ${example}`)
   }
   return { responseHeaders, cacheControl }
 }
@@ -156,12 +156,12 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
     const reasons: Record<string, string> = {
       EACCES: `user ${process.getuid?.() ?? ''} may not read it: run chmod a+r on the host`,
       ERR_ACCESS_DENIED: `this process may not read it: use ${places}`,
-      ENOENT: 'there is no such file (ENOENT), takes the path of one',
+      ENOENT: 'there is no such file (ENOENT)',
       EISDIR: 'is a folder, not a file (Docker creates one if the file is missing)'
     }
     const advice = isForeign
       ? '. A path belongs in IPP_CONFIG; CONFIG= clears a variable that another program uses' : ''
-    if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `${message}, takes JSON${advice}`}`)
+    if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `${message}, expected JSON${advice}`}`)
     return { given: {}, source }
   }
 }
@@ -171,12 +171,12 @@ type Variables = Pick<Settings, 'immichUrl' | 'publicBaseUrl' | 'host' | 'port' 
 /** The variables, except those for the configuration file. Adds to `values`, `problems` and `notices`. */
 function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>): Variables {
   const { values, problems, notices } = report
-  const variable = <T>(name: string, unset: T, takes: string, parse: (value: string) => T | undefined): T => {
+  const variable = <T>(name: string, unset: T, accepted: string, parse: (value: string) => T | undefined): T => {
     const value = env[name]?.trim()
     const parsed = value ? parse(value) : unset
     if (value && parsed === undefined) {
       const hint = name.endsWith('_URL') ? addressHint(value) : ''
-      problems.push(`${name}: got ${hideSecret(name, value)}, takes ${takes}${hint}`)
+      problems.push(`${name}: got ${hideSecret(name, value)}, expected ${accepted}${hint}`)
     }
     values[name] = parsed ?? unset
     return parsed ?? unset
@@ -206,7 +206,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   const address = 'an address such as http://immich-server:2283'
   if (!env.IMMICH_URL?.trim()) {
     const isFile = env.IMMICH_URL_FILE ? ' (IMMICH_URL_FILE is not read)' : ''
-    problems.push(`IMMICH_URL: got nothing${isFile}, takes ${address}`)
+    problems.push(`IMMICH_URL: got nothing${isFile}, expected ${address}`)
   }
   if (parseBase(env.PUBLIC_BASE_URL) !== parseOrigin(env.PUBLIC_BASE_URL)) {
     notices.push('PUBLIC_BASE_URL: its path is ignored, because links are always at /share and /s of a host')
@@ -233,7 +233,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const problems: string[] = []
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
   const { given, source } = readConfig(env, root, problems)
-  const report = understand(given, schema)
+  const report = resolveConfig(given, schema)
   const { notices, values, changed } = report
   problems.push(...report.problems)
   const config = report.config as { ipp: Settings, lightGallery: Json } | undefined
@@ -243,7 +243,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
     trustedProxies: proxies(list(config?.ipp?.trustedProxies).map(text), problems),
-    proxiesAreNamed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
+    proxiesAreListed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))
   return settings

@@ -42,7 +42,7 @@ const STRIP_BUDGET_BYTES = 96 * MIB
 /** types that every browser shows in full resolution */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
-/** A GIF and its like: Immich's preview of it stands still, so every download of it is the file itself. */
+/** Whether an image is animated. Immich's preview of it is a still, so every download is the original. */
 const isMoving = ({ isVideo, duration }: Item): boolean => !isVideo && duration > 0
 
 const CONTENT_RANGE = /^bytes (\d{1,15}-\d{1,15}|\*)\/\d{1,15}$/
@@ -165,7 +165,7 @@ export class Files {
     return { ...media, name: await this.#nameOf(request) }
   }
 
-  /** The name of an original: Immich does not tell it with a transcode. '' if the original is lost. */
+  /** The name of an original, which Immich does not send with a transcode; '' if the original is lost. */
   #nameOf (request: Request): Promise<string> {
     const original = this.#stream('original', { ...request, slice: { head: true } })
     return original.then(({ name }) => name, () => '')
@@ -204,7 +204,7 @@ export class Files {
     if (!isOtherType && !isOtherSize) throw new Refusal('withheld', 'Immich has no transcode of this video')
   }
 
-  /** A picture of Immich's own making, from memory if it is small. */
+  /** A thumbnail or preview, from the cache if it is small. */
   async #image (kind: 'thumbnail' | 'preview', request: Request): Promise<Media> {
     const { link, item, slice: { range, head }, caller: { lane } } = request
     if (range || head) return this.#stream(kind, request)
@@ -214,7 +214,7 @@ export class Files {
   }
 
   /**
-   * Without `bytes` if the image is too large to cache. No visitor who leaves ends it: others may wait.
+   * Loads an image, without `bytes` if too large to cache. Goes on if the visitor leaves: others may wait.
    */
   async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}

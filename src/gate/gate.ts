@@ -18,7 +18,7 @@ import { createGuesses } from './guesses.ts'
 import { Links } from './open.ts'
 import { isMotionPart, makeShare } from './share.ts'
 import type { Item, List, OpenLink, Policy, Share } from './share.ts'
-import { cookieLines, createSeal, nameOf, provePassword } from './unlock.ts'
+import { cookieLines, createSeal, nameOf, checkPassword } from './unlock.ts'
 import { collectZipFiles, type ZipFile } from './zip-metadata.ts'
 
 export { UNKNOWN_TYPE } from './immich-json.ts'
@@ -98,7 +98,7 @@ export class Gate {
   }
 
   /**
-   * Proves a password; `isHttps` makes the cookies secure. Resolves with Set-Cookie lines that open the link
+   * Checks a password; `isHttps` makes the cookies Secure. Resolves with Set-Cookie lines that open the link
    * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or
    * as `open` does.
    */
@@ -116,7 +116,7 @@ export class Gate {
     // counted before it is tried, because many at the same time would all be free otherwise
     this.#guesses.countPassword(asker, name, 1)
     try {
-      const proof = await provePassword(this.#immich, address, password, asker.address)
+      const proof = await checkPassword(this.#immich, address, password, asker.address)
       this.#guesses.countPassword(asker, name, -1)
       const { key, slug } = proof.link
       if (slug) this.#guesses.alias(nameOf({ slug }), nameOf({ key }))

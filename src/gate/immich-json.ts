@@ -34,7 +34,7 @@ function duration (value: unknown): number {
   const [hours = 0, minutes = 0, seconds = 0] = clock.slice(1).map(Number)
   return Math.round((hours * 3600 + minutes * 60 + seconds) * 1000)
 }
-/** ms since 1970; NaN if the text is no time. A time without a zone is UTC. */
+/** ms since 1970; NaN if the text is not a time. A time without a zone is UTC. */
 const instant = (value: unknown): number =>
   Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text(value)) ? text(value) : text(value) + 'Z')
 const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0,2}$/i, value) ?? ''
@@ -103,7 +103,7 @@ export function parseLink (value: unknown): Link | undefined {
 const MAX_MONTHS = 1200
 /**
  * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 1,200, or none of
- * it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is asked for with
+ * it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is requested with
  * its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the
  * zone of its database session.
  */
@@ -150,7 +150,7 @@ export function parseDetails (value: unknown): Details | undefined {
   }
 }
 
-/** An asset's file name, and whether it was edited: then `download/info` tells another size. */
+/** An asset's file name, and whether it was edited: then `download/info` gives a different size. */
 export type Named = Readonly<{ name: string, isEdited: boolean }>
 /** `next` is the number of the page after this one. */
 export type NamesPage = Readonly<{ assets: ReadonlyMap<AssetId, Named>, next?: number }>

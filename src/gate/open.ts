@@ -49,7 +49,7 @@ export class Links {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
-    // even if Immich should stop telling passwords: a link that a token opened is not for everybody
+    // even if Immich stopped saying which links have a password: one that a token opened is protected
     return { ...link, isProtected: token !== undefined, ...token && { token } }
   }
 

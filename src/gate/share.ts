@@ -30,15 +30,15 @@ export type Share = Readonly<{
   items: readonly Item[], cover?: Item
   /** Immich failed at a part of the list, which is missing */
   isPartial: boolean
-  /** beside the items, for headings: days since 1970, or months (year × 12 + month); absent if not shown */
+  /** one per item, for headings: days since 1970, or months (year × 12 + month); absent if not shown */
   days?: readonly number[]
-  /** beside the items: when they were taken, in ms since 1970 by the camera's clock; absent if not shown */
+  /** one per item: when it was taken, in ms since 1970 by the camera's clock; absent if not shown */
   times?: readonly number[]
   /** changes with anything above that the visitor sees of the list, and with nothing else */
   version: string
 }> & Given<'share'>
 
-/** The operator's permissions. The owner's settings on each link come on top. */
+/** The operator's permissions. The owner's settings on each link apply as well. */
 export type Policy = Readonly<{
   slugs: boolean
   download: boolean, zip: boolean, quality: 'original' | 'fullsize' | 'preview'
@@ -59,7 +59,7 @@ export type Policy = Readonly<{
 export type OpenLink = Link & { token?: Token }
 /**
  * The list of a link, in its order. Stays inside the gate. `byId` has the video parts of motion photos too;
- * `times` stand beside the items; `assets` says what the link itself told of each, if it did.
+ * `times` stand beside the items; `assets` has the names that came with the link, if any.
  */
 export type List = {
   items: readonly Item[], byId: ReadonlyMap<AssetId, Item>, times: readonly number[], isPartial: boolean

@@ -1,5 +1,5 @@
 /**
- * Passwords: proves one to Immich, and seals the proof into a cookie.
+ * Passwords: checks one with Immich, and seals Immich's token into a cookie.
  *
  * The cookie holds Immich's own token for the link, never the password, and opens exactly the link it was
  * sealed for (AES-256-GCM, with the link as additional data). Nothing is stored here, so every replica with
@@ -49,7 +49,7 @@ export function createSeal (key: KeyObject, now = steadyNow) {
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')
     },
 
-    /** The token; undefined if the cookie is missing, forged, of another link, too old, or of the future. */
+    /** The token; undefined if the cookie is missing, forged, expired, postdated or for another link. */
     open (link: LinkAddress, cookies: ReadonlyMap<string, string>): Token | undefined {
       // most visitors have none, and a name costs a hash
       if (cookies.size === 0) return undefined
@@ -68,10 +68,10 @@ export function createSeal (key: KeyObject, now = steadyNow) {
 
 type Proof = { link: Link, token: Token }
 /**
- * Proves a password to Immich. Throws a Refusal: `locked` if it is wrong, `missing` if the link is unknown or
+ * Checks a password at Immich. Throws a Refusal: `locked` if it is wrong, `missing` if the link is unknown or
  * has no password, or whatever else keeps Immich from answering.
  */
-export async function provePassword (
+export async function checkPassword (
   immich: Immich, address: LinkAddress, password: Password, lane: string
 ): Promise<Proof> {
   const login = CALLS.login(address, password)

@@ -21,11 +21,11 @@ type ZipSource = {
 
 /** pages of 1,000 names; no album has more, and the answer's own count is not to be trusted */
 const MAX_PAGES = 1000
-/** files whose size is asked one by one: how many at the same time, and for how long in all */
+/** requests for the sizes of single files: how many at once, and for how long in total */
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000
 
-/** Undefined if Immich does not tell: 2.x answers 403, a lost file 404. That is no reason to fail. */
+/** The answer, or undefined if Immich gives none: 2.x answers 403, and a lost file is a 404. */
 async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
   return asked.catch((error: unknown) => {
     if (isRefusal(error, 'missing') || isRefusal(error, 'failed')) return undefined
@@ -44,7 +44,7 @@ async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, caller:
   return names
 }
 
-/** The headers of those of these files that Immich gives in time. A file that Immich cannot give has none. */
+/** The headers of these files, as far as they come in time. A file that Immich cannot send has none. */
 async function readHeads (items: readonly Item[], head: ZipSource['head']): Promise<Map<Item, Media>> {
   const heads = new Map<Item, Media>()
   const queue = [...items]

@@ -24,7 +24,7 @@ const MAX_COMPRESSIONS = 4
 /** compressions that may wait; beyond that, texts go out uncompressed */
 const MAX_WAITING = 100
 const brotli = promisify(brotliCompress)
-const deflate = promisify(gzip)
+const gzipAsync = promisify(gzip)
 
 let running = 0
 const waiting: (() => void)[] = []
@@ -52,7 +52,7 @@ const COMPRESS = {
       [constants.BROTLI_PARAM_LGWIN]: windowFor(raw.length, 10, 22)
     }
   }),
-  gzip: (raw: Buffer) => deflate(raw, { windowBits: windowFor(raw.length, 9, 15), memLevel: 7 })
+  gzip: (raw: Buffer) => gzipAsync(raw, { windowBits: windowFor(raw.length, 9, 15), memLevel: 7 })
 }
 type Encoding = keyof typeof COMPRESS
 

@@ -90,7 +90,7 @@ function idOf (share: Share): number {
   return id
 }
 
-/** The text that `make` makes of a share, made once for each `name`, which has all that it depends on. */
+/** A text made from a share by `make`, cached by `name`, which must hold everything it depends on. */
 export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
   app.texts(JSON.stringify([idOf(share), ...name]), make)
 

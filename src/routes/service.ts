@@ -16,15 +16,15 @@ export const redirectHome = (): Reply => redirect(303, '/share')
 
 const OK = createText(PLAIN, 'ok')
 const UNAVAILABLE = createText(PLAIN, 'unavailable')
-const isUp = (isWell: boolean): Reply => isWell ? { status: 200, kind: 'data', content: OK }
+const healthReply = (isWell: boolean): Reply => isWell ? { status: 200, kind: 'data', content: OK }
   : { status: 503, kind: 'data', headers: { 'retry-after': 10 }, content: UNAVAILABLE }
 
 /** Readiness: whether Immich answers, and this process is not about to end. */
 export const sendHealth = async ({ app }: Context): Promise<Reply> =>
-  isUp(!app.isClosing() && await app.gate.isReachable())
+  healthReply(!app.isClosing() && await app.gate.isReachable())
 
 /** Liveness: whether this process answers, without asking Immich. */
-export const sendAlive = (): Reply => isUp(true)
+export const sendAlive = (): Reply => healthReply(true)
 
 const ROBOTS = createText(PLAIN, 'User-agent: *\nDisallow:\n')
 /** Robots may read: chats' previews come from robots, and a robot must read X-Robots-Tag to obey it. */

@@ -6,38 +6,38 @@ import type { ZipFile } from '../gate/gate.ts'
 import { MIN_STAND_IN_BYTES } from './format.ts'
 
 /** The CRC-32 of the first `bytes` bytes of a file; `etag` is the file's. */
-export type Mark = Readonly<{ bytes: number, crc: number, etag: string }>
+export type Checkpoint = Readonly<{ bytes: number, crc: number, etag: string }>
 
-/** A large file gets a mark every so many bytes. */
-export const MARK_BYTES = 64 * 1024 * 1024
-/** Files with marks; each takes about 250 bytes. */
+/** A large file gets a checkpoint every so many bytes. */
+export const CHECKPOINT_BYTES = 64 * 1024 * 1024
+/** Files with checkpoints; each takes about 250 bytes. */
 const MAX_FILES = 100_000
 
 /** A key that changes when the file does. */
 const versionOf = ({ item, size }: ZipFile): string => `${item.id} ${item.thumbhash} ${size}`
 
-export type Sent = ReturnType<typeof createSent>
-export function createSent () {
-  const files = new Map<string, readonly Mark[]>()
+export type Checksums = ReturnType<typeof createChecksums>
+export function createChecksums () {
+  const files = new Map<string, readonly Checkpoint[]>()
   return {
-    /** The last mark of a file at or before a byte. */
-    before (file: ZipFile, byte: number): Mark | undefined {
+    /** The last checkpoint of a file at or before a byte. */
+    before (file: ZipFile, byte: number): Checkpoint | undefined {
       return files.get(versionOf(file))?.findLast(({ bytes }) => bytes <= byte)
     },
 
     /**
-     * Stores a mark, unless it is too short for a stand-in, and forgets marks of an older version of the
-     * file.
+     * Stores a checkpoint, unless it is too short for a stand-in, and forgets those of an older version of
+     * the file.
      */
-    add (file: ZipFile, mark: Mark): void {
-      if (mark.bytes < MIN_STAND_IN_BYTES) return
+    add (file: ZipFile, checkpoint: Checkpoint): void {
+      if (checkpoint.bytes < MIN_STAND_IN_BYTES) return
       const version = versionOf(file)
       const others = (files.get(version) ?? [])
-        .filter(({ bytes, etag }) => bytes !== mark.bytes && etag === mark.etag)
+        .filter(({ bytes, etag }) => bytes !== checkpoint.bytes && etag === checkpoint.etag)
       files.delete(version)
       const [oldest] = files.keys()
       if (oldest !== undefined && files.size >= MAX_FILES) files.delete(oldest)
-      files.set(version, [...others, mark].sort((a, b) => a.bytes - b.bytes))
+      files.set(version, [...others, checkpoint].sort((a, b) => a.bytes - b.bytes))
     }
   }
 }

@@ -35,7 +35,7 @@ export class Fetcher {
 
   /**
    * A file from byte `from` on. Immich answers 404 for every failure, so a 404 is retried like a 503. It
-   * counts at the last try, or at the next one once Immich has shown that it still has another file. Throws a
+   * is believed after the last try, or after the next one if Immich still has another file. Throws a
    * Refusal if Immich stays unreachable, and any other error of the gate.
    */
   async get ({ item }: ZipFile, from = 0): Promise<Fetched> {

@@ -4,34 +4,36 @@ import type { Log } from '../log.ts'
 import { Fetcher, isRest, type Absence } from './fetch.ts'
 import { Ruler } from './format.ts'
 import type { Entry, Plan } from './plan.ts'
-import type { Mark, Sent } from './checksums.ts'
+import type { Checkpoint, Checksums } from './checksums.ts'
 
 /** Small files are requested further ahead than large ones: up to this many bytes, with a minimum each. */
 const AHEAD_BYTES = 1024 * 1024
 const MIN_AHEAD_BYTES = 64 * 1024
 
 /**
- * A file whose turn has come. `mark` stands in for its first bytes, which are not fetched again; `media`
- * gives the rest. `isSent`: the visitor already has part of the entry. `size` is absent if Immich gives none.
+ * A file whose turn has come. `checkpoint` stands in for its first bytes, which are not fetched again;
+ * `media` gives the rest. `isSent`: the visitor already has part of the entry. `size` is absent if Immich
+ * gives none.
  */
-export type Opened =
-  Readonly<{ entry: Entry, isSent: boolean, mark?: Mark, media?: Media, size?: number, lack?: Lack }>
+export type Opened = Readonly<{
+  entry: Entry, isSent: boolean, checkpoint?: Checkpoint, media?: Media, size?: number, lack?: Lack
+}>
 /** The absence of a file; see `Fetcher.get`. */
 export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
 type Opening = Readonly<{ opened: Promise<Opened>, bytes: number }>
 
 /** The part of the shared state that opening files needs. */
-export type FilesRoom = Readonly<{
-  sent: Sent
+export type FilesContext = Readonly<{
+  checksums: Checksums
   /** how many files of one zip are requested at once */
   requests: number
   warnOfLength: Log['warn']
   /** called if a file does not have the size that was announced */
-  misjudge: (share: Share) => void
+  distrustSizes: (share: Share) => void
 }>
 
 export class Files {
-  #room: FilesRoom
+  #context: FilesContext
   #share: Share
   #plan: Plan
   #fetcher: Fetcher
@@ -40,8 +42,8 @@ export class Files {
   #ruler = new Ruler()
   #openings: Opening[] = []
 
-  constructor (room: FilesRoom, share: Share, plan: Plan, fetcher: Fetcher, first: number) {
-    this.#room = room
+  constructor (context: FilesContext, share: Share, plan: Plan, fetcher: Fetcher, first: number) {
+    this.#context = context
     this.#share = share
     this.#plan = plan
     this.#fetcher = fetcher
@@ -60,7 +62,7 @@ export class Files {
     for (let next = 0; next < entries.length || this.#openings.length > 0;) {
       const entry = entries[next]
       const [first] = this.#openings
-      if (entry && (this.#openings.length < this.#room.requests || bytes < AHEAD_BYTES)) {
+      if (entry && (this.#openings.length < this.#context.requests || bytes < AHEAD_BYTES)) {
         const opening = this.#request(entry)
         this.#openings.push(opening)
         bytes += opening.bytes
@@ -77,41 +79,42 @@ export class Files {
     const { size } = entry.file
     const isSent = this.#ruler.offset < this.#first
     const start = this.#ruler.add(Buffer.byteLength(entry.name), size ?? 0)
-    const mark = this.#first > start ? this.#room.sent.before(entry.file, this.#first - start) : undefined
-    const opened = this.#openFile(entry, isSent, mark)
+    const sent = this.#first - start
+    const checkpoint = sent > 0 ? this.#context.checksums.before(entry.file, sent) : undefined
+    const opened = this.#openFile(entry, isSent, checkpoint)
     // a failure is handled when its turn comes
     opened.catch(() => {})
     return { opened, bytes: Math.max(MIN_AHEAD_BYTES, size ?? AHEAD_BYTES) }
   }
 
-  async #openFile (entry: Entry, isSent: boolean, known?: Mark): Promise<Opened> {
+  async #openFile (entry: Entry, isSent: boolean, known?: Checkpoint): Promise<Opened> {
     const { file } = entry
-    if (known && known.bytes === file.size) return { entry, isSent, mark: known, size: file.size }
+    if (known && known.bytes === file.size) return { entry, isSent, checkpoint: known, size: file.size }
     const fetched = await this.#fetcher.get(file, known?.bytes)
     if ('absence' in fetched) return { entry, isSent, lack: fetched }
     const { media } = fetched
     // a server without ranges gives the whole file
-    const mark = media.status === 206 ? known : undefined
-    const size = this.#sizeOf(entry, media, mark)
-    return { entry, isSent, media, ...mark && { mark }, ...size !== undefined && { size } }
+    const checkpoint = media.status === 206 ? known : undefined
+    const size = this.#sizeOf(entry, media, checkpoint)
+    return { entry, isSent, media, ...checkpoint && { checkpoint }, ...size !== undefined && { size } }
   }
 
   /** The size of a whole file. Throws if it is not the one that was announced. */
-  #sizeOf ({ file }: Entry, media: Media, mark?: Mark): number | undefined {
+  #sizeOf ({ file }: Entry, media: Media, checkpoint?: Checkpoint): number | undefined {
     const { length = media.bytes?.length } = media
     if (length === undefined) {
       const advice = 'let no proxy in front of Immich compress or rewrite its answers'
-      this.#room.warnOfLength('Immich sends files without their length', { advice })
+      this.#context.warnOfLength('Immich sends files without their length', { advice })
     }
     const announced = this.#plan.length === undefined ? undefined : file.size
-    if (mark && !isRest(media, mark.bytes, mark.etag)) {
+    if (checkpoint && !isRest(media, checkpoint.bytes, checkpoint.etag)) {
       media.body?.cancel()
       throw new Error('a file has changed since its first part was sent')
     }
-    const size = length === undefined ? announced : length + (mark?.bytes ?? 0)
+    const size = length === undefined ? announced : length + (checkpoint?.bytes ?? 0)
     if (announced === undefined || size === announced) return size
     media.body?.cancel()
-    this.#room.misjudge(this.#share)
+    this.#context.distrustSizes(this.#share)
     throw new Error(`a file has ${size} bytes, but ${announced} were announced`)
   }
 }

@@ -2,7 +2,7 @@
  * Plans a zip before any of its files is fetched.
  *
  * If every name and size is known in advance, the zip has a length and a strong ETag, and a download that
- * breaks off can be resumed. Immich 2.x gives an album's names only with each file, and no version gives the
+ * breaks off can be resumed. Before 3.0.2, an album's names come only with files, and no version gives the
  * sizes of converted files: such a zip has no Content-Length, no ETag and no ranges, and a download that
  * breaks off starts again.
  */

@@ -13,13 +13,13 @@ import { between, type Body, type Parts } from '../body.ts'
 import type { Share, ZipGate } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher } from './fetch.ts'
-import { Files, type FilesRoom, type Lack, type Opened } from './look-ahead.ts'
+import { Files, type FilesContext, type Lack, type Opened } from './look-ahead.ts'
 import { Ruler, standIn } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { createNames, nameOf, noteName } from './names.ts'
 import { noteText, padded, SUMMARY_NAME, summaryText, type Missing } from './notes.ts'
 import { timeOf, type Plan } from './plan.ts'
-import { MARK_BYTES } from './checksums.ts'
+import { CHECKPOINT_BYTES } from './checksums.ts'
 
 // yazl's own checksum is plain JavaScript, and takes half of a zip's CPU time
 createRequire(import.meta.url)('buffer-crc32').unsigned = crc32
@@ -45,10 +45,10 @@ const MAX_MISSING_IN_A_ROW = 20
 const MIN_NOTE_BYTES = 1024
 
 /** The state that all zips share. */
-export type Room = FilesRoom & Readonly<{
+export type ZipContext = FilesContext & Readonly<{
   gate: ZipGate, log: Log, naming: Naming
   /** called before a note goes into a zip, because its ETag must not be used again */
-  spoil: (plan: Plan) => void
+  retireEtag: (plan: Plan) => void
 }>
 /** The visitor's address, and the bytes wanted, counted from 0. */
 export type Part = Readonly<{ lane: string, first: number, last?: number }>
@@ -59,7 +59,7 @@ export type Part = Readonly<{ lane: string, first: number, last?: number }>
  */
 export class Zip implements Body {
   parts: Parts
-  #room: Room
+  #context: ZipContext
   #plan: Plan
   #controller = new AbortController()
   #fetcher: Fetcher
@@ -76,11 +76,11 @@ export class Zip implements Body {
   /** stores the checksum of the file that yazl is writing */
   #remember = (_crc: number) => {}
 
-  constructor (room: Room, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
-    this.#room = room
+  constructor (context: ZipContext, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
+    this.#context = context
     this.#plan = plan
-    this.#fetcher = new Fetcher(room.gate, share, { lane, controller: this.#controller })
-    this.#files = new Files(room, share, plan, this.#fetcher, first)
+    this.#fetcher = new Fetcher(context.gate, share, { lane, controller: this.#controller })
+    this.#files = new Files(context, share, plan, this.#fetcher, first)
     const { outputStream } = this.#zip
     if (!(outputStream instanceof Readable)) throw new TypeError('yazl writes into something else')
     this.#output = outputStream
@@ -99,7 +99,7 @@ export class Zip implements Body {
 
   #fail = (error: Error): void => {
     const hasLeft = this.#controller.signal.aborted
-    if (!hasLeft) this.#room.log.warn('a zip broke off', { error: error.message })
+    if (!hasLeft) this.#context.log.warn('a zip broke off', { error: error.message })
     this.cancel(error)
   }
 
@@ -124,30 +124,30 @@ export class Zip implements Body {
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
     const { etag } = media
-    this.#remember = crc => { this.#room.sent.add(file, { bytes: size, crc, etag }) }
+    this.#remember = crc => { this.#context.checksums.add(file, { bytes: size, crc, etag }) }
   }
 
   /** The name of a file: from the plan, or else from the file itself. */
   #nameOf ({ entry: { file, number, name }, media }: Opened): string {
     if (name) return name
     const named = { ...file, name: file.name || media?.name || '' }
-    return this.#unique(nameOf(named, number, this.#room.naming, media?.type ?? '', media?.isReduced))
+    return this.#unique(nameOf(named, number, this.#context.naming, media?.type ?? '', media?.isReduced))
   }
 
-  async * #partsOf ({ entry: { file }, mark, media, size = 0 }: Opened): Parts {
-    if (mark) yield * standIn(mark.bytes, mark.crc)
+  async * #partsOf ({ entry: { file }, checkpoint, media, size = 0 }: Opened): Parts {
+    if (checkpoint) yield * standIn(checkpoint.bytes, checkpoint.crc)
     if (!media) return
-    const parts = this.#fetcher.read(file, media, mark?.bytes)
-    const isMarked = this.#plan.length !== undefined && size > MARK_BYTES
-    if (!isMarked) { yield * parts; return }
-    let { bytes, crc } = mark ?? { bytes: 0, crc: 0 }
-    let next = bytes + MARK_BYTES
+    const parts = this.#fetcher.read(file, media, checkpoint?.bytes)
+    const hasCheckpoints = this.#plan.length !== undefined && size > CHECKPOINT_BYTES
+    if (!hasCheckpoints) { yield * parts; return }
+    let { bytes, crc } = checkpoint ?? { bytes: 0, crc: 0 }
+    let next = bytes + CHECKPOINT_BYTES
     for await (const part of parts) {
       crc = crc32(part, crc)
       bytes += part.length
       if (bytes >= next) {
-        this.#room.sent.add(file, { bytes, crc, etag: media.etag })
-        next = bytes + MARK_BYTES
+        this.#context.checksums.add(file, { bytes, crc, etag: media.etag })
+        next = bytes + CHECKPOINT_BYTES
       }
       yield part
     }
@@ -162,10 +162,10 @@ export class Zip implements Body {
     const isStorageGone =
       this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW || this.#missingInARow === MAX_MISSING_IN_A_ROW
     if (isStorageGone) throw new Error('Immich gives one 404 after another')
-    this.#room.spoil(this.#plan)
+    this.#context.retireEtag(this.#plan)
     const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
     this.#missing.push(missing)
-    this.#room.log.warn('not in a zip', { asset: file.item.id, reason: absence })
+    this.#context.log.warn('not in a zip', { asset: file.item.id, reason: absence })
     const isTooSmall = this.#plan.length !== undefined && (file.size ?? 0) < MIN_NOTE_BYTES
     if (!isTooSmall) await this.#writeText(noteName(missing.name), noteText(missing))
   }
@@ -177,7 +177,7 @@ export class Zip implements Body {
     const nameBytes = Buffer.byteLength(SUMMARY_NAME)
     const size = length === undefined ? text.length : this.#ruler.sizeToFill(length, nameBytes)
     if (size === undefined) throw new Error('no room for a list of the missing files')
-    this.#room.log.warn('a zip lacks files', { missing: this.#missing.length, files: entries.length })
+    this.#context.log.warn('a zip lacks files', { missing: this.#missing.length, files: entries.length })
     await this.#writeText(SUMMARY_NAME, text, size)
   }
 
@@ -195,7 +195,7 @@ export class Zip implements Body {
     await finished(this.#source)
   }
 
-  /** yazl calls this when the entry before is written, of which only the record is kept until the end. */
+  /** yazl calls this when the previous entry is written. Only its record is kept until the end. */
   #give = (take: (error: unknown, source: Readable) => void): void => {
     const [before, next] = this.#zip.entries
     if (before && next) {

@@ -7,8 +7,8 @@ import { resolveRange } from '../validate.ts'
 import { Ruler } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { planZip, type Plan } from './plan.ts'
-import { createSent, type Sent } from './checksums.ts'
-import { Zip, type Part, type Room } from './stream.ts'
+import { createChecksums, type Checksums } from './checksums.ts'
+import { Zip, type Part, type ZipContext } from './stream.ts'
 
 /**
  * Bytes that Immich may have to send before the first byte of a resumed zip, because a proxy in front waits
@@ -30,7 +30,7 @@ export type Answer = Readonly<{
 }>
 
 /** Bytes that Immich has to send before byte `first` of a resumed zip. */
-function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
+function unseenBytes ({ entries }: Plan, first: number, checksums: Checksums): number {
   const ruler = new Ruler()
   let unseen = 0
   for (const { file, name } of entries) {
@@ -39,7 +39,7 @@ function unseenBytes ({ entries }: Plan, first: number, sent: Sent): number {
     const start = ruler.add(Buffer.byteLength(name), size)
     const wanted = Math.min(size, first - start)
     if (wanted <= 0) continue
-    const known = sent.before(file, wanted)?.bytes ?? 0
+    const known = checksums.before(file, wanted)?.bytes ?? 0
     if (known < size) unseen += Math.max(wanted - known, MIN_FILE_BYTES)
   }
   return unseen
@@ -58,26 +58,26 @@ export type Zips = ReturnType<typeof createZips>
 export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
   /** plans of whole links, for as long as the gate keeps their lists in memory */
   let plans = new WeakMap<Share, Promise<Plan>>()
-  const misjudged = new Map<Key, true>()
+  const distrusted = new Map<Key, true>()
   /** for plans that had a note: the suffix of the next ETag, by the plan's ETag */
-  const spoiled = new Map<string, string>()
-  const sent = createSent()
+  const retiredEtags = new Map<string, string>()
+  const checksums = createChecksums()
 
-  const room: Room = {
-    gate, sent, log, naming, requests, warnOfLength: once(log.warn),
-    spoil ({ etag = '' }) { remember(spoiled, etag, randomBytes(6).toString('base64url')) },
-    misjudge ({ key }) { remember(misjudged, key, true); plans = new WeakMap() }
+  const context: ZipContext = {
+    gate, checksums, log, naming, requests, warnOfLength: once(log.warn),
+    retireEtag ({ etag = '' }) { remember(retiredEtags, etag, randomBytes(6).toString('base64url')) },
+    distrustSizes ({ key }) { remember(distrusted, key, true); plans = new WeakMap() }
   }
-  const tagOf = (etag: string): string => `"${etag}${spoiled.get(etag) ?? ''}"`
+  const tagOf = (etag: string): string => `"${etag}${retiredEtags.get(etag) ?? ''}"`
 
   return {
     /**
-     * The plan of a zip of a whole link, or of `items`. All who wait for a whole link share its plan, so no
+     * The plan of a zip of a whole link, or of `items`. Visitors share the plan of a whole link, so no
      * visitor who leaves ends it. Throws the gate's Refusal.
      */
     async plan (share: Share, lane: string, items?: readonly Item[]): Promise<Plan> {
       const make = async () =>
-        planZip(await gate.zipFiles(share, items ?? share.items, { lane }), naming, !misjudged.has(share.key))
+        planZip(await gate.zipFiles(share, items ?? share.items, { lane }), naming, !distrusted.has(share.key))
       if (items) return make()
       const plan = plans.get(share) ?? make()
       plans.set(share, plan)
@@ -96,12 +96,12 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
       const { length } = plan
       if (length === undefined || plan.etag === undefined) return { status: 200 }
       const etag = tagOf(plan.etag)
-      const isSame = ifRange === undefined ? !spoiled.has(plan.etag) : ifRange === etag
+      const isSame = ifRange === undefined ? !retiredEtags.has(plan.etag) : ifRange === etag
       if (!range || !isSame) return { status: 200, length, etag }
       const part = resolveRange(range, length)
       if (!part) return { status: 416, length: 0, etag, contentRange: `bytes */${length}` }
       const { first, last } = part
-      if (unseenBytes(plan, first, sent) > MAX_UNSEEN_BYTES) return { status: 200, length, etag }
+      if (unseenBytes(plan, first, checksums) > MAX_UNSEEN_BYTES) return { status: 200, length, etag }
       const contentRange = `bytes ${first}-${last}/${length}`
       return { status: 206, length: last - first + 1, etag, contentRange, part }
     },
@@ -109,6 +109,6 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     /**
      * The zip, or a part of it. Send its headers at once: the first byte of a part may take some time.
      */
-    open: (share: Share, plan: Plan, part: Part): Zip => new Zip(room, share, plan, part)
+    open: (share: Share, plan: Plan, part: Part): Zip => new Zip(context, share, plan, part)
   }
 }

@@ -193,7 +193,7 @@ describe('saving', { skip }, async () => {
     assert.equal(await page.locator('.offer').count(), 0)
   })
 
-  test('"Send my choice" gives addresses, and names if they may be shown', async () => {
+  test('"Send my selection" gives addresses, and names if they may be shown', async () => {
     const ids = (await run.get(`/share/items/${run.links.album.key}/0`)).json().id as string[]
     const textFor = (names: string[], base: string) => ['Summer at the lake\n2 photos',
       ...names.map((name, at) => `${name}\n${base}${album}/${ids[at * 2]}`)].join('\n\n')
@@ -204,7 +204,7 @@ describe('saving', { skip }, async () => {
     for (const [base, names] of [[run.base, told], [silent.base, ['Photo 1', 'Photo 3']]] as const) {
       const { page } = await openAlbum({ size: 'phone' }, true, base)
       await pick(page, 0, 2)
-      await page.click('.pick-bar [aria-label="Send my choice"]')
+      await page.click('.pick-bar [aria-label="Send my selection"]')
       await until(async () => (await sharedBy(page)).length === 1)
       assert.deepEqual(await sharedBy(page), [{ text: textFor([...names], base) }])
     }
@@ -212,11 +212,11 @@ describe('saving', { skip }, async () => {
     const { page } = await openAlbum()
     await page.evaluate(() => { Object.defineProperty(navigator, 'share', { value: undefined }) })
     await pick(page, 0, 2)
-    await page.click('.pick-bar [aria-label="Send my choice"]')
+    await page.click('.pick-bar [aria-label="Send my selection"]')
     await page.waitForSelector('.toast.seen:has-text("Copied.")')
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), textFor(told, run.base))
     await page.evaluate(() => { Object.defineProperty(navigator, 'clipboard', { value: undefined }) })
-    await page.click('.pick-bar [aria-label="Send my choice"]')
+    await page.click('.pick-bar [aria-label="Send my selection"]')
     assert.equal(await page.inputValue('.sheet textarea'), textFor(told, run.base))
     await page.keyboard.press('Escape')
     await page.waitForSelector('.sheet', { state: 'detached' })

@@ -55,7 +55,7 @@ test('the configuration: values other than the defaults, where they are set, wit
 test('a wrong configuration: every problem, and status 1', async () => {
   const { status, text } = await check(undefined, { allowDownloadAll: 7 }, { IPP_PORT: 'x' })
   assert.equal(status, 1)
-  assert.match(text, /WRONG ipp\.allowDownloadAll: got 7, takes 0, 1 or 2/)
+  assert.match(text, /WRONG ipp\.allowDownloadAll: got 7, expected 0, 1 or 2/)
   assert.match(text, /WRONG IPP_PORT: got "x"/)
 })
 
@@ -76,7 +76,7 @@ test('Immich cannot be reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
     [
       'http://nowhere.invalid:2283',
-      /WRONG .* at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n {6}→ its name cannot be resolved/
+      /WRONG .* at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n +→ its name cannot be resolved/
     ],
     [
       'http://127.0.0.1:2',

@@ -135,7 +135,7 @@ test('download notices give the effect and the line that allows downloads; a cur
   assert.match(notices({ ipp: { allowDownload: 0 } }), /^ipp\.allowDownload: 0 switches all downloads off/)
   assert.match(
     notices({ ipp: { allowDownload: 0, allowDownloadAll: 1 } }),
-    /ipp\.allowDownloadAll: 1 has no effect beside ipp\.allowDownload/
+    /ipp\.allowDownloadAll: 1 has no effect: ipp\.allowDownload is set/
   )
   assert.match(
     notices({ ipp: { downloadOriginalPhoto: false, allowDownloadAll: 1 } }),
@@ -242,7 +242,7 @@ test('the later of two names wins: groups over the flat names of 1.x, today\'s o
     download: true,
     mobileSettings: { controls: true, showCloseIcon: true, download: true }
   })
-  assert.ok(notices.includes('ipp.downloadOriginalPhoto has no effect beside ipp.maxDownloadQuality'))
+  assert.ok(notices.includes('ipp.downloadOriginalPhoto has no effect: ipp.maxDownloadQuality is set'))
   const title = 'ipp.gallery.showTitle: false is now ipp.showGalleryTitle: false, with the same effect, ' +
     'and wins over ipp.showGalleryTitle: true'
   assert.ok(notices.includes(title))

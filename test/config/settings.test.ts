@@ -89,79 +89,79 @@ test('settings are merged over the defaults', () => {
 
 test('the message for a wrong type or value has the key, the value and the values it takes', () => {
   for (const [config, line] of [
-    [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", takes true or false'],
+    [{ ipp: { showHomePage: 'yes' } }, 'ipp.showHomePage: got "yes", expected true or false'],
     [
       { ipp: { showHomePage: 'false' } },
-      'ipp.showHomePage: got "false", takes true or false, without the quotation marks'
+      'ipp.showHomePage: got "false", expected true or false, without the quotation marks'
     ],
     [
       { ipp: { groupByDate: 'false' } },
-      'ipp.groupByDate: got "false", takes "day", "month" or false, without the quotation marks'
+      'ipp.groupByDate: got "false", expected "day", "month" or false, without the quotation marks'
     ],
     [
       { ipp: { downloadedFilename: 3 } },
-      'ipp.downloadedFilename: got 3, takes "time", "original", "id" or "short-id"'
+      'ipp.downloadedFilename: got 3, expected "time", "original", "id" or "short-id"'
     ],
-    [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", takes "day", "month" or false'],
-    [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, takes a whole number of 1 or more'],
+    [{ ipp: { groupByDate: 'week' } }, 'ipp.groupByDate: got "week", expected "day", "month" or false'],
+    [{ ipp: { limits: { zips: 0 } } }, 'ipp.limits.zips: got 0, expected a whole number of 1 or more'],
     [
       { ipp: { limits: { zipRequests: 9 } } },
-      'ipp.limits.zipRequests: got 9, takes a whole number from 1 to 8'
+      'ipp.limits.zipRequests: got 9, expected a whole number from 1 to 8'
     ],
     [
       { ipp: { showMetadata: { exif: { iso: 1 } } } },
-      'ipp.showMetadata.exif.iso: got 1, takes true or false'
+      'ipp.showMetadata.exif.iso: got 1, expected true or false'
     ],
     [
       { ipp: { responseHeaders: { 'X-A': 1 } } },
-      'ipp.responseHeaders.X-A: got 1, takes one line of plain ASCII text'
+      'ipp.responseHeaders.X-A: got 1, expected one line of plain ASCII text'
     ],
     [
       { ipp: { responseHeaders: { 'Cache-Control': 3600 } } },
-      'ipp.responseHeaders.Cache-Control: got 3600, takes one line of plain ASCII text'
+      'ipp.responseHeaders.Cache-Control: got 3600, expected one line of plain ASCII text'
     ],
     [
       { ipp: { responseHeaders: { 'X A': 'x' } } },
-      'ipp.responseHeaders: got "X A", takes the name of a header'
+      'ipp.responseHeaders: got "X A", expected the name of a header'
     ],
     [
       { ipp: { responseHeaders: { 'X-A': 'a\r\nSet-Cookie: x' } } },
-      'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", takes one line of plain ASCII text'
+      'ipp.responseHeaders.X-A: got "a\\r\\nSet-Cookie: x", expected one line of plain ASCII text'
     ],
     [
       { ipp: { customInvalidResponse: 'javascript:1' } },
-      'ipp.customInvalidResponse: got "javascript:1", takes false, null, a status from 200 to 599, ' +
+      'ipp.customInvalidResponse: got "javascript:1", expected false, null, a status from 200 to 599, ' +
         'or an address that begins with http:// or https://'
     ],
     [{ ipp: { customInvalidResponse: true } }, 'ipp.customInvalidResponse: got true'],
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
     [
       { ipp: { trustedProxies: ['10.0.0.0/99'] } },
-      'ipp.trustedProxies: got "10.0.0.0/99", takes a range such as 10.0.0.0/8'
+      'ipp.trustedProxies: got "10.0.0.0/99", expected a range such as 10.0.0.0/8'
     ],
     [
       { ipp: { trustedProxies: ['10.0.0.0/'] } },
-      'ipp.trustedProxies: got "10.0.0.0/", takes a range such as 10.0.0.0/8'
+      'ipp.trustedProxies: got "10.0.0.0/", expected a range such as 10.0.0.0/8'
     ],
-    [{ ipp: [] }, 'ipp: got [], takes a group: { … }'],
-    [{ ipp: { trustedProxies: 'x' } }, 'ipp.trustedProxies: got "x", takes a list: [ … ]'],
-    [[], 'configuration: got [], takes a group: { … }']
+    [{ ipp: [] }, 'ipp: got [], expected a group: { … }'],
+    [{ ipp: { trustedProxies: 'x' } }, 'ipp.trustedProxies: got "x", expected a list: [ … ]'],
+    [[], 'configuration: got [], expected a group: { … }']
   ] as const) assert.ok(problem(config).includes(line), `${problem(config)} | ${line}`)
-  for (const [name, value, takes] of [
-    ['IPP_PORT', 'http', 'takes a port from 0 to 65535'],
-    ['IPP_HOST', 'localhost', 'takes an IP address'],
-    ['IPP_SECRET', 'short', 'takes 16 characters or more'],
-    ['PUBLIC_BASE_URL', 'photos', 'takes an address'],
-    ['IMMICH_URL', 'immich:2283', 'takes an address'],
+  for (const [name, value, expected] of [
+    ['IPP_PORT', 'http', 'expected a port from 0 to 65535'],
+    ['IPP_HOST', 'localhost', 'expected an IP address'],
+    ['IPP_SECRET', 'short', 'expected 16 characters or more'],
+    ['PUBLIC_BASE_URL', 'photos', 'expected an address'],
+    ['IMMICH_URL', 'immich:2283', 'expected an address'],
     ['IMMICH_URL', '"http://immich:2283"', 'http://immich-server:2283, without the quotation marks'],
     ['IMMICH_URL', 'http://me:pass@immich:2283', 'http://immich-server:2283, without a user and a password'],
     ['IMMICH_URL', '', 'got nothing'],
     ['IMMICH_URL', ' ', 'got nothing']
-  ] as const) assert.ok(problem({}, { [name]: value }).includes(takes), name)
-  assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*takes JSON/)
+  ] as const) assert.ok(problem({}, { [name]: value }).includes(expected), name)
+  assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*expected JSON/)
   assert.match(
     problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }),
-    /IPP_CONFIG \/nowhere\.json: there is no such file \(ENOENT\), takes the path of one$/
+    /IPP_CONFIG \/nowhere\.json: there is no such file \(ENOENT\)$/
   )
   assert.equal(load({}, { IMMICH_URL: ' http://immich:2283/ ' }).immichUrl, 'http://immich:2283')
   // all at once, not one at a time
@@ -208,7 +208,7 @@ test('responseHeaders replace the defaults; framing and cookie headers are an er
   ]) {
     assert.match(
       problem({ ipp: { responseHeaders: { [name]: 'x' } } }),
-      new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", takes no header that`)
+      new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", expected no header that`)
     )
   }
   const responseHeaders = { 'cache-control': 'Public , max-age="60",no-transform' }
@@ -219,7 +219,7 @@ test('responseHeaders replace the defaults; framing and cookie headers are an er
   for (const wrong of ['max-age=soon', 'max-age', 'public; max-age=1', 'public max-age=1', 'public,,']) {
     assert.match(
       problem({ ipp: { responseHeaders: { 'Cache-Control': wrong } } }),
-      /takes directives such as "public, max-age=60"$/,
+      /expected directives such as "public, max-age=60"$/,
       wrong
     )
   }
@@ -242,9 +242,10 @@ test('variables of other programs are ignored, or the message says how to go on'
     assert.equal(notices.length, given === 'WARN' ? 0 : 1, given)
   }
   const word = problem({}, { CONFIG: 'production' })
-  assert.match(word, /^CONFIG: .*takes JSON\. A path belongs in IPP_CONFIG; /)
+  assert.match(word, /^CONFIG: .*expected JSON\. A path belongs in IPP_CONFIG; /)
   assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that another program uses$/)
-  assert.match(problem({}, { CONFIG: 'true' }), /^CONFIG: got true, takes JSON.*; CONFIG= clears a variable/)
+  const accepted = /^CONFIG: got true, expected JSON.*; CONFIG= clears a variable/
+  assert.match(problem({}, { CONFIG: 'true' }), accepted)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
     assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [
@@ -254,7 +255,7 @@ test('variables of other programs are ignored, or the message says how to go on'
   assert.equal(
     problem({}, { IMMICH_URL: '', IMMICH_URL_FILE: '/run/secrets/x' }),
     'IMMICH_URL: got nothing (IMMICH_URL_FILE is not read), ' +
-      'takes an address such as http://immich-server:2283'
+      'expected an address such as http://immich-server:2283'
   )
 })
 
@@ -392,10 +393,10 @@ test('a secret is never printed, and a placeholder is not accepted', () => {
   }
   assert.equal(
     failing({ IPP_SECRET: 'hunter2' }),
-    'IPP_SECRET: got 7 characters, takes 16 characters or more, of your own: openssl rand -hex 32'
+    'IPP_SECRET: got 7 characters, expected 16 characters or more, of your own: openssl rand -hex 32'
   )
   const placeholder = failing({ IPP_SECRET: 'replace-me-by-openssl-rand-hex-32' })
-  assert.match(placeholder, /^IPP_SECRET: got the placeholder of an example, takes/)
+  assert.match(placeholder, /^IPP_SECRET: got the placeholder of an example, expected/)
   const wrong = failing({ IMMICH_URL: 'http://me:hunter2@immich:2283' })
   assert.ok(wrong.startsWith('IMMICH_URL: got "http://…@immich:2283"') && !wrong.includes('hunter2'), wrong)
   const odd = failing({ IMMICH_URL: 'http://me:hunt@er2@immich:2283' })
@@ -412,7 +413,7 @@ test('common JSON mistakes are named, with their place; a byte order mark is acc
   assert.equal(failing('\ufeff{"ipp":{}}'), '')
   assert.equal(
     failing('{\n  // mine\n  "ipp": {}\n}'),
-    'CONFIG: JSON has no comments (line 2, column 3), takes JSON'
+    'CONFIG: JSON has no comments (line 2, column 3), expected JSON'
   )
   assert.match(
     failing('{ "ipp": { "showHomePage": true, } }'),
@@ -420,7 +421,7 @@ test('common JSON mistakes are named, with their place; a byte order mark is acc
   )
   assert.equal(
     failing("{\n  'ipp': {}\n}"),
-    'CONFIG: JSON has double quotation marks only (line 2, column 3), takes JSON'
+    'CONFIG: JSON has double quotation marks only (line 2, column 3), expected JSON'
   )
   assert.match(
     failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),

@@ -28,7 +28,7 @@ const share = (link: Partial<OpenLink> = {}, policy: Partial<Policy> = {}, asset
   return makeShare({ ...OPEN, ...link }, makeList(assets, 'asc', false, all), all)
 }
 
-test('a permission needs both, the owner and the operator', () => {
+test('a permission needs both the owner and the operator', () => {
   const granted = (link: Partial<OpenLink>, policy: Partial<Policy>) => {
     const { can, tells, days, times, description } = share(link, policy)
     const all = { ...can, ...tells, days: days !== undefined, times: times !== undefined }
@@ -105,7 +105,7 @@ test('the cover is the album\'s if the list has it, else the first item', () => 
   assert.deepEqual([share({ album: empty }).isAlbum, share().isAlbum], [true, false])
 })
 
-test('key, slug and expiry are the link\'s; the version changes with what is told of the list', () => {
+test('key, slug and expiry are the link\'s; the version changes with what is shown of the list', () => {
   assert.deepEqual([share().slug, share().expiresAt], [undefined, undefined])
   const slug = parseSlug('a slug')!
   const named = share({ slug, expiresAt: EVENING })

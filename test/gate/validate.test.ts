@@ -125,7 +125,7 @@ const trusting = new BlockList()
 trusting.addSubnet('10.0.0.0', 8)
 trusting.addSubnet('127.0.0.0', 8)
 trusting.addSubnet('fd00::', 8, 'ipv6')
-const trust = { trustedProxies: trusting, proxiesAreNamed: false, publicBaseUrl: '' }
+const trust = { trustedProxies: trusting, proxiesAreListed: false, publicBaseUrl: '' }
 const visitor = (headers: Record<string, string>, peer = '10.0.0.1', more = {}) =>
   parseVisitor(headers, peer, { ...trust, ...more })
 
@@ -151,7 +151,7 @@ test('the visitor behind proxies', () => {
 test('an address may be forged through an unlisted proxy, unless it is on this machine', () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.1' }
   assert.equal(visitor(forwarded).isForgeable, true)
-  assert.equal(visitor(forwarded, '10.0.0.1', { proxiesAreNamed: true }).isForgeable, false)
+  assert.equal(visitor(forwarded, '10.0.0.1', { proxiesAreListed: true }).isForgeable, false)
   assert.equal(visitor(forwarded, '127.0.0.1').isForgeable, false)
   assert.equal(visitor(forwarded, '192.0.2.1').isForgeable, false)
   assert.equal(visitor({}).isForgeable, false)

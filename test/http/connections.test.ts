@@ -151,7 +151,7 @@ describe('visitors', { concurrency: true }, () => {
     }
   })
 
-  test('who read one byte at a time hold back Immich, not memory, and do not hinder others', async () => {
+  test('who read one byte at a time slow their own transfer, fill no memory, and hinder nobody', async () => {
     const shared = twoPhotosAndFilm()
     const large = { size: 300_000_000, type: 'video/mp4' }
     Object.assign(shared.library.assets.get(shared.film!)!, { playback: large, original: large })

@@ -15,7 +15,7 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 const [wantedMajor, wantedMinor] = needed.replace('>=', '').split('.').map(Number)
 const isOld = major < wantedMajor || (major === wantedMajor && minor < wantedMinor)
 if (isOld && !existsSync(link)) {
-  console.error(`Node.js ${needed.replace('>=', '')} or newer is needed to run this, and here is ` +
+  console.error(`Node.js ${needed.replace('>=', '')} or newer is needed to run this, but this is ` +
     `${process.version}: install it from https://nodejs.org. \`npm ci\` without --omit=dev brings it too`)
   const { npm_lifecycle_event: event, IPP_KEEP_PERMISSIONS: isAccepted } = process.env
   // the command would only add errors of its own

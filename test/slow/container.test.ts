@@ -181,7 +181,7 @@ describe('the image, by podman', { skip }, async () => {
       await run([], { CONFIG: '{"ipp":{"showHomePage":false}}' })
     ]) assert.equal((await ask(base, '/', { headers: HTML })).status, 404, logs())
     const wrong = await run([], { CONFIG: '{"ipp":{"showHomePage":7}}' })
-    assert.match(wrong.logs(), /ipp\.showHomePage: got 7, takes true or false/)
+    assert.match(wrong.logs(), /ipp\.showHomePage: got 7, expected true or false/)
     assert.equal(must('inspect', '--format', '{{.State.ExitCode}}', wrong.id), '1')
   })
 
