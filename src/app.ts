@@ -20,7 +20,11 @@ export function createApp (settings: Settings, keys: Keys, log: Log, root: URL, 
   const statics = loadStaticFiles(root)
   return {
     settings, log, gate, statics, isClosing,
-    zips: createZips(gate, { naming: settings.downloadedFilename, requests: limits.zipRequests, log }),
+    zips: createZips(gate, {
+      naming: settings.downloadedFilename, log,
+      // stripped files are held in memory whole, so one that is sent slowly must not keep another waiting
+      requests: settings.stripMetadata ? 1 : limits.zipRequests
+    }),
     zipSlots: createQueue(limits.zips, 0),
     renderer: new Renderer(settings, root, `/share/static/${statics.version}`),
     texts: createTextCache(TEXT_CACHE_BYTES),

@@ -1,4 +1,5 @@
 /** Bodies on their way from Immich to a visitor. */
+import { quarter, type Release } from './queue.ts'
 import { Refusal } from './refusal.ts'
 
 export type Parts = AsyncIterable<Uint8Array>
@@ -44,4 +45,51 @@ export async function readWhole (body: Body, limit: number, budget: Budget): Pro
   let at = 0
   for (const part of parts) { whole.set(part, at); at += part.length }
   return whole
+}
+
+type Held = { bytes: Buffer, release: Release }
+/**
+ * Memory of `total` bytes for whole files. The result reads a body of `length` bytes into it; call `release`
+ * when the bytes are no longer needed. Throws a Refusal: `busy` if the memory is full or this visitor already
+ * holds a quarter of it, `unreachable` if the body breaks off or is longer.
+ */
+export function createMemory (total: number) {
+  const held = new Map<string, number>()
+  let left = total
+
+  function reserve (visitor: string, bytes: number): Release {
+    const own = held.get(visitor) ?? 0
+    if (bytes > left || own >= quarter(total)) throw new Refusal('busy', 'too many files are in memory')
+    let isHeld = true
+    const change = (by: number) => {
+      left -= by
+      const sum = (held.get(visitor) ?? 0) + by
+      if (sum > 0) held.set(visitor, sum)
+      else held.delete(visitor)
+    }
+    change(bytes)
+    return () => { if (isHeld) change(-bytes); isHeld = false }
+  }
+
+  return async (body: Body, length: number, visitor: string): Promise<Held> => {
+    let release = () => {}
+    try {
+      release = reserve(visitor, length)
+      return { bytes: await readWhole(body, length, { left: Infinity }), release }
+    } catch (error) {
+      release()
+      body.cancel()
+      throw error
+    }
+  }
+}
+
+/** These bytes as a body; `end` is called, perhaps several times, when it is sent or cancelled. */
+export function bodyFrom (bytes: Buffer, end: () => void): Body {
+  async function * parts (): Parts {
+    try {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+    } finally { end() }
+  }
+  return { parts: parts(), cancel: end }
 }

@@ -11,7 +11,7 @@ import { readWhole, type Body, type Budget, type Parts } from './body.ts'
 import { createCache } from './memory-cache.ts'
 import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
 import { countNodes, parseJson } from './json.ts'
-import { createQueue, type Queue } from './queue.ts'
+import { createQueue, type Lane, type Queue } from './queue.ts'
 import type { Report } from './reachability.ts'
 import { Refusal } from './refusal.ts'
 import type { AlbumId, AssetId, ByteRange, Key, LinkAddress, Month, Password, Token } from './validate.ts'
@@ -67,6 +67,8 @@ const NAMES_PER_PAGE = 1000
  * waited for another, zips could wait for each other for ever.
  */
 export type Caller = { lane: string, until?: { signal: AbortSignal }, isInZip?: boolean }
+/** The visitors who wait for a short call. */
+type Waiting = { lane: Lane }
 /** This program itself, on behalf of no visitor. */
 const PROGRAM: Caller = { lane: '' }
 /** The ETag of an earlier answer, to ask whether it has changed. */
@@ -74,6 +76,7 @@ type Known = { etag?: string }
 /** The whole if there is no `range`; the headers alone if `head`. */
 export type Slice = { head?: boolean, range?: ByteRange }
 type Answer = { status: number, headers: Headers }
+type JsonAnswer = Answer & { value: unknown }
 type Whole = Answer & { bytes?: Buffer }
 type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 
@@ -201,7 +204,7 @@ export class Immich {
 
   /** A call whose answer is read whole; without `bytes` if they are more than `limit`. */
   async #whole (
-    call: Call, known: Known, { lane }: Caller, limit: number, budget: Budget = { left: Infinity }
+    call: Call, known: Known, { lane }: Waiting, limit: number, budget: Budget = { left: Infinity }
   ): Promise<Whole> {
     const leave = await this.#queues[call.queue ?? 'short'](lane)
     try {
@@ -217,14 +220,14 @@ export class Immich {
   }
 
   /** A call that answers with JSON; the value is undefined if it is not JSON, or too much. */
-  async askJson (call: Call, known: Known = {}, caller = PROGRAM): Promise<Answer & { value: unknown }> {
+  async askJson (call: Call, known: Known = {}, caller: Waiting = PROGRAM): Promise<JsonAnswer> {
     const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#budget)
     const isBounded = bytes !== undefined && countNodes(bytes) <= MAX_JSON_NODES
     return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }
 
   /** Parses an answer. Throws a Refusal if Immich says no, or if the answer is not Immich's. */
-  accept<T> (path: string, { status, headers, value }: Answer & { value: unknown }, parse: Parse<T>): T {
+  accept<T> (path: string, { status, headers, value }: JsonAnswer, parse: Parse<T>): T {
     const parsed = status === 200 || status === 201 ? parse(value, headers) : undefined
     if (parsed !== undefined) { this.#report(); return parsed }
     // only its words distinguish an unknown link from a missing or wrong password
@@ -255,14 +258,14 @@ export class Immich {
    * Sends a call and parses its answer; resolves to `old` if Immich says that it has not changed. Throws a
    * Refusal: missing, locked, failed, unreachable, busy.
    */
-  async read<T> (call: Call, parse: Parse<T>, caller?: Caller, old?: T & Known): Promise<T> {
+  async read<T> (call: Call, parse: Parse<T>, caller?: Waiting, old?: T & Known): Promise<T> {
     const answer = await this.askJson(call, old, caller)
     return answer.status === 304 && old ? old : this.accept(call.path, answer, parse)
   }
 
   /** Whether Immich answers its ping, within the time that a health check has. */
   async ping (): Promise<boolean> {
-    const isWell = this.#pings('', () => this.read(CALLS.ping(), parsePing)).catch(() => false)
+    const isWell = this.#pings('', '', () => this.read(CALLS.ping(), parsePing)).catch(() => false)
     return Promise.race([isWell, sleep(PING_TIMEOUT_MS, false, { ref: false })])
   }
 
@@ -270,7 +273,7 @@ export class Immich {
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)
 
   /** An image, whole; without `bytes` if they are more than `limit`. */
-  async small (call: Call, caller: Caller, limit: number, known: Known): Promise<Whole> {
+  async small (call: Call, caller: Waiting, limit: number, known: Known): Promise<Whole> {
     const answer = await this.#whole(call, known, caller, limit)
     this.#noteStatus(answer.status)
     return answer

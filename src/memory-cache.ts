@@ -3,8 +3,14 @@ import { isRefusal } from './refusal.ts'
 
 /** `loadedAt` is when the load began, in ms of performance.now(). */
 type Entry<T> = { value: T, loadedAt: number, weight: number }
-/** The value called `name`, from memory or made by `load`, which is given the old value if there is one. */
-export type Cache<T> = (name: string, load: (old?: T) => Promise<T>) => Promise<T>
+type Loading<T> = { value: Promise<T>, lane: Set<string> }
+/** `lane` has the visitors who wait for this load; more may join before it is done. */
+type Load<T> = (lane: ReadonlySet<string>, old?: T) => Promise<T>
+/**
+ * The value called `name`, from memory or made by `load`, which is given the old value if there is one.
+ * `visitor` is the address of the visitor who needs it.
+ */
+export type Cache<T> = (name: string, visitor: string, load: Load<T>) => Promise<T>
 
 /**
  * A cache of values that are at most `maxAge` ms old. From half that age on, the old value is still served
@@ -12,7 +18,7 @@ export type Cache<T> = (name: string, load: (old?: T) => Promise<T>) => Promise<
  */
 export function createCache<T> (maxAge: number, capacity: number, weigh: (value: T) => number): Cache<T> {
   const entries = new Map<string, Entry<T>>()
-  const loading = new Map<string, Promise<T>>()
+  const loading = new Map<string, Loading<T>>()
   let total = 0
 
   function drop (name: string): void {
@@ -30,10 +36,10 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
     }
   }
 
-  async function refresh (name: string, load: (old?: T) => Promise<T>, old?: Entry<T>): Promise<T> {
+  async function refresh (name: string, load: () => Promise<T>, old?: Entry<T>): Promise<T> {
     const loadedAt = performance.now()
     try {
-      const value = await load(old?.value)
+      const value = await load()
       store(name, { value, loadedAt, weight: weigh(value) })
       return value
     } catch (error) {
@@ -44,15 +50,22 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
     }
   }
 
-  return async (name, load) => {
+  function begin (name: string, visitor: string, load: Load<T>, old?: Entry<T>): Loading<T> {
+    const lane = new Set([visitor])
+    const value = refresh(name, () => load(lane, old?.value), old).finally(() => loading.delete(name))
+    loading.set(name, { value, lane })
+    return { value, lane }
+  }
+
+  return async (name, visitor, load) => {
     const old = entries.get(name)
     const age = old ? performance.now() - old.loadedAt : Infinity
     if (old && age < maxAge / 2) return old.value
-    const fresh = loading.get(name) ?? refresh(name, load, old).finally(() => loading.delete(name))
-    loading.set(name, fresh)
-    if (!old || age >= maxAge) return fresh
+    const { value, lane } = loading.get(name) ?? begin(name, visitor, load, old)
+    lane.add(visitor)
+    if (!old || age >= maxAge) return value
     // nobody waits for this load; the next request will see its failure
-    fresh.catch(() => {})
+    value.catch(() => {})
     return old.value
   }
 }

@@ -2,13 +2,17 @@
 import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */
-type Release = () => void
+export type Release = () => void
+/** A visitor's address, or those of all visitors who wait for the same thing, of whom more may join. */
+export type Lane = string | ReadonlySet<string>
 /**
- * Resolves when the visitor `name` gets a slot. Throws a Refusal (busy) if there is no room to wait, and the
- * reason of `signal` if that ends the wait.
+ * Resolves when one of these visitors gets a slot. Throws a Refusal (busy) if there is no room to wait, and
+ * the reason of `signal` if that ends the wait.
  */
-export type Queue = (name: string, signal?: AbortSignal) => Promise<Release>
-type Lane = { held: number, waiting: (() => void)[] }
+export type Queue = (lane: Lane, signal?: AbortSignal) => Promise<Release>
+/** `turn` orders visitors by when they last got a slot, or else came. */
+type Visitor = { held: number, waiting: number, turn: number }
+type Waiter = { names: Iterable<string>, turn: number, start: (name: string) => void }
 
 /** The share of a limit that one visitor may use. */
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
@@ -18,61 +22,87 @@ export const quarter = (limit: number): number => Math.ceil(limit / 4)
  * to the waiting visitor who holds the fewest, and among equals to the one served longest ago.
  */
 export function createQueue (slots: number, room: number, share = quarter(slots)): Queue {
-  // in the order in which visitors were last served
-  const lanes = new Map<string, Lane>()
+  const visitors = new Map<string, Visitor>()
+  // in the order of arrival
+  const waiters = new Set<Waiter>()
   let held = 0
-  let waiting = 0
+  let turn = 0
 
-  function startNext (): void {
-    let next: Lane | undefined
-    for (const lane of lanes.values()) {
-      const canStart = lane.waiting.length > 0 && lane.held < share
-      if (canStart && lane.held < (next?.held ?? Infinity)) next = lane
-    }
-    if (held < slots) next?.waiting[0]?.()
+  const visitorOf = (name: string, came: number): Visitor =>
+    visitors.get(name) ?? { held: 0, waiting: 0, turn: came }
+  const isSooner = (one: Visitor, other?: Visitor): boolean =>
+    !other || one.held < other.held || (one.held === other.held && one.turn < other.turn)
+
+  function forgetIfIdle (name: string, visitor: Visitor): void {
+    if (visitor.held === 0 && visitor.waiting === 0) visitors.delete(name)
   }
 
-  function take (name: string, lane: Lane): Release {
+  /** The visitor among these who may have a slot first; undefined if each holds a full share. */
+  function firstOf ({ names, turn }: Pick<Waiter, 'names' | 'turn'>) {
+    let first: { name: string, visitor: Visitor } | undefined
+    for (const name of names) {
+      const visitor = visitorOf(name, turn)
+      if (visitor.held < share && isSooner(visitor, first?.visitor)) first = { name, visitor }
+    }
+    return first
+  }
+
+  function startNext (): void {
+    let next: { name: string, visitor: Visitor, waiter: Waiter } | undefined
+    for (const waiter of held < slots ? waiters : []) {
+      const first = firstOf(waiter)
+      if (first && isSooner(first.visitor, next?.visitor)) next = { ...first, waiter }
+    }
+    next?.waiter.start(next.name)
+  }
+
+  function take (name: string): Release {
+    const visitor = visitorOf(name, 0)
     let isHeld = true
-    lane.held++
+    visitor.held++
     held++
-    lanes.delete(name)
-    lanes.set(name, lane)
+    visitor.turn = ++turn
+    visitors.set(name, visitor)
     return () => {
       if (!isHeld) return
       isHeld = false
-      lane.held--
+      visitor.held--
       held--
-      forgetIfIdle(name, lane)
+      forgetIfIdle(name, visitor)
       startNext()
     }
   }
 
-  function forgetIfIdle (name: string, lane: Lane): void {
-    if (lane.held === 0 && lane.waiting.length === 0) lanes.delete(name)
-  }
-
-  const wait = (name: string, lane: Lane, signal?: AbortSignal): Promise<Release> =>
+  /** Waits for a slot; `name` is the visitor whose room to wait this takes. */
+  const wait = (name: string, names: Iterable<string>, signal?: AbortSignal): Promise<Release> =>
     new Promise((resolve, reject) => {
+      const visitor = visitorOf(name, ++turn)
       const stopWaiting = () => {
         signal?.removeEventListener('abort', leave)
-        lane.waiting = lane.waiting.filter(other => other !== start)
-        waiting--
+        waiters.delete(waiter)
+        visitor.waiting--
       }
-      const start = () => { stopWaiting(); resolve(take(name, lane)) }
-      const leave = () => { stopWaiting(); forgetIfIdle(name, lane); reject(signal?.reason) }
+      const start = (served: string) => {
+        stopWaiting()
+        resolve(take(served))
+        forgetIfIdle(name, visitor)
+      }
+      const leave = () => { stopWaiting(); forgetIfIdle(name, visitor); reject(signal?.reason) }
+      const waiter = { names, turn, start }
       signal?.addEventListener('abort', leave)
-      lane.waiting.push(start)
-      waiting++
+      visitor.waiting++
+      visitors.set(name, visitor)
+      waiters.add(waiter)
     })
 
-  return async (name, signal) => {
+  return async (lane, signal) => {
     signal?.throwIfAborted()
-    const lane = lanes.get(name) ?? { held: 0, waiting: [] }
-    const isFree = held < slots && lane.held < share
-    const mayWait = waiting < room && lane.waiting.length < quarter(room)
-    if (!isFree && !mayWait) throw new Refusal('busy')
-    lanes.set(name, lane)
-    return isFree ? take(name, lane) : wait(name, lane, signal)
+    const names = typeof lane === 'string' ? [lane] : lane
+    const first = held < slots ? firstOf({ names, turn }) : undefined
+    if (first) return take(first.name)
+    const [name = ''] = names
+    const mayWait = waiters.size < room && visitorOf(name, turn).waiting < quarter(room)
+    if (!mayWait) throw new Refusal('busy')
+    return wait(name, names, signal)
   }
 }

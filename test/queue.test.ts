@@ -79,6 +79,38 @@ test('a fair queue: one visitor\'s many requests do not keep another waiting', a
   assert.ok(place <= 3, `came ${place + 1}th of ${finished.length}`)
 })
 
+test('what two visitors wait for is loaded when it is the turn of either', async () => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { upstreamRequests: 4 } } })
+  await run.get(`/share/items/${key}/0`)
+  const gates = ids.map(() => Promise.withResolvers<void>())
+  run.immich.fault = ({ path }) => {
+    const n = ids.findIndex(id => path === `/api/assets/${id}/thumbnail`)
+    return n < 0 ? undefined : { until: gates[n]!.promise }
+  }
+  const image = (n: number, visitor: number) =>
+    run.get(`/share/photo/${key}/${ids[n]}/thumbnail`, {
+      headers: { 'x-forwarded-for': `203.0.113.${visitor}` }
+    })
+  const order = () => run.immich.asked.filter(({ path }) => path.endsWith('/thumbnail'))
+    .map(({ path }) => ids.findIndex(id => path.includes(id)))
+  const answers = [image(0, 1)]
+  await until(() => order().length === 1)
+  // one visitor may have one call under way; the last of these is what another visitor needs, too
+  const come = countRequests(run)
+  for (let n = 1; n <= 6; n++) answers.push(image(n, 1))
+  await until(() => come() === 6)
+  answers.push(image(6, 2))
+  await until(() => come() === 7)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  for (let n = 0; n < 7; n++) {
+    gates[order().at(-1)!]!.resolve()
+    await until(() => order().length === Math.min(7, n + 2))
+  }
+  assert.ok(order().indexOf(6) <= 2, `came as ${order().indexOf(6) + 1} of 7`)
+  for (const { status } of await Promise.all(answers)) assert.equal(status, 200)
+})
+
 test('zips take few slots, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({

@@ -2,10 +2,11 @@
  * Which bytes leave: the one place that chooses and fetches the file for an image, a video or a zip entry.
  */
 import { hash, type KeyObject } from 'node:crypto'
-import { readWhole, type Body, type Budget } from '../body.ts'
+import { bodyFrom, createMemory, type Body } from '../body.ts'
 import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, isDenied, type Access, type Caller, type Immich, type Slice } from '../immich.ts'
 import { positive } from '../json.ts'
+import type { Lane } from '../queue.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import { resolveRange, type AssetId, type ByteRange } from '../validate.ts'
 import { mediaType, parseDetails, parseDisposition, UNKNOWN_TYPE, type Details } from './immich-json.ts'
@@ -38,7 +39,7 @@ const MAX_CACHED_BYTES = MIB / 2
 const OVERHEAD_BYTES = 2000
 /** larger JPEGs are replaced by their preview where metadata is stripped */
 const MAX_STRIPPED_BYTES = 64 * MIB
-const STRIP_BUDGET_BYTES = 96 * MIB
+const STRIP_MEMORY_BYTES = 96 * MIB
 /** types that every browser shows in full resolution */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
@@ -51,25 +52,12 @@ const callFor = (kind: Kind, to: Access, id: AssetId) =>
 const refused = (kind: Kind, status: number): Refusal =>
   new Refusal(isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
 
-/** Bytes as a body that counts against the budget until it is sent or cancelled. */
-function holdUntilSent (bytes: Buffer, budget: Budget): Body {
-  let isHeld = true
-  budget.left -= bytes.length
-  const cancel = () => { if (isHeld) budget.left += bytes.length; isHeld = false }
-  async function * parts () {
-    try {
-      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
-    } finally { cancel() }
-  }
-  return { parts: parts(), cancel }
-}
-
 export class Files {
   #immich: Immich
   #policy: Policy
   #secret: string
   #images: Cache<Image>
-  #stripBudget: Budget = { left: STRIP_BUDGET_BYTES }
+  #memory = createMemory(STRIP_MEMORY_BYTES)
 
   /** `tagKey` keys the ETags; `cacheMib` bounds the images in memory. */
   constructor (immich: Immich, policy: Policy, tagKey: KeyObject, cacheMib: number) {
@@ -178,8 +166,9 @@ export class Files {
     // whether it can be blanked shows only in its bytes
     if (head && isJpeg) return media
     if (body && isJpeg) {
-      const jpeg = await readWhole(body, MAX_STRIPPED_BYTES, this.#stripBudget)
-      if (blankJpeg(jpeg)) return { ...media, length, body: holdUntilSent(jpeg, this.#stripBudget) }
+      const { bytes, release } = await this.#memory(body, length, request.caller.lane)
+      if (blankJpeg(bytes)) return { ...media, length, body: bodyFrom(bytes, release) }
+      release()
     }
     body?.cancel()
     const preview = await this.#image('preview', { ...request, slice: { head } })
@@ -209,14 +198,15 @@ export class Files {
     const { link, item, slice: { range, head }, caller: { lane } } = request
     if (range || head) return this.#stream(kind, request)
     const name = `${kind} ${item.id} ${item.thumbhash}`
-    const image = await this.#images(name, old => this.#loadImage(kind, link, item.id, lane, old))
+    const load = (lane: Lane, old?: Image) => this.#loadImage(kind, link, item.id, lane, old)
+    const image = await this.#images(name, lane, load)
     return image.bytes ? image : this.#stream(kind, request)
   }
 
   /**
    * Loads an image, without `bytes` if too large to cache. Goes on if the visitor leaves: others may wait.
    */
-  async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: string, old?: Image): Promise<Image> {
+  async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: Lane, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}
     const call = callFor(kind, link, id)
     const { status, headers, bytes } = await this.#immich.small(call, { lane }, MAX_CACHED_BYTES, known)

@@ -3,8 +3,9 @@
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
 import { createCache, type Cache } from '../memory-cache.ts'
-import { CALLS, type Caller, type Immich } from '../immich.ts'
+import { CALLS, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
+import type { Lane } from '../queue.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import { bareDate, parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
 import { makeList, type List, type OpenLink, type Policy } from './share.ts'
@@ -40,12 +41,12 @@ export class Links {
    */
   async open (address: LinkAddress, lane: string, token?: Token): Promise<OpenLink> {
     const name = 'key' in address ? `key ${address.key} ${token}` : `slug ${address.slug} ${token}`
-    const link = await this.#links(name, () => this.#load(address, lane, token))
+    const link = await this.#links(name, lane, waiting => this.#load(address, waiting, token))
     if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
     return link
   }
 
-  async #load (address: LinkAddress, lane: string, token?: Token): Promise<OpenLink> {
+  async #load (address: LinkAddress, lane: Lane, token?: Token): Promise<OpenLink> {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
@@ -61,7 +62,7 @@ export class Links {
     const { album, key, showMetadata } = link
     // a list with facts that the owner no longer shows is never used for a link that shows less
     const name = `${key} ${showMetadata}`
-    if (album) return this.#albums(name, old => this.#loadAlbum(link, album, { lane }, old))
+    if (album) return this.#albums(name, lane, (lane, old) => this.#loadAlbum(link, album, { lane }, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
     return list
@@ -73,7 +74,7 @@ export class Links {
   }
 
   async #loadAlbum (
-    link: OpenLink, { id, order }: NonNullable<OpenLink['album']>, caller: Caller, old?: AlbumList
+    link: OpenLink, { id, order }: NonNullable<OpenLink['album']>, caller: { lane: Lane }, old?: AlbumList
   ): Promise<AlbumList> {
     const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
     if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')

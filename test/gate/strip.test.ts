@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { addLink, emptyLibrary, gif, photo, video } from '../library.ts'
-import { start } from '../helpers.ts'
+import { start, until } from '../helpers.ts'
 import { without } from '../tools.ts'
 import { entriesOf } from '../unzip.ts'
 import { blanked, ORIGINAL as original, PREVIEW as preview, segment } from './jpegs.ts'
@@ -87,6 +87,29 @@ test('only the orientation is left; the picture and the length are unchanged', {
   const found = tags(strip(original))
   assert.deepEqual(Object.keys(found).filter(name => name !== 'IFD0:Orientation'), [])
   assert.ok((strip(original)).includes(scan(original)))
+})
+
+test('a visitor who reads nothing holds a part of the memory, and keeps nobody out', async () => {
+  const library = emptyLibrary()
+  const bytes = Buffer.concat([original.subarray(0, -2), Buffer.alloc(10 * 1024 * 1024, 1)])
+  const photos = Array.from({ length: 10 }, (_, n) => photo(n, { original: { bytes, type: 'image/jpeg' } }))
+  const { key } = addLink(library, 'strip', {}, photos)
+  const run = await start({ library, ipp: { stripMetadata: true } })
+  const paths = photos.map(({ id }) => `/share/photo/${key}/${id}/original`)
+  const greedy = paths.map(path => {
+    const socket = run.socket().on('error', () => {})
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.1\r\n\r\n`)
+    socket.pause()
+    return socket
+  })
+  const from = (visitor: number) => ({ headers: { 'x-forwarded-for': `203.0.113.${visitor}` } })
+  await until(async () => (await run.get(paths[0]!, from(1))).status === 503, 'a quarter to be held')
+  for (const path of paths.slice(0, 3)) assert.equal((await run.get(path, from(2))).body.length, bytes.length)
+  const zip = await run.get(`/share/${key}/download`, from(3))
+  assert.ok(zip.complete)
+  assert.equal((await entriesOf(zip.body)).length, photos.length)
+  for (const socket of greedy) socket.destroy()
+  await until(async () => (await run.get(paths[0]!, from(1))).status === 200, 'the memory to be free again')
 })
 
 test('through the proxy: alone, by range, in a zip; for other types a preview or transcode', async () => {
