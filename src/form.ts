@@ -1,17 +1,23 @@
 /** Parses visitors' forms. `validate.ts` parses the keys, slugs, ids and passwords in them. */
-import { decode, list, object, parseJson, text } from './json.ts'
+import { countNodes, decode, list, object, parseJson, text } from './json.ts'
 import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } from './validate.ts'
 
-/** The fields of a small form, or of a JSON object, as strings. */
-export function parseForm (body: string, contentType: string): Map<string, string> {
-  if (!/^application\/json\b/i.test(contentType)) return new Map(new URLSearchParams(body))
-  return new Map(Object.entries(object(parseJson(body)) ?? {})
-    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
+/** No form has more fields, nor more brackets in its JSON: parsing takes long for many of either. */
+const MAX_FIELDS = 300
+
+/** The fields of a form, or of a JSON object; none if there are too many. */
+export function parseForm (bytes: Buffer, contentType: string): Map<string, unknown> {
+  const body = bytes.toString()
+  if (/^application\/json\b/i.test(contentType)) {
+    return new Map(Object.entries(countNodes(bytes) <= MAX_FIELDS && object(parseJson(body)) || {}))
+  }
+  return new Map(body.split('&', MAX_FIELDS + 1).length <= MAX_FIELDS ? new URLSearchParams(body) : [])
 }
 
-/** The ids in a JSON array, without duplicates; undefined if it is empty or holds anything else. */
+/** The ids in a list or its JSON, without duplicates; undefined if it is empty or holds anything else. */
 export function parseAssetIds (value: unknown): AssetId[] | undefined {
-  const ids = list(parseJson(text(value))).map(parseAssetId)
+  const isFlat = /^\s*\[[^[{]*$/.test(text(value))
+  const ids = list(isFlat ? parseJson(text(value)) : value).map(parseAssetId)
   return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
 }
 

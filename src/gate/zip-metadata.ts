@@ -1,5 +1,7 @@
 /** Names, times and sizes of a zip's files before they are fetched, as far as they may be shown. */
 import { CALLS, type Caller, type Immich } from '../immich.ts'
+import type { Cache } from '../memory-cache.ts'
+import type { Lane } from '../queue.ts'
 import { isRefusal } from '../refusal.ts'
 import type { AlbumId, AssetId } from '../validate.ts'
 import type { Media } from './files.ts'
@@ -13,9 +15,11 @@ import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Sh
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 
+/** Names and edited flags of an album's files. */
+export type AlbumNames = Map<AssetId, Named>
 /** An opened link, and how to ask for the headers of one of its files. */
 type ZipSource = {
-  immich: Immich, policy: Policy, link: OpenLink, list: List, share: Share
+  immich: Immich, names: Cache<AlbumNames>, policy: Policy, link: OpenLink, list: List, share: Share
   head: (item: Item) => Promise<Media>
 }
 
@@ -33,11 +37,11 @@ async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
   })
 }
 
-/** Names and edited flags of an album. Throws a Refusal (missing) if this Immich does not tell them. */
-async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, caller: Caller) {
-  const names = new Map<AssetId, Named>()
+/** Names and edited flags of an album. Throws a Refusal (missing) if this Immich does not give them. */
+async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, lane: Lane): Promise<AlbumNames> {
+  const names: AlbumNames = new Map()
   for (let page: number | undefined = 1, read = 0; page !== undefined && read < MAX_PAGES; read++) {
-    const answer: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, caller)
+    const answer: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, { lane })
     for (const [id, named] of answer.assets) names.set(id, named)
     page = answer.next
   }
@@ -83,7 +87,8 @@ export async function collectZipFiles (
   const isWhole = items.length === list.items.length
   const of = album && isWhole ? { albumId: album.id } : { assetIds: items.map(({ id }) => id) }
   const [names, sizes] = areOriginals ? await Promise.all([
-    list.assets ?? (album && ifTold(readNames(source, album.id, caller))),
+    list.assets ??
+      (album && ifTold(source.names(link.key, caller.lane, lane => readNames(source, album.id, lane)))),
     ifTold(immich.read(CALLS.sizes(link, of), parseSizes, caller))
   ]) : [list.assets]
   const files = withMotionParts(items, list)

@@ -49,7 +49,7 @@ export async function openItem (
 }
 
 /** The fields of the visitor's form; none if it is longer than `limit` bytes. */
-export async function readForm ({ request }: Context, limit: number): Promise<Map<string, string>> {
+export async function readForm ({ request }: Context, limit: number): Promise<Map<string, unknown>> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -57,7 +57,7 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
     if (size > limit) return new Map()
     chunks.push(chunk)
   }
-  return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
+  return parseForm(Buffer.concat(chunks), request.headers['content-type'] ?? '')
 }
 
 export const languageOf = ({ app, visitor }: Context): string =>

@@ -1,5 +1,6 @@
 /** Takes the password form, unlocks the link, and leads the visitor to it or back to the form. */
 import { parseReturnPath } from '../form.ts'
+import { text } from '../json.ts'
 import { linkPath } from '../link-path.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import { parseLinkAddress, parsePassword, type LinkAddress } from '../validate.ts'
@@ -19,7 +20,7 @@ export async function unlock (context: Context): Promise<Reply> {
   const next = parseReturnPath(form.get('next'), link) ?? linkPath(link)
   const again = { link, next }
   try {
-    const cookies = await tryPasswords(context, link, form.get('password') ?? '')
+    const cookies = await tryPasswords(context, link, text(form.get('password')))
     const isForgetful = visitor.wantsHtml && !keepsCookies(context)
     const location = isForgetful ? `${next}?problem=cookiesOff` : next
     return { status: 303, kind: 'page', headers: { location, 'set-cookie': cookies } }

@@ -23,6 +23,12 @@ async function openZipped (context: Context, parts: Parts): Promise<Share> {
 /** Redirects to the zip of the chosen items, whose address names them, so that a download can be resumed. */
 export async function sendChosenZip (context: Context, parts: Parts): Promise<Reply> {
   const share = await openZipped(context, parts)
+  // a large form takes memory and time, so it counts as a zip
+  const release = await context.app.zipSlots(context.visitor.address)
+  try { return await redirectToChosen(context, parts, share) } finally { release() }
+}
+
+async function redirectToChosen (context: Context, parts: Parts, share: Share): Promise<Reply> {
   const form = await readForm(context, FORM_OVERHEAD_BYTES + share.items.length * ID_BYTES)
   const ids = new Set(parseAssetIds(form.get('assets')))
   const chosen = new Set(share.items.filter(({ id }) => ids.has(id)))

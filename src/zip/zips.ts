@@ -76,8 +76,10 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
      * visitor who leaves ends it. Throws the gate's Refusal.
      */
     async plan (share: Share, lane: string, items?: readonly Item[]): Promise<Plan> {
-      const make = async () =>
-        planZip(await gate.zipFiles(share, items ?? share.items, { lane }), naming, !distrusted.has(share.key))
+      const make = async () => {
+        const files = await gate.zipFiles(share, items ?? share.items, { lane })
+        return planZip(files, naming, !distrusted.has(share.key))
+      }
       if (items) return make()
       const plan = plans.get(share) ?? make()
       plans.set(share, plan)

@@ -153,6 +153,11 @@ test('an address may be forged through an unlisted proxy, unless it is on this m
   assert.equal(visitor(forwarded).isForgeable, true)
   assert.equal(visitor(forwarded, '10.0.0.1', { proxiesAreListed: true }).isForgeable, false)
   assert.equal(visitor(forwarded, '127.0.0.1').isForgeable, false)
+  // the last hop that is believed is not the only one: the one before may be a neighbour who wrote the rest
+  const twice = { 'x-forwarded-for': '203.0.113.1, 192.168.1.50' }
+  assert.equal(visitor(twice, '127.0.0.1').isForgeable, true)
+  assert.equal(visitor(twice, '127.0.0.1', { proxiesAreListed: true }).isForgeable, false)
+  assert.equal(visitor({ 'x-forwarded-for': 'nonsense' }).isForgeable, false)
   assert.equal(visitor(forwarded, '192.0.2.1').isForgeable, false)
   assert.equal(visitor({}).isForgeable, false)
 })
@@ -210,14 +215,21 @@ test('only named headers are read', () => {
 })
 
 test('forms', () => {
-  const form = (body: string, type: string) => Object.fromEntries(parseForm(body, type))
+  const form = (body: string, type: string) => Object.fromEntries(parseForm(Buffer.from(body), type))
   assert.deepEqual(form('a=b&c=d%20e', 'application/x-www-form-urlencoded'), { a: 'b', c: 'd e' })
-  assert.deepEqual(form('{"a":"b","c":[1]}', 'application/json; charset=utf-8'), { a: 'b', c: '[1]' })
+  assert.deepEqual(form('{"a":"b","c":[1]}', 'application/json; charset=utf-8'), { a: 'b', c: [1] })
   assert.deepEqual(form('{"a":"b"}', 'xapplication/json'), { '{"a":"b"}': '' })
   for (const body of ['', '[]', 'null', '{']) assert.deepEqual(form(body, 'application/json'), {}, body)
   const other = newId('other')
   check(parseAssetIds, [
     [JSON.stringify([ID, other, ID]), [ID, other]], [JSON.stringify([ID, 'x']), undefined], ['[]', undefined],
+    [[ID, other], [ID, other]], [[ID, [other]], undefined], [`["${ID}", ["${other}"]]`, undefined],
     ['{}', undefined], ['', undefined], [undefined, undefined]
   ])
+  const fields = (count: number) => Array.from({ length: count }, (_, n) => `f${n}=1`).join('&')
+  const lists = (count: number) => `{"a":${'['.repeat(count - 1)}${']'.repeat(count - 1)}}`
+  const sizes = [fields(300), fields(301)].map(body => Object.keys(form(body, '')).length)
+  assert.deepEqual(sizes, [300, 0])
+  assert.deepEqual(Object.keys(form(lists(300), 'application/json')), ['a'])
+  assert.deepEqual(form(lists(301), 'application/json'), {})
 })

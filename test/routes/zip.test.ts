@@ -26,6 +26,33 @@ for (const version of SERVERS) {
   }
 }
 
+test('the form of a selection counts as a zip while it is read, and has few fields', async () => {
+  const { library, assets, path } = shareZip(photosOf(40))
+  const run = await start({ library })
+  const from = (visitor: number) => ({ 'x-forwarded-for': `203.0.113.${visitor}` })
+  const ids = JSON.stringify([assets[0]!.id])
+  // two forms of one visitor whose last byte does not come
+  const slow = [0, 1].map(() => {
+    const socket = run.socket().on('error', () => {})
+    const headers = 'Host: x\r\nX-Forwarded-For: 203.0.113.1\r\nContent-Length: 60'
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers}\r\n\r\nassets=`)
+    return socket
+  })
+  const post = (visitor: number, body = `assets=${encodeURIComponent(ids)}`) =>
+    run.get(path, { method: 'POST', headers: from(visitor), body }).then(({ status }) => status)
+  await until(async () => await post(1) === 503, 'both slots of this visitor to be taken')
+  assert.equal(await post(2), 303)
+  for (const socket of slow) socket.destroy()
+  await until(async () => await post(1) === 303, 'the slots to be free again')
+  assert.equal(await post(1, `${'&'.repeat(400)}assets=${encodeURIComponent(ids)}`), 404)
+  for (const nested of [`{"assets":${'['.repeat(900)}`, `{"assets":[${ids}]}`]) {
+    const headers = { 'content-type': 'application/json' }
+    assert.equal((await run.get(path, { method: 'POST', headers, body: nested })).status, 404)
+  }
+  assert.equal(await post(1, `assets=${'['.repeat(900)}${']'.repeat(900)}`), 404)
+  assert.ok(!run.lines.some(line => line.includes('unexpected')))
+})
+
 test('a selection from a list that has changed since is not found', async () => {
   const { library, assets, path, album } = shareZip(photosOf(6))
   const run = await start({ library })

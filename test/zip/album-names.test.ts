@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { start } from '../helpers.ts'
 import { video } from '../library.ts'
 import { newId } from '../standin.ts'
-import { fetchZip, namesIn, photosOf, SERVERS, shareZip } from './album.ts'
+import { choose, fetchZip, namesIn, photosOf, SERVERS, shareZip } from './album.ts'
 
 const edited = (n: number) => n % 2 ? { edited: true, announced: 5 } : {}
 
@@ -29,6 +29,17 @@ test('more than 1,000 names are requested page by page, and only for the link\'s
   assert.deepEqual(calls.map(({ body }) => JSON.parse(body)), [1, 2].map(page =>
     ({ albumIds: [album.album], size: 1000, page })))
   assert.ok(calls.every(({ method, query }) => method === 'POST' && query.get('key') === album.key))
+})
+
+test('names are read once for all selections from an album', async () => {
+  const { library, assets, path } = shareZip(photosOf(6))
+  const run = await start({ library })
+  for (const { id, name } of assets) {
+    const chosen = await choose(run, path, [id])
+    assert.ok(Number((await run.get(chosen, { method: 'HEAD' })).headers['content-length']) > 0)
+    assert.deepEqual(await namesIn((await fetchZip(run, chosen)).body), [name])
+  }
+  assert.equal(run.immich.count('/api/search/metadata'), 1)
 })
 
 test('names are requested only for open links, and only for links with downloads', async () => {
