@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { match, text } from './json.ts'
-import { isTrustedProxy, LOOPBACK, plainAddress, visitorAddress, type Trust } from './visitor-address.ts'
+import { isTrustedProxy, plainAddress, visitorAddress, type Trust } from './visitor-address.ts'
 
 declare const trusted: unique symbol
 type Trusted<Name extends string> = string & { readonly [trusted]: Name }
@@ -108,6 +108,8 @@ export type Visitor = {
   isForgeable: boolean
   /** whether a page of another site sent the request, as far as the browser says (Fetch metadata, Origin) */
   isCrossSite: boolean
+  /** whether a page of another site requests this as a part of itself, as an image for example */
+  isEmbedded: boolean
   isHttps: boolean, base: string, wantsHtml: boolean
   cookies: ReadonlyMap<string, string>
   range?: ByteRange, ifRange?: string, ifNoneMatch?: string, acceptLanguage: string, acceptEncoding: string
@@ -153,11 +155,10 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
   const ifRange = headers['if-range']
   const ifNoneMatch = headers['if-none-match']
   return {
-    address: visitorAddress(text(headers['x-forwarded-for']), peer, trust),
-    // a private address may be Docker's own gateway, which passes on what anybody wrote
-    isForgeable: isProxied && !trust.proxiesAreListed && Boolean(headers['x-forwarded-for']) &&
-      !LOOPBACK.test(sender),
+    ...visitorAddress(text(headers['x-forwarded-for']), peer, trust),
     isCrossSite: isCrossSite(headers, base),
+    isEmbedded: ['cross-site', 'same-site'].includes(text(headers['sec-fetch-site'])) &&
+      headers['sec-fetch-mode'] !== 'navigate',
     isHttps: scheme === 'https' || base.startsWith('https:'),
     base, wantsHtml: text(headers.accept).includes('text/html'),
     cookies: parseCookies(headers.cookie),

@@ -35,15 +35,23 @@ export function parsePeer (peer: string | undefined, trust: Trust): Peer {
   return { address: asVisitor(address), isProxy: isTrustedProxy(trust, address) }
 }
 
-/** The peer's address, or the one that trusted proxies name in X-Forwarded-For, read from its end. */
-export function visitorAddress (forwardedFor: string, peer: string, trust: Trust): string {
+/**
+ * The peer's address, or the one that trusted proxies name in X-Forwarded-For, read from its end.
+ * `isForgeable`: a proxy that the operator has not listed passed it on, so the visitor may have chosen it.
+ */
+export function visitorAddress (
+  forwardedFor: string, peer: string, trust: Trust
+): { address: string, isForgeable: boolean } {
   let address = plainAddress(peer)
+  let isForgeable = false
   for (const written of forwardedFor.slice(-1000).split(',').reverse()) {
     if (!isTrustedProxy(trust, address)) break
     const bare = written.trim().replace(/^\[([^\]]*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
     const hop = plainAddress(bare)
     if (!isIP(hop)) break
+    // a private address may be Docker's own gateway, which passes on what anybody wrote
+    if (!trust.proxiesAreListed && !LOOPBACK.test(address)) isForgeable = true
     address = hop
   }
-  return asVisitor(address)
+  return { address: asVisitor(address), isForgeable }
 }

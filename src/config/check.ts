@@ -56,7 +56,8 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
     say('WRONG', 'addresses with /s/ are switched off', 'set ipp.allowSlugLinks to true')
   }
   try {
-    const share = await gate.open(link, { address: '', isForgeable: false, cookies: new Map() })
+    const operator = { address: '', isForgeable: false, isEmbedded: false, cookies: new Map() }
+    const share = await gate.open(link, operator)
     const videos = share.items.filter(({ isVideo }) => isVideo).length
     const kind = share.isAlbum ? 'an album' : 'a selection'
     say('ok', `it is ${kind} of ${share.items.length - videos} photos and ${videos} videos`)

@@ -9,6 +9,7 @@
 import { Immich, type Caller, type DoorLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
 import type { Log } from '../log.ts'
+import { createCache, type Cache } from '../memory-cache.ts'
 import { createReachability } from '../reachability.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import type { AssetId, LinkAddress, Password, Visitor } from '../validate.ts'
@@ -19,7 +20,7 @@ import { Links } from './open.ts'
 import { isMotionPart, makeShare } from './share.ts'
 import type { Item, List, OpenLink, Policy, Share } from './share.ts'
 import { cookieLines, createSeal, nameOf, checkPassword } from './unlock.ts'
-import { collectZipFiles, type ZipFile } from './zip-metadata.ts'
+import { collectZipFiles, type AlbumNames, type ZipFile } from './zip-metadata.ts'
 
 export { UNKNOWN_TYPE } from './immich-json.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
@@ -29,9 +30,11 @@ type GateLimits = DoorLimits & {
 }
 type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
 /** The facts about a visitor that the gate needs. */
-type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'cookies'>
+type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'isEmbedded' | 'cookies'>
 type Unlocker = Asker & Pick<Visitor, 'isHttps'>
 type Opened = { link: OpenLink, list: List }
+
+const NAMES_MAX_AGE_MS = 60_000
 
 export class Gate {
   #policy: Policy
@@ -41,6 +44,7 @@ export class Gate {
   #files: Files
   #seal
   #guesses
+  #names: Cache<AlbumNames>
   /** every share that was given out, with what it was made from */
   #opened = new WeakMap<Share, Opened>()
   /** the latest share of each link in memory */
@@ -54,6 +58,7 @@ export class Gate {
     this.#files = new Files(this.#immich, policy, keys('entity tag'), limits.imageCacheMiB)
     this.#seal = createSeal(keys('unlock cookie'))
     this.#guesses = createGuesses(limits.guessesPerVisitor, limits.guessesPerLink)
+    this.#names = createCache<AlbumNames>(NAMES_MAX_AGE_MS, limits.listItems, ({ size }) => Math.max(1, size))
   }
 
   /**
@@ -69,7 +74,13 @@ export class Gate {
     const share = makeShare(link, list, this.#policy)
     this.#shares.set(link, { list, share })
     this.#opened.set(share, { link, list })
+    this.#noteSlug(link)
     return share
+  }
+
+  /** Key and slug of a link share their limits on guessing. */
+  #noteSlug ({ key, slug }: OpenLink): void {
+    if (slug) this.#guesses.alias(nameOf({ slug }), nameOf({ key }))
   }
 
   /**
@@ -78,11 +89,13 @@ export class Gate {
    */
   async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
-    if (this.#guesses.isProbing(asker, nameOf(address))) {
+    // what pages of other sites embed counts apart, or such a page could keep its reader out of new links
+    const prober = { ...asker, address: `${asker.isEmbedded ? 'embedded ' : ''}${asker.address}` }
+    if (this.#guesses.isProbing(prober, nameOf(address))) {
       this.#logRefused(address, asker, 'unknown links')
       throw new Refusal('limited')
     }
-    const settle = this.#guesses.countLookup(asker, nameOf(address))
+    const settle = this.#guesses.countLookup(prober, nameOf(address))
     try {
       const found = await ask()
       settle('opened')
@@ -118,8 +131,7 @@ export class Gate {
     try {
       const proof = await checkPassword(this.#immich, address, password, asker.address)
       this.#guesses.countPassword(asker, name, -1)
-      const { key, slug } = proof.link
-      if (slug) this.#guesses.alias(nameOf({ slug }), nameOf({ key }))
+      this.#noteSlug(proof.link)
       this.#log.info('unlocked', { address: asker.address, link: this.#log.nameOf(address) })
       return cookieLines(this.#seal, proof, asker.isHttps)
     } catch (error) {
@@ -160,7 +172,7 @@ export class Gate {
     const { link, list } = this.#checked(share, items)
     if (!share.can.zip) throw new Refusal('missing')
     const head = (item: Item) => this.#files.get(link, share, item, { as: 'zip', head: true }, caller)
-    const source = { immich: this.#immich, policy: this.#policy, link, list, share, head }
+    const source = { immich: this.#immich, names: this.#names, policy: this.#policy, link, list, share, head }
     return collectZipFiles(source, items, caller)
   }
 

@@ -1,47 +1,9 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
-import { wideNetwork } from '../visitor-address.ts'
-
-/** beyond that, the name that was counted longest ago is forgotten */
-const MAX_NAMES = 100_000
-
-/** in whole ms: with fractions, a sum and its difference need not be equal */
-const wholeNow = (): number => Math.floor(performance.now())
-
-function forgetOldest (names: Set<string> | Map<string, number>, most: number): void {
-  for (const oldest of names.keys()) {
-    if (names.size <= most) return
-    names.delete(oldest)
-  }
-}
-
-/**
- * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
- * more every `interval` ms. Each name costs one number, and only while its guesses are not all free.
- */
-export function createRateLimit (burst: number, interval: number, now = wholeNow) {
-  /** by name: when all guesses are free again */
-  const freeAt = new Map<string, number>()
-  const end = (name: string): number => freeAt.get(name) ?? 0
-  return {
-    /** Whether any guess is still counted. */
-    has: (name: string): boolean => end(name) > now(),
-    /** ms until the next guess is free; 0 or less if it is free now. */
-    wait: (name: string): number => end(name) - (burst - 1) * interval - now(),
-    /** Counts a guess, or takes one back. */
-    count (name: string, guesses: 1 | -1 = 1): void {
-      const next = Math.max(end(name), now()) + guesses * interval
-      freeAt.delete(name)
-      if (next > now()) freeAt.set(name, next)
-      forgetOldest(freeAt, MAX_NAMES)
-    }
-  }
-}
+import { createRateLimit, createVisitorLimit, forgetOldest } from '../rate-limit.ts'
 
 type Guesser = { address: string, isForgeable: boolean }
 const MINUTE_MS = 60_000
 const LINK_INTERVAL_MS = 6_000
-/** the /64s of one /48 together get this multiple of one visitor's guesses */
-const NETWORK_FACTOR = 4
 /** first guesses of new addresses at one link, as a multiple of `perLink`: a botnet's bound */
 const NEWCOMER_FACTOR = 10
 /** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
@@ -55,47 +17,45 @@ const MAX_OPENED = 20_000
  * that has guessed nothing wrong there is not held up by that, unless the address can be forged, until ten
  * times `perLink` of such first guesses were wrong.
  *
- * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds. Beyond that it may open
- * only the links that it has opened before, so that hits and misses look the same.
+ * Key and slug of a link share these limits once this process has opened the link for anybody.
+ *
+ * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds, and a /48 four times
+ * that. Beyond that it may open only the links that it has opened before, so that hits and misses look the
+ * same.
  */
 export function createGuesses (perVisitor: number, perLink: number) {
-  const byVisitor = createRateLimit(perVisitor, MINUTE_MS)
-  const byNetwork = createRateLimit(perVisitor * NETWORK_FACTOR, MINUTE_MS / NETWORK_FACTOR)
+  const byVisitor = createVisitorLimit(perVisitor, MINUTE_MS)
   const byLink = createRateLimit(perLink, LINK_INTERVAL_MS)
   const byNewcomers = createRateLimit(perLink * NEWCOMER_FACTOR, LINK_INTERVAL_MS / NEWCOMER_FACTOR)
-  const unknown = createRateLimit(perVisitor * UNKNOWN_FACTOR, MINUTE_MS / UNKNOWN_FACTOR)
+  const unknown = createVisitorLimit(perVisitor * UNKNOWN_FACTOR, MINUTE_MS / UNKNOWN_FACTOR)
   /** the key of a link by its slug, so that both share one limit */
   const aliases = new Map<string, string>()
   const opened = new Set<string>()
 
-  const counters = (address: string, name: string) => {
-    const link = aliases.get(name) ?? name
-    return { link, visitor: `${address} ${link}`, network: `${wideNetwork(address)} ${link}` }
-  }
+  const linkOf = (name: string): string => aliases.get(name) ?? name
   return {
     /** Remembers that these two names are one link. */
     alias: (slugName: string, keyName: string): void => { aliases.set(slugName, keyName) },
 
     /** ms until this visitor may guess the password of this link; 0 or less if now. */
     waitForPassword ({ address, isForgeable }: Guesser, name: string): number {
-      const { link, visitor, network } = counters(address, name)
-      const isNewcomer = !isForgeable && !byVisitor.has(visitor)
+      const link = linkOf(name)
+      const isNewcomer = !isForgeable && !byVisitor.has(address, link)
       const ofLink = isNewcomer ? byNewcomers.wait(link) : byLink.wait(link)
-      return Math.max(byVisitor.wait(visitor), byNetwork.wait(network), ofLink)
+      return Math.max(byVisitor.wait(address, link), ofLink)
     },
 
     /** Counts a password guess before it is tried, or takes it back (-1) if it was not wrong. */
     countPassword ({ address }: Guesser, name: string, guesses: 1 | -1): void {
-      const { link, visitor, network } = counters(address, name)
-      byVisitor.count(visitor, guesses)
-      byNetwork.count(network, guesses)
+      const link = linkOf(name)
+      byVisitor.count(address, link, guesses)
       byLink.count(link, guesses)
       byNewcomers.count(link, guesses)
     },
 
     /** Whether this visitor has tried too many unknown links to open one that is new to them. */
     isProbing: ({ address }: Guesser, name: string): boolean =>
-      unknown.wait(address) > 0 && !opened.has(`${address} ${name}`),
+      unknown.wait(address, '') > 0 && !opened.has(`${address} ${name}`),
 
     /**
      * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
@@ -104,9 +64,9 @@ export function createGuesses (perVisitor: number, perLink: number) {
     countLookup ({ address }: Guesser, name: string): (outcome: 'unknown' | 'opened' | 'neither') => void {
       const entry = `${address} ${name}`
       const isNew = !opened.has(entry)
-      if (isNew) unknown.count(address)
+      if (isNew) unknown.count(address, '', 1)
       return outcome => {
-        if (isNew && outcome !== 'unknown') unknown.count(address, -1)
+        if (isNew && outcome !== 'unknown') unknown.count(address, '', -1)
         if (outcome === 'opened') opened.add(entry)
         forgetOldest(opened, MAX_OPENED)
       }

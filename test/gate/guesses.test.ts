@@ -1,7 +1,8 @@
 /** The limits on guessing, as `guesses.ts` documents them: per visitor, per /48, per link, and in all. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createGuesses, createRateLimit } from '../../src/gate/guesses.ts'
+import { createGuesses } from '../../src/gate/guesses.ts'
+import { createRateLimit } from '../../src/rate-limit.ts'
 
 /** Stops the clock; returns a function that puts it ahead by so many ms. */
 function clock (context: TestContext): (ms: number) => void {
@@ -133,6 +134,17 @@ test('unknown links: 200 per visitor, then one every three seconds; opened ones 
     other.countLookup(asker(fresh(1)), `key ${n}`)
     return true
   }), 200)
+})
+
+test('unknown links: the /64s of one /48 get four times one visitor\'s', () => {
+  const guesses = createGuesses(10, 100)
+  const network = (n: number) => `2001:db8:7:${n % 50}::/64`
+  assert.equal(taken(1000, n => {
+    if (guesses.isProbing(asker(network(n)), `slug ${n}`)) return false
+    guesses.countLookup(asker(network(n)), `slug ${n}`)('unknown')
+    return true
+  }), 800)
+  assert.equal(guesses.isProbing(asker('2001:db8:8:1::/64'), 'slug x'), false)
 })
 
 test('links opened before are forgotten one by one, the oldest first', () => {

@@ -61,7 +61,7 @@ test('lint lets no cast make a share or an item, except where the gate makes the
 test('the gate accepts only the shares and items that it made', async () => {
   const run = await start()
   const { gate } = run.proxy.app
-  const asker = { address: 'x', isForgeable: false, cookies: new Map() }
+  const asker = { address: 'x', isForgeable: false, isEmbedded: false, cookies: new Map() }
   const open = (link: { key: string }) => gate.open({ key: parseKey(link.key)! }, asker)
   const share = await open(run.links.noDownload)
   const other = await open(run.links.album)

@@ -188,6 +188,22 @@ test('key and slug of one link share one count, and the /64s of one /48 share a 
   assert.equal(await guess({ key }, '2001:db8:8::1'), 401)
 })
 
+test('key and slug share one count after a restart, once somebody has opened the link', async () => {
+  const env = { IPP_SECRET: 'one secret of all replicas' }
+  const first = await start({ env })
+  const { key, slug } = first.links.slugPassword
+  const { cookie } = await first.unlock({ slug: slug!, password: 'hunter2' })
+  const run = await start({ env, library: first.library, ipp: { limits: { guessesPerVisitor: 2 } } })
+  assert.equal((await run.get(`/s/${slug}`, { headers: { cookie } })).status, 200)
+  const guess = (fields: Record<string, string>) =>
+    run.unlock({ ...fields, password: 'wrong' }).then(({ answer }) => answer.status)
+  const answers: number[] = []
+  for (const name of ['key', 'slug', 'key', 'slug'] as const) {
+    answers.push(await guess({ [name]: { key, slug: slug! }[name] }))
+  }
+  assert.deepEqual(answers, [401, 401, 429, 429])
+})
+
 test('a form from another site is refused; the unlock leads to the photo that was requested', async () => {
   const run = await start()
   const { key } = run.links.password

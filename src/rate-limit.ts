@@ -1,0 +1,64 @@
+/** Rate limits by name, which refill steadily. */
+import { wideNetwork } from './visitor-address.ts'
+
+/** beyond that, the name that was counted longest ago is forgotten */
+const MAX_NAMES = 100_000
+/** the /64s of one /48 together get this multiple of one visitor's limit */
+const NETWORK_FACTOR = 4
+
+/** in whole ms: with fractions, a sum and its difference need not be equal */
+const wholeNow = (): number => Math.floor(performance.now())
+
+/** Drops the oldest names beyond `most`. */
+export function forgetOldest (names: Set<string> | Map<string, number>, most: number): void {
+  for (const oldest of names.keys()) {
+    if (names.size <= most) return
+    names.delete(oldest)
+  }
+}
+
+/**
+ * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
+ * more every `interval` ms. Each name costs one number, and only while its guesses are not all free.
+ */
+export function createRateLimit (burst: number, interval: number, now = wholeNow) {
+  /** by name: when all guesses are free again */
+  const freeAt = new Map<string, number>()
+  const end = (name: string): number => freeAt.get(name) ?? 0
+  return {
+    /** Whether any guess is still counted. */
+    has: (name: string): boolean => end(name) > now(),
+    /** ms until the next guess is free; 0 or less if it is free now. */
+    wait: (name: string): number => end(name) - (burst - 1) * interval - now(),
+    /** Counts a guess, or takes one back. */
+    count (name: string, guesses: 1 | -1 = 1): void {
+      const next = Math.max(end(name), now()) + guesses * interval
+      freeAt.delete(name)
+      if (next > now()) freeAt.set(name, next)
+      forgetOldest(freeAt, MAX_NAMES)
+    }
+  }
+}
+
+/**
+ * Such a limit for each visitor's address, and four times that for all IPv6 /64s of one /48, which one
+ * customer may have. `about` separates what is counted.
+ */
+export function createVisitorLimit (burst: number, interval: number) {
+  const visitors = createRateLimit(burst, interval)
+  const networks = createRateLimit(burst * NETWORK_FACTOR, interval / NETWORK_FACTOR)
+  const namesOf = (address: string, about: string) =>
+    [`${address} ${about}`, `${wideNetwork(address)} ${about}`] as const
+  return {
+    has: (address: string, about: string): boolean => visitors.has(namesOf(address, about)[0]),
+    wait (address: string, about: string): number {
+      const [visitor, network] = namesOf(address, about)
+      return Math.max(visitors.wait(visitor), networks.wait(network))
+    },
+    count (address: string, about: string, guesses: 1 | -1): void {
+      const [visitor, network] = namesOf(address, about)
+      visitors.count(visitor, guesses)
+      networks.count(network, guesses)
+    }
+  }
+}
