@@ -69,8 +69,8 @@ export async function encode (
   return { body: await text[encoding], encoding }
 }
 
-/** memory of a text and its compressed forms, as a multiple of its own bytes */
-const WEIGHT = 2
+/** memory of a text: its own bytes and those of its compressed forms, and what Node takes for any text */
+const weigh = (name: string, { raw }: Text): number => 2 * raw.length + name.length + 1000
 
 /** Makes each text once for everyone who requests it; drops the oldest beyond `maxBytes` in all. */
 export function createTextCache (maxBytes: number) {
@@ -81,11 +81,11 @@ export function createTextCache (maxBytes: number) {
     if (known) return known
     const text = make()
     texts.set(name, text)
-    bytes += WEIGHT * text.raw.length
-    for (const [oldest, { raw }] of texts) {
+    bytes += weigh(name, text)
+    for (const [oldest, other] of texts) {
       if (bytes <= maxBytes) break
       texts.delete(oldest)
-      bytes -= WEIGHT * raw.length
+      bytes -= weigh(oldest, other)
     }
     return text
   }

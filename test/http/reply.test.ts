@@ -2,8 +2,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { createText, createTextCache, PLAIN } from '../../src/http/compression.ts'
 import { countRequests, hold, HTML, start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
+
+test('texts in memory: each counts with what it takes beside its bytes, and the oldest are dropped', () => {
+  const texts = createTextCache(100_000)
+  let made = 0
+  const read = (n: number) => texts(`name ${n}`, () => { made++; return createText(PLAIN, '{}') })
+  for (let n = 0; n < 200; n++) read(n)
+  // a tenth of a megabyte holds at most a hundred of these, however short they are
+  for (let n = 199; n >= 110; n--) read(n)
+  assert.equal(made, 200)
+  for (let n = 99; n >= 0; n--) read(n)
+  assert.equal(made, 300)
+})
 
 test('every header of every kind of answer', async () => {
   const run = await start()
