@@ -171,7 +171,8 @@ type Variables = Pick<Settings, 'immichUrl' | 'publicBaseUrl' | 'host' | 'port' 
 /** The variables, except those for the configuration file. Adds to `values`, `problems` and `notices`. */
 function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>): Variables {
   const { values, problems, notices } = report
-  const variable = <T>(name: string, unset: T, accepted: string, parse: (value: string) => T | undefined): T => {
+  type ParseValue<T> = (value: string) => T | undefined
+  const variable = <T>(name: string, unset: T, accepted: string, parse: ParseValue<T>): T => {
     const value = env[name]?.trim()
     const parsed = value ? parse(value) : unset
     if (value && parsed === undefined) {
