@@ -154,7 +154,7 @@ test('an address may be forged through an unlisted proxy, unless it is on this m
   assert.equal(visitor(forwarded, '10.0.0.1', { proxiesAreListed: true }).isForgeable, false)
   assert.equal(visitor(forwarded, '127.0.0.1').isForgeable, false)
   // the last hop that is believed is not the only one: the one before may be a neighbour who wrote the rest
-  const twice = { 'x-forwarded-for': '203.0.113.1, 192.168.1.50' }
+  const twice = { 'x-forwarded-for': '203.0.113.1, 10.0.0.7' }
   assert.equal(visitor(twice, '127.0.0.1').isForgeable, true)
   assert.equal(visitor(twice, '127.0.0.1', { proxiesAreListed: true }).isForgeable, false)
   assert.equal(visitor({ 'x-forwarded-for': 'nonsense' }).isForgeable, false)
