@@ -158,6 +158,34 @@ test('guessing at links ends in 429 and in the log; links opened before stay ope
   assert.equal((await run.get('/s/word-30', from('203.0.113.6'))).status, 404)
 })
 
+test('links by slug can be switched off: Immich is not even asked', async () => {
+  const run = await start({ ipp: { allowSlugLinks: false } })
+  const { slug, key } = run.links.slug
+  const { assets } = run.library.albums.get(run.links.slug.album!)!
+  run.immich.asked.length = 0
+  for (const path of ['', '/download', `/${assets[0]}`]) {
+    const address = `/s/${encodeURIComponent(slug!)}${path}`
+    for (const method of ['GET', 'HEAD', ...path === '/download' ? ['POST'] : []]) {
+      assert.equal((await run.get(address, { method, headers: HTML })).status, 404, `${method} ${address}`)
+    }
+  }
+  assert.equal((await run.unlock({ slug: slug!, password: 'x' })).answer.status, 404)
+  assert.deepEqual(run.immich.asked, [])
+  assert.equal((await run.get(`/share/${key}`, { headers: HTML })).status, 200)
+})
+
+test('only unknown links count as guesses: not locked ones, nor those that Immich fails at', async () => {
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
+  const { password, album } = run.links
+  for (let n = 0; n < 25; n++) {
+    assert.notEqual((await run.get(`/share/${password.key}`, { headers: HTML })).status, 429)
+  }
+  run.immich.fault = () => ({ status: 500 })
+  for (let n = 0; n < 25; n++) assert.equal((await run.get(`/share/${newKey(`${n}`)}`)).status, 503)
+  run.immich.fault = () => undefined
+  assert.equal((await run.get(`/share/${album.key}`, { headers: HTML })).status, 200)
+})
+
 test('a page of another site that embeds unknown links keeps its reader out of none', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
   const { key } = run.links.album

@@ -64,6 +64,8 @@ test('the gate accepts only the shares and items that it made', async () => {
   const asker = { address: 'x', isForgeable: false, isEmbedded: false, cookies: new Map() }
   const open = (link: { key: string }) => gate.open({ key: parseKey(link.key)! }, asker)
   const share = await open(run.links.noDownload)
+  // as long as nothing changes, it is the same one, by which pages and zips are cached
+  assert.equal(await open(run.links.noDownload), share)
   const other = await open(run.links.album)
   const [item] = share.items as [Item]
   const sibling = gate.find(other, item.id)

@@ -188,13 +188,35 @@ test('key and slug of one link share one count, and the /64s of one /48 share a 
   assert.equal(await guess({ key }, '2001:db8:8::1'), 401)
 })
 
+test('the next guess is free at its second, and each is in the log', async context => {
+  let now = performance.now()
+  context.mock.method(performance, 'now', () => now)
+  const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
+  const { key } = run.links.password
+  const guess = (password: string) => run.unlock({ key, password }).then(({ answer }) => answer.status)
+  assert.deepEqual([await guess('wrong'), await guess(PASSWORD)], [401, 429])
+  now += 59_999
+  assert.equal(await guess(PASSWORD), 429)
+  now += 1
+  assert.equal(await guess(PASSWORD), 303)
+  const lines = run.lines.filter(line => /unlock/.test(line))
+    .map(line => line.replace(/"(?:address|link)":"[^"]*",?/g, ''))
+  assert.deepEqual(lines, [
+    'warn unlock refused {"reason":"wrong password"}', 'warn unlock refused {"reason":"too many"}',
+    'warn unlock refused {"reason":"too many"}', 'info unlocked {}'
+  ])
+})
+
 test('key and slug share one count after a restart, once somebody has opened the link', async () => {
   const env = { IPP_SECRET: 'one secret of all replicas' }
   const first = await start({ env })
+  // a slug like any other, which must not be mixed up with having none
+  first.links.slugPassword.slug = 'undefined'
   const { key, slug } = first.links.slugPassword
   const { cookie } = await first.unlock({ slug: slug!, password: 'hunter2' })
   const run = await start({ env, library: first.library, ipp: { limits: { guessesPerVisitor: 2 } } })
   assert.equal((await run.get(`/s/${slug}`, { headers: { cookie } })).status, 200)
+  assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 200)
   const guess = (fields: Record<string, string>) =>
     run.unlock({ ...fields, password: 'wrong' }).then(({ answer }) => answer.status)
   const answers: number[] = []
