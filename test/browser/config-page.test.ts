@@ -82,7 +82,7 @@ describe('in a browser, from disk', { skip: CHROMIUM ? false : without('chromium
       assert.deepEqual(again.notices, [], text)
     }
     await page.fill('#old', '{"ipp":{"groupByDate":"week"}}')
-    assert.match((await told()).join(), /the program would not start: ipp\.groupByDate: got "week", takes/)
+    assert.match((await told()).join(), /the program would not start: ipp\.groupByDate: got "week", expected/)
     await page.fill('#old', '{oops')
     assert.match((await told()).join(), /This is not JSON/)
     assert.deepEqual(complaints, [])

@@ -1,5 +1,5 @@
 // @ts-nocheck
-// The script of docs/config.html. `understand` from src/ and `SCHEMA` from config.schema.json come before it.
+// The script of docs/config.html. `resolveConfig` from src/ and `SCHEMA` from config.schema.json come first.
 const VARIABLES = {
   IMMICH_URL: ['http://immich-server:2283', 'The address of Immich as the container reaches it.'],
   PUBLIC_BASE_URL: ['', 'Scheme and host that visitors see, if no reverse proxy passes them on.'],
@@ -26,27 +26,35 @@ function fieldOf (schema) {
     return { element: box, get: () => box.checked, set: value => { box.checked = value } }
   }
   if (schema.enum) {
-    const select = make('select', {}, ...schema.enum.map(value => make('option', { value: JSON.stringify(value) }, String(value))))
-    return { element: select, get: () => JSON.parse(select.value), set: value => { select.value = JSON.stringify(value) } }
+    const option = value => make('option', { value: JSON.stringify(value) }, String(value))
+    const select = make('select', {}, ...schema.enum.map(option))
+    const set = value => { select.value = JSON.stringify(value) }
+    return { element: select, get: () => JSON.parse(select.value), set }
   }
   if (types.length === 1 && ['integer', 'number'].includes(types[0])) {
-    const input = make('input', { type: 'number', min: schema.minimum ?? '', max: schema.maximum ?? '', step: types[0] === 'integer' ? 1 : 'any' })
-    return { element: input, get: () => input.value === '' ? schema.default : Number(input.value), set: value => { input.value = value } }
+    const [{ minimum: min = '', maximum: max = '' }, step] = [schema, types[0] === 'integer' ? 1 : 'any']
+    const input = make('input', { type: 'number', min, max, step })
+    const get = () => input.value === '' ? schema.default : Number(input.value)
+    return { element: input, get, set: value => { input.value = value } }
   }
   const area = make('textarea', { spellcheck: false })
-  return {
-    element: area,
-    get: () => { try { area.setCustomValidity(''); return JSON.parse(area.value) } catch { area.setCustomValidity('This is not JSON.'); return schema.default } },
-    set: value => { area.value = JSON.stringify(value, null, 2) }
+  function get () {
+    area.setCustomValidity('')
+    try { return JSON.parse(area.value) } catch {
+      area.setCustomValidity('This is not JSON.')
+      return schema.default
+    }
   }
+  return { element: area, get, set: value => { area.value = JSON.stringify(value, null, 2) } }
 }
 
 function addRow (path, schema) {
   const field = fieldOf(schema)
   field.element.id = path
   field.set(schema.default)
-  const row = make('div', { className: 'row' }, make('label', { htmlFor: path }, path.replace(/^ipp\./, '')), field.element,
-    make('small', {}, schema.description ?? ''))
+  const label = make('label', { htmlFor: path }, path.replace(/^ipp\./, ''))
+  const small = make('small', {}, schema.description ?? '')
+  const row = make('div', { className: 'row' }, label, field.element, small)
   field.element.addEventListener('input', refresh)
   settings.append(row)
   fields.set(path, { ...field, row, schema })
@@ -75,10 +83,13 @@ function changed () {
     for (const name of names) group = group[name] ??= {}
     group[last] = value
   }
-  // without allowDownloadAll, allowDownload: false means no zip either; without both, lightGallery means a file of 1.x
+  // without allowDownloadAll, allowDownload: false means no zip either; without both, lightGallery means a
+  // file of 1.x
   if (config.lightGallery || config.ipp?.allowDownload === false) {
     config.ipp ??= {}
-    for (const name of ['allowDownload', 'allowDownloadAll']) config.ipp[name] ??= fields.get(`ipp.${name}`).get()
+    for (const name of ['allowDownload', 'allowDownloadAll']) {
+      config.ipp[name] ??= fields.get(`ipp.${name}`).get()
+    }
   }
   return config
 }
@@ -87,7 +98,8 @@ function refresh () {
   const config = changed()
   const text = JSON.stringify(config, null, 2)
   const isEmpty = Object.keys(config).length === 0
-  const given = [...variables].map(([name, input]) => [name, input.value.trim()]).filter(([name, value]) => value && value !== (name === 'IMMICH_URL' ? '' : VARIABLES[name][0]))
+  const isNeeded = ([name, value]) => value && (name === 'IMMICH_URL' || value !== VARIABLES[name][0])
+  const given = [...variables].map(([name, input]) => [name, input.value.trim()]).filter(isNeeded)
   const port = variables.get('IPP_PORT').value.trim() || '3000'
   byId('config').textContent = isEmpty ? '(not needed)' : text
   byId('variables').textContent = given.map(([name, value]) => `${name}=${value}`).join('\n')
@@ -112,12 +124,16 @@ function takeOver () {
   const lines = []
   const text = byId('old').value.trim()
   let given
-  try { given = text ? JSON.parse(text) : {} } catch (error) { lines.push(`This is not JSON: ${error.message}`) }
+  try { given = text ? JSON.parse(text) : {} } catch (error) {
+    lines.push(`This is not JSON: ${error.message}`)
+  }
   if (given) {
     delete given.$schema
-    const { problems, notices, values } = understand(given, SCHEMA)
+    const { problems, notices, values } = resolveConfig(given, SCHEMA)
     lines.push(...notices, ...problems.map(problem => `the program would not start: ${problem}`))
-    for (const [path, { set, schema }] of fields) set(values[path] === undefined ? schema.default : values[path])
+    for (const [path, { set, schema }] of fields) {
+      set(values[path] === undefined ? schema.default : values[path])
+    }
     if (text && lines.length === 0) lines.push('Nothing to change: all names and values are current.')
   }
   byId('told').replaceChildren(...lines.map(line => make('li', {}, line)))
@@ -127,12 +143,15 @@ function takeOver () {
 settings.append(make('h2', {}, 'Variables'))
 for (const [name, [value, description]] of Object.entries(VARIABLES)) {
   const input = make('input', { id: name, value, oninput: refresh })
-  const row = make('div', { className: 'row' }, make('label', { htmlFor: name }, name), make('span'), input, make('small', {}, description))
+  const label = make('label', { htmlFor: name }, name)
+  const row = make('div', { className: 'row' }, label, make('span'), input, make('small', {}, description))
   if (name === 'IPP_SECRET') {
-    row.append(make('button', { type: 'button', onclick: () => {
-      input.value = Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => byte.toString(16).padStart(2, '0')).join('')
+    const onclick = () => {
+      const bytes = crypto.getRandomValues(new Uint8Array(32))
+      input.value = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
       refresh()
-    } }, 'Generate'))
+    }
+    row.append(make('button', { type: 'button', onclick }, 'Generate'))
   }
   settings.append(row)
   variables.set(name, input)
