@@ -72,6 +72,10 @@ const EQUIVALENT: Record<string, string> = {
   'gate/share times && { times } → { times }': ABSENT,
   'gate/unlock cookies.size === 0 → false': 'only saves a hash',
   'gate/unlock !cookie → false': 'decrypting nothing fails, too',
+  'gate/zip-metadata performance.now() < until → performance.now() <= until':
+    'never at the very same moment',
+  'gate/zip-metadata item.motion && byId.get(item.motion) → byId.get(item.motion)':
+    'no item is called undefined',
   'validate /^[\\da-f]{100}$/i → /[\\da-f]{100}$/i':
     'a key has at most 130 characters, so more before 100 hexadecimal digits never decode to 50 bytes',
   'validate address && URL.parse(address) → URL.parse(address)':

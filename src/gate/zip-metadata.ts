@@ -23,8 +23,8 @@ type ZipSource = {
   head: (item: Item) => Promise<Media>
 }
 
-/** pages of 1,000 names; no album has more, and the answer's own count is not to be trusted */
-const MAX_PAGES = 1000
+/** pages of 1,000 names; no list in memory is longer, and the answer's own count is not to be trusted */
+const MAX_PAGES = 250
 /** requests for the sizes of single files: how many at once, and for how long in total */
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000

@@ -1,7 +1,7 @@
 /** How a zip gets the names and edited sizes of an album in advance, and its form without them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { start } from '../helpers.ts'
+import { clock, start } from '../helpers.ts'
 import { video } from '../library.ts'
 import { newId } from '../standin.ts'
 import { choose, fetchZip, namesIn, photosOf, SERVERS, shareZip } from './album.ts'
@@ -63,6 +63,27 @@ test('if Immich does not give names, a zip has no length', async () => {
     assert.deepEqual([zip.status, zip.complete, zip.headers['content-length']], [200, true, undefined])
     assert.deepEqual(await namesIn(zip.body), assets.map(({ name }) => name))
   }
+})
+
+test('an Immich whose names never end is asked for a bounded number of pages', async () => {
+  const { library, path } = shareZip(photosOf(3))
+  const run = await start({ library })
+  const body = JSON.stringify({ assets: { items: [], nextPage: '2' } })
+  run.immich.fault = ({ path }) => path === '/api/search/metadata' ? { body } : undefined
+  assert.equal((await run.get(path, { method: 'HEAD' })).status, 200)
+  assert.equal(run.immich.count('/api/search/metadata'), 250)
+})
+
+test('edited photos whose sizes do not come in time leave the zip without a length', async context => {
+  const ahead = clock(context)
+  const { library, assets, path } = shareZip(photosOf(40, edited))
+  const run = await start({ library })
+  const asked = () => run.immich.asked.filter(({ method }) => method === 'HEAD').length
+  // each takes a second, four at a time, so after five there is no time for the rest
+  run.immich.fault = ({ method }) => { if (method === 'HEAD') ahead(1000); return undefined }
+  const head = await run.get(path, { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers['content-length']], [200, undefined])
+  assert.ok(asked() >= 5 && asked() < assets.length / 2, `${asked()} sizes`)
 })
 
 test('2.7.5: an album with edited photos is whole at the first try, without a length', async () => {
