@@ -38,7 +38,8 @@ const TESTS: Record<string, string[]> = {
   'gate/share': ['gate/make-share', 'gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
   'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
   'gate/zip-metadata': [
-    'routes/zip', 'zip/album-names', 'zip/missing', 'gate/tags', 'gate/immich-json', 'gate/gate'
+    'gate/zip-files', 'routes/zip', 'zip/album-names', 'zip/missing', 'gate/tags', 'gate/immich-json',
+    'gate/gate'
   ],
   immich: [
     'immich', 'gate/open', 'gate/files', 'gate/unlock', 'http/body', 'reachability', 'promises'
