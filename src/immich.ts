@@ -68,7 +68,7 @@ const NAMES_PER_PAGE = 1000
  */
 export type Caller = { lane: string, until?: { signal: AbortSignal }, isInZip?: boolean }
 /** The visitors who wait for a short call. */
-type Waiting = { lane: Lane }
+type Waiting = { lane: string | Lane }
 /** This program itself, on behalf of no visitor. */
 const PROGRAM: Caller = { lane: '' }
 /** The ETag of an earlier answer, to ask whether it has changed. */

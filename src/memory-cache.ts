@@ -1,11 +1,12 @@
 /** A short-lived cache: simultaneous requests for one value share one load, and failures are never cached. */
+import { Lane } from './queue.ts'
 import { isRefusal } from './refusal.ts'
 
 /** `loadedAt` is when the load began, in ms of performance.now(). */
 type Entry<T> = { value: T, loadedAt: number, weight: number }
-type Loading<T> = { value: Promise<T>, lane: Set<string> }
+type Loading<T> = { value: Promise<T>, lane: Lane }
 /** `lane` has the visitors who wait for this load; more may join before it is done. */
-type Load<T> = (lane: ReadonlySet<string>, old?: T) => Promise<T>
+type Load<T> = (lane: Lane, old?: T) => Promise<T>
 /**
  * The value called `name`, from memory or made by `load`, which is given the old value if there is one.
  * `visitor` is the address of the visitor who needs it.
@@ -51,7 +52,8 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
   }
 
   function begin (name: string, visitor: string, load: Load<T>, old?: Entry<T>): Loading<T> {
-    const lane = new Set([visitor])
+    const lane = new Lane()
+    lane.add(visitor)
     const value = refresh(name, () => load(lane, old?.value), old).finally(() => loading.delete(name))
     loading.set(name, { value, lane })
     return { value, lane }

@@ -3,16 +3,29 @@ import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */
 export type Release = () => void
-/** A visitor's address, or those of all visitors who wait for the same thing, of whom more may join. */
-export type Lane = string | ReadonlySet<string>
+/** the latest visitors of a lane that count; enough for one of them to be served soon */
+const MAX_NAMES = 8
+/** Visitors who wait for the same thing. More may join at any time. */
+export class Lane {
+  names: readonly string[] = []
+  /** called when a visitor joins */
+  listeners = new Set<() => void>()
+
+  add (name: string): void {
+    if (this.names.includes(name)) return
+    this.names = [...this.names, name].slice(-MAX_NAMES)
+    for (const listener of this.listeners) listener()
+  }
+}
 /**
- * Resolves when one of these visitors gets a slot. Throws a Refusal (busy) if there is no room to wait, and
+ * Resolves when this visitor, or one of these, gets a slot. Throws a Refusal (busy) if there is no room to wait, and
  * the reason of `signal` if that ends the wait.
  */
-export type Queue = (lane: Lane, signal?: AbortSignal) => Promise<Release>
+export type Queue = (lane: string | Lane, signal?: AbortSignal) => Promise<Release>
 /** `turn` orders visitors by when they last got a slot, or else came. */
 type Visitor = { held: number, waiting: number, turn: number }
-type Waiter = { names: Iterable<string>, turn: number, start: (name: string) => void }
+type Waiter = { lane: string | Lane, turn: number, start: (name: string) => void }
+const namesOf = (lane: string | Lane) => typeof lane === 'string' ? [lane] : lane.names
 
 /** The share of a limit that one visitor may use. */
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
@@ -37,10 +50,10 @@ export function createQueue (slots: number, room: number, share = quarter(slots)
     if (visitor.held === 0 && visitor.waiting === 0) visitors.delete(name)
   }
 
-  /** The visitor among these who may have a slot first; undefined if each holds a full share. */
-  function firstOf ({ names, turn }: Pick<Waiter, 'names' | 'turn'>) {
+  /** The visitor of a lane who may have a slot first; undefined if each holds a full share. */
+  function firstOf ({ lane, turn }: Pick<Waiter, 'lane' | 'turn'>) {
     let first: { name: string, visitor: Visitor } | undefined
-    for (const name of names) {
+    for (const name of namesOf(lane)) {
       const visitor = visitorOf(name, turn)
       if (visitor.held < share && isSooner(visitor, first?.visitor)) first = { name, visitor }
     }
@@ -49,7 +62,10 @@ export function createQueue (slots: number, room: number, share = quarter(slots)
 
   function startNext (): void {
     let next: { name: string, visitor: Visitor, waiter: Waiter } | undefined
+    const seen = new Set<string | Lane>()
     for (const waiter of held < slots ? waiters : []) {
+      if (seen.has(waiter.lane)) continue
+      seen.add(waiter.lane)
       const first = firstOf(waiter)
       if (first && isSooner(first.visitor, next?.visitor)) next = { ...first, waiter }
     }
@@ -74,7 +90,7 @@ export function createQueue (slots: number, room: number, share = quarter(slots)
   }
 
   /** Waits for a slot; `name` is the visitor whose room to wait this takes. */
-  const wait = (name: string, names: Iterable<string>, signal?: AbortSignal): Promise<Release> =>
+  const wait = (name: string, lane: string | Lane, signal?: AbortSignal): Promise<Release> =>
     new Promise((resolve, reject) => {
       const visitor = visitorOf(name, ++turn)
       const stopWaiting = () => {
@@ -88,21 +104,21 @@ export function createQueue (slots: number, room: number, share = quarter(slots)
         forgetIfIdle(name, visitor)
       }
       const leave = () => { stopWaiting(); forgetIfIdle(name, visitor); reject(signal?.reason) }
-      const waiter = { names, turn, start }
+      const waiter = { lane, turn, start }
       signal?.addEventListener('abort', leave)
       visitor.waiting++
       visitors.set(name, visitor)
       waiters.add(waiter)
+      if (lane instanceof Lane) lane.listeners.add(startNext)
     })
 
   return async (lane, signal) => {
     signal?.throwIfAborted()
-    const names = typeof lane === 'string' ? [lane] : lane
-    const first = held < slots ? firstOf({ names, turn }) : undefined
+    const first = held < slots ? firstOf({ lane, turn }) : undefined
     if (first) return take(first.name)
-    const [name = ''] = names
+    const [name = ''] = namesOf(lane)
     const mayWait = waiters.size < room && visitorOf(name, turn).waiting < quarter(room)
     if (!mayWait) throw new Refusal('busy')
-    return wait(name, names, signal)
+    return wait(name, lane, signal)
   }
 }

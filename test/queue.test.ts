@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countRequests, hold, openCount, start, until } from './helpers.ts'
+import { createQueue, Lane } from '../src/queue.ts'
 import { manyPhotos } from './library.ts'
 
 test('requests to Immich: limits on open and waiting ones, and a quarter of both per visitor', async () => {
@@ -100,15 +101,28 @@ test('what two visitors wait for is loaded when it is the turn of either', async
   const come = countRequests(run)
   for (let n = 1; n <= 6; n++) answers.push(image(n, 1))
   await until(() => come() === 6)
+  assert.deepEqual(order(), [0])
   answers.push(image(6, 2))
-  await until(() => come() === 7)
-  await new Promise(resolve => setTimeout(resolve, 100))
-  for (let n = 0; n < 7; n++) {
-    gates[order().at(-1)!]!.resolve()
-    await until(() => order().length === Math.min(7, n + 2))
-  }
-  assert.ok(order().indexOf(6) <= 2, `came as ${order().indexOf(6) + 1} of 7`)
+  await until(() => order().length === 2)
+  assert.deepEqual(order(), [0, 6])
+  for (const { resolve } of gates) resolve()
   for (const { status } of await Promise.all(answers)) assert.equal(status, 200)
+})
+
+test('a visitor who joins a lane is served at once if there is room; the latest eight count', async () => {
+  const queue = createQueue(4, 10)
+  const release = await queue('greedy')
+  const lane = new Lane()
+  lane.add('greedy')
+  let isServed = false
+  const waiting = queue(lane).then(() => { isServed = true })
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(isServed, false, 'a quarter of four slots is one')
+  lane.add('another')
+  await waiting
+  release()
+  for (let n = 0; n < 20; n++) lane.add(`visitor ${n}`)
+  assert.deepEqual(lane.names, Array.from({ length: 8 }, (_, n) => `visitor ${n + 12}`))
 })
 
 test('zips take few slots, and thumbnails go on while they run', async () => {
