@@ -55,7 +55,7 @@ export async function sendZip (context: Context, parts: Parts): Promise<Reply> {
 }
 
 async function zipReply (
-  context: Context, share: Share, items: Item[] | undefined, release: () => void
+  context: Context, share: Share, items: readonly Item[] | undefined, release: () => void
 ): Promise<Reply> {
   const { app: { zips, log }, visitor, isHead } = context
   const lane = visitor.address
@@ -69,14 +69,14 @@ async function zipReply (
     release()
     return { ...reply, content }
   }
-  const link = log.nameOf({ key: share.key })
-  log.info('zip', { link, files: plan.entries.length, bytes: plan.length, from: part?.first })
-  const zip = zips.open(share, plan, { lane, first: part?.first ?? 0, ...part && { last: part.last } })
-  const cancel = () => { release(); zip.cancel() }
-  return { ...reply, content: { ...content, body: { parts: endedBy(zip.parts, release), cancel } } }
-}
-
-/** The same bytes; calls `end` after the last one, or when they fail. */
-async function * endedBy (parts: Bytes, end: () => void): Bytes {
-  try { yield * parts } finally { end() }
+  let zip: ReturnType<typeof zips.open> | undefined
+  // opened only when it is read, not if the visitor has it already
+  async function * parts (): Bytes {
+    const link = log.nameOf({ key: share.key })
+    log.info('zip', { link, files: plan.entries.length, bytes: plan.length, from: part?.first })
+    zip = zips.open(share, plan, { lane, first: part?.first ?? 0, ...part && { last: part.last } })
+    try { yield * zip.parts } finally { release() }
+  }
+  const cancel = () => { release(); zip?.cancel() }
+  return { ...reply, content: { ...content, body: { parts: parts(), cancel } } }
 }

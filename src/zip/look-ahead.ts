@@ -1,4 +1,5 @@
 /** Opens the files of a zip in turn, and requests the next ones meanwhile. */
+import { setImmediate } from 'node:timers/promises'
 import type { Media, Share } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher, isRest, type Absence } from './fetch.ts'
@@ -89,7 +90,11 @@ export class Files {
 
   async #openFile (entry: Entry, isSent: boolean, known?: Checkpoint): Promise<Opened> {
     const { file } = entry
-    if (known && known.bytes === file.size) return { entry, isSent, checkpoint: known, size: file.size }
+    if (known && known.bytes === file.size) {
+      // nothing is fetched, so thousands of these in a row would keep everybody else waiting
+      await setImmediate()
+      return { entry, isSent, checkpoint: known, size: file.size }
+    }
     const fetched = await this.#fetcher.get(file, known?.bytes)
     if ('absence' in fetched) return { entry, isSent, lack: fetched }
     const { media } = fetched

@@ -33,14 +33,21 @@ export function encodeSelection (items: readonly Item[], chosen: ReadonlySet<Ite
   return name.length > MAX_CHARACTERS ? undefined : name
 }
 
+/** the last selection from each list, so that a download that is resumed finds its plan */
+const latest = new WeakMap<readonly Item[], { name: string, chosen: readonly Item[] }>()
+
 /** The items that a name stands for; undefined if the list has changed since, or the name has none. */
-export function decodeSelection (items: readonly Item[], name: string): Item[] | undefined {
+export function decodeSelection (items: readonly Item[], name: string): readonly Item[] | undefined {
+  const known = latest.get(items)
+  if (known?.name === name) return known.chosen
   const [, version, code = ''] = /^([\w-]{10})\.([\w-]{1,7000})$/.exec(name) ?? []
   if (version !== versionOf(items)) return undefined
   try {
     const maxOutputLength = Math.ceil(items.length / 8)
     const bits = inflateRawSync(Buffer.from(code, 'base64url'), { maxOutputLength })
     const chosen = items.filter((_, n) => ((bits[n >> 3] ?? 0) & 1 << (n & 7)) !== 0)
-    return chosen.length > 0 ? chosen : undefined
+    if (chosen.length === 0) return undefined
+    latest.set(items, { name, chosen })
+    return chosen
   } catch { return undefined }
 }

@@ -151,6 +151,8 @@ export class Zip implements Body {
       }
       yield part
     }
+    // at once, because a range that ends here stops yazl before it has a checksum
+    this.#context.checksums.add(file, { bytes, crc, etag: media.etag })
   }
 
   /** Adds a text in place of a file. Throws if that contradicts the bytes that the visitor already has. */

@@ -56,8 +56,8 @@ type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
 export type Zips = ReturnType<typeof createZips>
 
 export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
-  /** plans of whole links, for as long as the gate keeps their lists in memory */
-  let plans = new WeakMap<Share, Promise<Plan>>()
+  /** plans of whole links and of selections, for as long as their lists of items are in memory */
+  let plans = new WeakMap<Share, WeakMap<readonly Item[], Promise<Plan>>>()
   const distrusted = new Map<Key, true>()
   /** for plans that had a note: the suffix of the next ETag, by the plan's ETag */
   const retiredEtags = new Map<string, string>()
@@ -72,18 +72,19 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
 
   return {
     /**
-     * The plan of a zip of a whole link, or of `items`. Visitors share the plan of a whole link, so no
-     * visitor who leaves ends it. Throws the gate's Refusal.
+     * The plan of a zip of a whole link, or of a selection. Visitors share it, so no visitor who leaves
+     * ends it. Throws the gate's Refusal.
      */
-    async plan (share: Share, lane: string, items?: readonly Item[]): Promise<Plan> {
+    async plan (share: Share, lane: string, items = share.items): Promise<Plan> {
       const make = async () => {
-        const files = await gate.zipFiles(share, items ?? share.items, { lane })
+        const files = await gate.zipFiles(share, items, { lane })
         return planZip(files, naming, !distrusted.has(share.key))
       }
-      if (items) return make()
-      const plan = plans.get(share) ?? make()
-      plans.set(share, plan)
-      plan.catch(() => plans.delete(share))
+      const known = plans.get(share) ?? new WeakMap<readonly Item[], Promise<Plan>>()
+      plans.set(share, known)
+      const plan = known.get(items) ?? make()
+      known.set(items, plan)
+      plan.catch(() => known.delete(items))
       return plan
     },
 

@@ -53,6 +53,20 @@ test('the form of a selection counts as a zip while it is read, and has few fiel
   assert.ok(!run.lines.some(line => line.includes('unexpected')))
 })
 
+test('the plan of a selection is made once for all requests for it', async () => {
+  const { library, assets, path } = shareZip(photosOf(6))
+  const run = await start({ library })
+  const chosen = await choose(run, path, [assets[1]!.id, assets[4]!.id])
+  for (let n = 0; n < 3; n++) assert.equal((await run.get(chosen, { method: 'HEAD' })).status, 200)
+  const zip = await fetchZip(run, chosen)
+  assert.ok((await fetchZip(run, chosen, { range: 'bytes=20000-' })).body.equals(zip.body.subarray(20_000)))
+  assert.equal(run.immich.count('/api/download/info'), 1)
+  // who has it already gets nothing, and Immich is not asked for a file
+  run.immich.asked.length = 0
+  const { headers } = await fetchZip(run, chosen, { 'if-none-match': zip.headers.etag! })
+  assert.deepEqual([headers['content-length'], run.immich.asked.length], [undefined, 0])
+})
+
 test('a selection from a list that has changed since is not found', async () => {
   const { library, assets, path, album } = shareZip(photosOf(6))
   const run = await start({ library })
