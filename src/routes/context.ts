@@ -57,7 +57,7 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
     if (size > limit) return new Map()
     chunks.push(chunk)
   }
-  return parseForm(Buffer.concat(chunks), request.headers['content-type'] ?? '')
+  return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
 }
 
 export const languageOf = ({ app, visitor }: Context): string =>

@@ -229,7 +229,7 @@ describe('fuzzing', () => {
       mendPath(text)
       parsePastedLink(text)
       immichJson.parseLoginCookie([text])
-      parseForm(Buffer.from(text), text)
+      parseForm(text, text)
       const names = [
         'cookie', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'publicbaseurl',
         'accept-language', 'accept-encoding', 'range', 'host'
