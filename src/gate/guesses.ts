@@ -21,7 +21,7 @@ const MAX_OPENED = 20_000
  *
  * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds, and a /48 four times
  * that. Beyond that it may open only the links that it has opened before, so that hits and misses look the
- * same.
+ * same. The gate counts what pages of other sites embed as if it came from another address.
  */
 export function createGuesses (perVisitor: number, perLink: number) {
   const byVisitor = createVisitorLimit(perVisitor, MINUTE_MS)

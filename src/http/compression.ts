@@ -29,11 +29,17 @@ const gzipAsync = promisify(gzip)
 let running = 0
 const waiting: (() => void)[] = []
 
-/** Runs `work` once fewer than the allowed number of compressions are running. */
-async function inTurn (work: () => Promise<Buffer>): Promise<Buffer> {
+/** Runs `compress` once fewer than the allowed number of compressions are running. */
+async function inTurn (compress: () => Promise<Buffer>): Promise<Buffer> {
   if (running >= MAX_COMPRESSIONS) await new Promise<void>(resolve => waiting.push(resolve))
   else running++
-  try { return await work() } finally {
+  try {
+    const result = await compress()
+    // zlib's own buffer may be many times as large
+    const copy = Buffer.allocUnsafeSlow(result.length)
+    result.copy(copy)
+    return copy
+  } finally {
     const next = waiting.shift()
     if (next) next()
     else running--
@@ -69,8 +75,8 @@ export async function encode (
   return { body: await text[encoding], encoding }
 }
 
-/** memory of a text: its own bytes and those of its compressed forms, and what Node takes for any text */
-const weigh = (name: string, { raw }: Text): number => 2 * raw.length + name.length + 1000
+/** memory of a text: at most three forms of it, its name, and what Node takes for any text */
+const weigh = (name: string, { raw }: Text): number => 3 * raw.length + name.length + 1000
 
 /** Makes each text once for everyone who requests it; drops the oldest beyond `maxBytes` in all. */
 export function createTextCache (maxBytes: number) {

@@ -146,7 +146,7 @@ export class ReplyWriter {
     if (kind !== 'media') return share.isProtected ? 'private, no-store' : 'no-cache'
     const exact = share.expiresAt === undefined ? Infinity : (share.expiresAt - Date.now()) / 1000
     // a power of two, because the exact time would tell when the link expires
-    const toExpiry = 2 ** Math.floor(Math.log2(exact))
+    const toExpiry = 2 ** Math.floor(Math.log2(Math.max(0, exact)))
     const seconds = Math.max(0, Math.floor(Math.min(toExpiry, isVersioned ? Infinity : SHORT_SECONDS)))
     return share.isProtected ? `private, max-age=${Math.min(3600, seconds)}` : this.#cacheControlFor(seconds)
   }

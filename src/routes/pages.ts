@@ -14,9 +14,9 @@ import { fileReply } from './files.ts'
 export async function showGallery (context: Context, parts: Parts): Promise<Reply> {
   const { app: { settings, renderer }, target: { page } } = context
   const share = await openShare(context, parts)
-  const [only, ...more] = share.items
+  const only = share.items.length === 1 ? share.items[0] : undefined
   const hasPage = only?.isVideo ? settings.singleVideoGallery : settings.singleImageGallery
-  if (only && more.length === 0 && !hasPage) {
+  if (only && !hasPage) {
     const picture = only.duration > 0 ? 'fullsize' : 'preview'
     try {
       return await fileReply(context, share, only, only.isVideo ? 'playback' : picture)

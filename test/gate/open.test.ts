@@ -104,7 +104,13 @@ test('a link expires at its second, and nothing outlives it in a cache', async c
     const other = await start({ library, ipp: { responseHeaders: { 'Cache-Control': wanted } } })
     assert.match((await other.get(path)).headers['cache-control']!, given, wanted)
   }
-  context.mock.method(Date, 'now', () => now + 100_000)
+  // at once if it expires while Immich prepares the picture
+  let passed = 0
+  context.mock.method(Date, 'now', () => now + passed)
+  run.immich.fault = () => { passed = 200_000; return { body: 'a picture' } }
+  const late = await run.get(`/share/photo/${key}/${assets![1]}/thumbnail`)
+  assert.deepEqual([late.status, late.headers['cache-control']], [200, 'public, max-age=0'])
+  passed = 100_000
   assert.equal((await run.get(path)).status, 404)
   assert.equal((await run.get(`/share/${key}`)).status, 404)
 })

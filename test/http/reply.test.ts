@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import { createText, createTextCache, PLAIN } from '../../src/http/compression.ts'
+import { createText, createTextCache, encode, PLAIN } from '../../src/http/compression.ts'
 import { countRequests, hold, HTML, start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 
@@ -16,6 +16,15 @@ test('texts in memory: each counts with what it takes beside its bytes, and the 
   assert.equal(made, 200)
   for (let n = 99; n >= 0; n--) read(n)
   assert.equal(made, 300)
+})
+
+test('a compressed text holds no more memory than its bytes', async () => {
+  const text = createText(PLAIN, 'a text like others '.repeat(40))
+  for (const encoding of ['br', 'gzip']) {
+    const { body } = await encode(text, encoding)
+    assert.ok(body.length < text.raw.length)
+    assert.equal(body.buffer.byteLength, body.length)
+  }
 })
 
 test('every header of every kind of answer', async () => {
