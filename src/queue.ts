@@ -18,8 +18,8 @@ export class Lane {
   }
 }
 /**
- * Resolves when this visitor, or one of these, gets a slot. Throws a Refusal (busy) if there is no room to wait, and
- * the reason of `signal` if that ends the wait.
+ * Resolves when this visitor, or one of these, gets a slot. Throws a Refusal (busy) if there is no room to
+ * wait, and the reason of `signal` if that ends the wait.
  */
 export type Queue = (lane: string | Lane, signal?: AbortSignal) => Promise<Release>
 /** `turn` orders visitors by when they last got a slot, or else came. */
