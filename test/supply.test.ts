@@ -96,7 +96,7 @@ const MODULES: Record<string, string[]> = {
   'node:net': ['BlockList', 'isIP'],
   'node:stream': ['Readable'],
   'node:stream/promises': ['finished'],
-  'node:timers/promises': ['setTimeout'],
+  'node:timers/promises': ['setImmediate', 'setTimeout'],
   'node:util': ['promisify'],
   'node:zlib': ['brotliCompress', 'constants', 'crc32', 'deflateRawSync', 'gzip', 'inflateRawSync']
 }
