@@ -2,6 +2,14 @@
 import { Lane } from './queue.ts'
 import { isRefusal } from './refusal.ts'
 
+/** Drops the oldest names of a set or map beyond `most`. */
+export function forgetOldest (names: Set<string> | Map<string, unknown>, most: number): void {
+  for (const oldest of names.keys()) {
+    if (names.size <= most) return
+    names.delete(oldest)
+  }
+}
+
 /** `loadedAt` is when the load began, in ms of performance.now(). */
 type Entry<T> = { value: T, loadedAt: number, weight: number }
 type Loading<T> = { value: Promise<T>, lane: Lane }
@@ -52,8 +60,7 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
   }
 
   function begin (name: string, visitor: string, load: Load<T>, old?: Entry<T>): Loading<T> {
-    const lane = new Lane()
-    lane.add(visitor)
+    const lane = new Lane(visitor)
     const value = refresh(name, () => load(lane, old?.value), old).finally(() => loading.delete(name))
     loading.set(name, { value, lane })
     return { value, lane }

@@ -7,9 +7,11 @@ export type Release = () => void
 const MAX_NAMES = 8
 /** Visitors who wait for the same thing. More may join at any time. */
 export class Lane {
-  names: readonly string[] = []
+  names: readonly string[]
   /** called when a visitor joins */
   listeners = new Set<() => void>()
+
+  constructor (name: string) { this.names = [name] }
 
   add (name: string): void {
     if (this.names.includes(name)) return
@@ -30,95 +32,111 @@ const namesOf = (lane: string | Lane) => typeof lane === 'string' ? [lane] : lan
 /** The share of a limit that one visitor may use. */
 export const quarter = (limit: number): number => Math.ceil(limit / 4)
 
-/**
- * A queue with `slots` in all and `share` per visitor, in which `room` requests may wait. The next slot goes
- * to the waiting visitor who holds the fewest, and among equals to the one served longest ago.
- */
-export function createQueue (slots: number, room: number, share = quarter(slots)): Queue {
-  const visitors = new Map<string, Visitor>()
-  // in the order of arrival
-  const waiters = new Set<Waiter>()
-  let held = 0
-  let turn = 0
+const isSooner = (one: Visitor, other?: Visitor): boolean =>
+  !other || one.held < other.held || (one.held === other.held && one.turn < other.turn)
 
-  const visitorOf = (name: string, came: number): Visitor =>
-    visitors.get(name) ?? { held: 0, waiting: 0, turn: came }
-  const isSooner = (one: Visitor, other?: Visitor): boolean =>
-    !other || one.held < other.held || (one.held === other.held && one.turn < other.turn)
+class FairQueue {
+  #slots: number
+  #room: number
+  #share: number
+  #visitors = new Map<string, Visitor>()
+  /** in the order of arrival */
+  #waiters = new Set<Waiter>()
+  #held = 0
+  #turn = 0
 
-  function forgetIfIdle (name: string, visitor: Visitor): void {
-    if (visitor.held === 0 && visitor.waiting === 0) visitors.delete(name)
+  constructor (slots: number, room: number, share: number) {
+    this.#slots = slots
+    this.#room = room
+    this.#share = share
+  }
+
+  enter: Queue = async (lane, signal) => {
+    signal?.throwIfAborted()
+    const first = this.#held < this.#slots ? this.#firstOf({ lane, turn: this.#turn }) : undefined
+    if (first) return this.#take(first.name)
+    const [name = ''] = namesOf(lane)
+    const isRoom = this.#waiters.size < this.#room
+    const mayWait = isRoom && this.#visitorOf(name, this.#turn).waiting < quarter(this.#room)
+    if (!mayWait) throw new Refusal('busy')
+    return this.#wait(name, lane, signal)
+  }
+
+  #visitorOf (name: string, came: number): Visitor {
+    return this.#visitors.get(name) ?? { held: 0, waiting: 0, turn: came }
+  }
+
+  #forgetIfIdle (name: string, visitor: Visitor): void {
+    if (visitor.held === 0 && visitor.waiting === 0) this.#visitors.delete(name)
   }
 
   /** The visitor of a lane who may have a slot first; undefined if each holds a full share. */
-  function firstOf ({ lane, turn }: Pick<Waiter, 'lane' | 'turn'>) {
+  #firstOf ({ lane, turn }: Pick<Waiter, 'lane' | 'turn'>) {
     let first: { name: string, visitor: Visitor } | undefined
     for (const name of namesOf(lane)) {
-      const visitor = visitorOf(name, turn)
-      if (visitor.held < share && isSooner(visitor, first?.visitor)) first = { name, visitor }
+      const visitor = this.#visitorOf(name, turn)
+      if (visitor.held < this.#share && isSooner(visitor, first?.visitor)) first = { name, visitor }
     }
     return first
   }
 
-  function startNext (): void {
+  #startNext = (): void => {
     let next: { name: string, visitor: Visitor, waiter: Waiter } | undefined
     const seen = new Set<string | Lane>()
-    for (const waiter of held < slots ? waiters : []) {
+    for (const waiter of this.#held < this.#slots ? this.#waiters : []) {
       if (seen.has(waiter.lane)) continue
       seen.add(waiter.lane)
-      const first = firstOf(waiter)
+      const first = this.#firstOf(waiter)
       if (first && isSooner(first.visitor, next?.visitor)) next = { ...first, waiter }
     }
     next?.waiter.start(next.name)
   }
 
-  function take (name: string): Release {
-    const visitor = visitorOf(name, 0)
+  #take (name: string): Release {
+    const visitor = this.#visitorOf(name, 0)
     let isHeld = true
     visitor.held++
-    held++
-    visitor.turn = ++turn
-    visitors.set(name, visitor)
+    this.#held++
+    visitor.turn = ++this.#turn
+    this.#visitors.set(name, visitor)
     return () => {
       if (!isHeld) return
       isHeld = false
       visitor.held--
-      held--
-      forgetIfIdle(name, visitor)
-      startNext()
+      this.#held--
+      this.#forgetIfIdle(name, visitor)
+      this.#startNext()
     }
   }
 
   /** Waits for a slot; `name` is the visitor whose room to wait this takes. */
-  const wait = (name: string, lane: string | Lane, signal?: AbortSignal): Promise<Release> =>
-    new Promise((resolve, reject) => {
-      const visitor = visitorOf(name, ++turn)
+  #wait (name: string, lane: string | Lane, signal?: AbortSignal): Promise<Release> {
+    return new Promise((resolve, reject) => {
+      const visitor = this.#visitorOf(name, ++this.#turn)
       const stopWaiting = () => {
         signal?.removeEventListener('abort', leave)
-        waiters.delete(waiter)
+        this.#waiters.delete(waiter)
         visitor.waiting--
       }
       const start = (served: string) => {
         stopWaiting()
-        resolve(take(served))
-        forgetIfIdle(name, visitor)
+        resolve(this.#take(served))
+        this.#forgetIfIdle(name, visitor)
       }
-      const leave = () => { stopWaiting(); forgetIfIdle(name, visitor); reject(signal?.reason) }
-      const waiter = { lane, turn, start }
+      const leave = () => { stopWaiting(); this.#forgetIfIdle(name, visitor); reject(signal?.reason) }
+      const waiter = { lane, turn: this.#turn, start }
       signal?.addEventListener('abort', leave)
       visitor.waiting++
-      visitors.set(name, visitor)
-      waiters.add(waiter)
-      if (lane instanceof Lane) lane.listeners.add(startNext)
+      this.#visitors.set(name, visitor)
+      this.#waiters.add(waiter)
+      if (lane instanceof Lane) lane.listeners.add(this.#startNext)
     })
-
-  return async (lane, signal) => {
-    signal?.throwIfAborted()
-    const first = held < slots ? firstOf({ lane, turn }) : undefined
-    if (first) return take(first.name)
-    const [name = ''] = namesOf(lane)
-    const mayWait = waiters.size < room && visitorOf(name, turn).waiting < quarter(room)
-    if (!mayWait) throw new Refusal('busy')
-    return wait(name, lane, signal)
   }
 }
+
+/**
+ * A queue with `slots` in all and `share` per visitor, in which `room` requests may wait. The next slot goes
+ * to the waiting visitor who holds the fewest, and among equals to the one served longest ago.
+ */
+export const createQueue = (slots: number, room: number, share = quarter(slots)): Queue =>
+  new FairQueue(slots, room, share).enter

@@ -1,4 +1,5 @@
 /** Rate limits by name, which refill steadily. */
+import { forgetOldest } from './memory-cache.ts'
 import { wideNetwork } from './visitor-address.ts'
 
 /** beyond that, the name that was counted longest ago is forgotten */
@@ -8,14 +9,6 @@ const NETWORK_FACTOR = 4
 
 /** in whole ms: with fractions, a sum and its difference need not be equal */
 const wholeNow = (): number => Math.floor(performance.now())
-
-/** Drops the oldest names beyond `most`. */
-export function forgetOldest (names: Set<string> | Map<string, number>, most: number): void {
-  for (const oldest of names.keys()) {
-    if (names.size <= most) return
-    names.delete(oldest)
-  }
-}
 
 /**
  * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one

@@ -112,8 +112,7 @@ test('what two visitors wait for is loaded when it is the turn of either', async
 test('a visitor who joins a lane is served at once if there is room; the latest eight count', async () => {
   const queue = createQueue(4, 10)
   const release = await queue('greedy')
-  const lane = new Lane()
-  lane.add('greedy')
+  const lane = new Lane('greedy')
   let isServed = false
   const waiting = queue(lane).then(() => { isServed = true })
   await new Promise(resolve => setImmediate(resolve))

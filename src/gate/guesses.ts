@@ -1,5 +1,6 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
-import { createRateLimit, createVisitorLimit, forgetOldest } from '../rate-limit.ts'
+import { forgetOldest } from '../memory-cache.ts'
+import { createRateLimit, createVisitorLimit } from '../rate-limit.ts'
 
 type Guesser = { address: string, isForgeable: boolean }
 const MINUTE_MS = 60_000

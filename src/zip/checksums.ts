@@ -3,6 +3,7 @@
  * only bytes from Immich: no notes, and no files that ended early.
  */
 import type { ZipFile } from '../gate/gate.ts'
+import { forgetOldest } from '../memory-cache.ts'
 import { MIN_STAND_IN_BYTES } from './format.ts'
 
 /** The CRC-32 of the first `bytes` bytes of a file; `etag` is the file's. */
@@ -35,9 +36,8 @@ export function createChecksums () {
       const others = (files.get(version) ?? [])
         .filter(({ bytes, etag }) => bytes !== checkpoint.bytes && etag === checkpoint.etag)
       files.delete(version)
-      const [oldest] = files.keys()
-      if (oldest !== undefined && files.size >= MAX_FILES) files.delete(oldest)
       files.set(version, [...others, checkpoint].sort((a, b) => a.bytes - b.bytes))
+      forgetOldest(files, MAX_FILES)
     }
   }
 }

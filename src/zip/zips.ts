@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Item, Share, ZipGate } from '../gate/gate.ts'
 import { once, type Log } from '../log.ts'
+import { forgetOldest } from '../memory-cache.ts'
 import type { ByteRange, Key } from '../validate.ts'
 import { resolveRange } from '../validate.ts'
 import { Ruler } from './format.ts'
@@ -45,10 +46,9 @@ function unseenBytes ({ entries }: Plan, first: number, checksums: Checksums): n
   return unseen
 }
 
-function remember<K, V> (map: Map<K, V>, key: K, value: V): void {
-  const [oldest] = map.keys()
-  if (oldest !== undefined && map.size >= MAX_REMEMBERED) map.delete(oldest)
+function remember<V> (map: Map<string, V>, key: string, value: V): void {
   map.set(key, value)
+  forgetOldest(map, MAX_REMEMBERED)
 }
 
 /** `requests` limits the requests of one zip to Immich at once. */
