@@ -198,7 +198,9 @@ if (import.meta.main || process.argv[1] === import.meta.filename) {
     if (command === undefined) start()
     else if (/^(--?)?v(ersion)?$/.test(command)) process.stdout.write(`${about.version}\n`)
     else if (command === 'check' && more.length === 0 && !address?.startsWith('-')) {
-      process.exitCode = await check(process.env, ROOT, address)
+      const { report, status } = await check(process.env, ROOT, address)
+      process.stdout.write(report)
+      process.exitCode = status
     } else {
       process.stdout.write(USAGE)
       process.exitCode = /^(--?)?h(elp)?$/.test(command) ? 0 : 2

@@ -110,10 +110,12 @@ async function inspectAddress (address: string, gate: Gate, settings: Settings, 
   for (const finding of await inspectPublicAddress(origin, link)) say(...finding)
 }
 
-/** Prints all findings, those on the link first. Resolves with the exit status: 1 if anything is wrong. */
-export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string): Promise<number> {
+/** All findings as lines, those on the link first, and the exit status: 1 if anything is wrong. */
+export async function check (
+  env: NodeJS.ProcessEnv, root: URL, address?: string
+): Promise<{ report: string, status: 0 | 1 }> {
   const findings = { link: [] as string[], immich: [] as string[], settings: [] as string[] }
-  let status = 0
+  let status: 0 | 1 = 0
   const sayOf = (group: keyof typeof findings): Say => (kind, finding, fix) => {
     if (kind === 'WRONG') status = 1
     findings[group].push(`${kind.padEnd(6)}${finding}${fix ? `\n      → ${fix}` : ''}\n`)
@@ -137,6 +139,5 @@ export async function check (env: NodeJS.ProcessEnv, root: URL, address?: string
     if (!(error instanceof ConfigError)) throw error
     for (const problem of error.message.split('\n')) sayOf('settings')('WRONG', problem)
   }
-  process.stdout.write(Object.values(findings).flat().join(''))
-  return status
+  return { report: Object.values(findings).flat().join(''), status }
 }

@@ -1,4 +1,4 @@
-/** The output of `node src/server.ts check`, which runs as a process of its own. */
+/** The output of `node src/server.ts check`, most of it without a process of its own. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { check as checkSettings } from '../../src/config/check.ts'
 import { createKeys } from '../../src/keys.ts'
 import { createLinkNames } from '../../src/log.ts'
 import { ROOT } from '../helpers.ts'
@@ -25,17 +27,30 @@ const immich = await startImmich(sample.library)
 after(() => immich.close())
 const file = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
-type Told = { status: number, text: string }
-const check = (words?: string, ipp: object = {}, env: Record<string, string> = {}) =>
-  new Promise<Told>(resolve => {
-    const given = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: JSON.stringify({ ipp }), ...env }
-    execFile(
-      process.execPath,
-      [file, 'check', ...words ? words.split(' ') : []],
-      { env: given },
-      (error, stdout) => resolve({ status: error ? Number(error.code) : 0, text: stdout })
-    )
-  })
+const envOf = (ipp: object, env: Record<string, string>) =>
+  ({ PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: JSON.stringify({ ipp }), ...env })
+async function check (address?: string, ipp: object = {}, env: Record<string, string> = {}) {
+  const { report, status } = await checkSettings(envOf(ipp, env), ROOT, address)
+  return { status, text: report }
+}
+const run = promisify(execFile)
+/** As an operator runs it. */
+async function checkByProcess (address?: string, env: Record<string, string> = {}) {
+  const words = [file, 'check', ...address === undefined ? [] : [address]]
+  return run(process.execPath, words, { env: envOf({}, env) }).then(
+    ({ stdout }) => ({ status: 0, text: stdout }),
+    ({ code, stdout }) => ({ status: code, text: stdout })
+  )
+}
+
+test('the command prints the report and ends with its status', async () => {
+  for (const [key, expected] of [[links.album.key, 0], [links.expired.key, 1]] as const) {
+    const path = `/share/${key}`
+    const { status, text } = await check(path)
+    assert.equal(status, expected)
+    assert.deepEqual(await checkByProcess(path), { status, text })
+  }
+})
 
 test('the configuration: values other than the defaults, where they are set, without secrets', async () => {
   const ipp = { allowDownload: 0, showMetadata: { exif: { iso: true } } }
@@ -129,7 +144,7 @@ test('certificates: of another authority, for another name, expired, and valid',
     [await makeServer('localhost', -1), /: certificate has expired\n {6}→ .* has expired: renew it/],
     [right, /connected to https:.*, which is Immich 3\.1\.0/]
   ] as const
-  for (const [env, expected] of cases) assert.match((await check(undefined, {}, env)).text, expected)
+  for (const [env, expected] of cases) assert.match((await checkByProcess(undefined, env)).text, expected)
 
   const [, [other], [expired]] = cases
   const atPublic: [Record<string, string>, RegExp][] = [
@@ -139,7 +154,8 @@ test('certificates: of another authority, for another name, expired, and valid',
     [right, /^WRONG .* does not lead to this program/m]
   ]
   for (const [{ IMMICH_URL, ...env }, expected] of atPublic) {
-    assert.match((await check(`${IMMICH_URL}/share/${links.album.key}`, {}, env)).text, expected)
+    const { text } = await checkByProcess(`${IMMICH_URL}/share/${links.album.key}`, env)
+    assert.match(text, expected)
   }
 })
 

@@ -1,15 +1,13 @@
 /** `check LINK` with a public address: it should lead here, and nowhere else. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { createServer, request, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { check as checkSettings } from '../../src/config/check.ts'
 import { ROOT, start } from '../helpers.ts'
 
 const run = await start()
 const { links, immich, base } = run
-const file = fileURLToPath(new URL('src/server.ts', ROOT))
 
 /** The target of a request at a reverse proxy, with additional headers; or the proxy's own answer. */
 type Way =
@@ -43,14 +41,11 @@ async function front (wayOf: (path: string) => Way): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const check = (origin: string, { key, slug }: { key: string, slug?: string | null }) =>
-  new Promise<{ status: number, text: string }>(resolve => {
-    const address = slug ? `${origin}/s/${encodeURIComponent(slug)}` : `${origin}/share/${key}`
-    const env = { PATH: process.env.PATH!, IMMICH_URL: immich.url, CONFIG: '{}' }
-    execFile(process.execPath, [file, 'check', address], { env }, (error, text) =>
-      resolve({ status: error ? Number(error.code) : 0, text })
-    )
-  })
+async function check (origin: string, { key, slug }: { key: string, slug?: string | null }) {
+  const address = slug ? `${origin}/s/${encodeURIComponent(slug)}` : `${origin}/share/${key}`
+  const { report, status } = await checkSettings({ IMMICH_URL: immich.url, CONFIG: '{}' }, ROOT, address)
+  return { status, text: report }
+}
 
 const OPEN = /^WRONG Immich's own API opens links at \S+\/api, so no password protects them/m
 const toProxy = (path: string): Way =>
