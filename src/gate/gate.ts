@@ -89,13 +89,11 @@ export class Gate {
    */
   async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
-    // what pages of other sites embed counts apart, or such a page could keep its reader out of new links
-    const prober = { ...asker, address: `${asker.isEmbedded ? 'embedded ' : ''}${asker.address}` }
-    if (this.#guesses.isProbing(prober, nameOf(address))) {
+    if (this.#guesses.isProbing(asker, nameOf(address))) {
       this.#logRefused(address, asker, 'unknown links')
       throw new Refusal('limited')
     }
-    const settle = this.#guesses.countLookup(prober, nameOf(address))
+    const settle = this.#guesses.countLookup(asker, nameOf(address))
     try {
       const found = await ask()
       settle('opened')

@@ -3,6 +3,7 @@ import { forgetOldest } from '../memory-cache.ts'
 import { createRateLimit, createVisitorLimit } from '../rate-limit.ts'
 
 type Guesser = { address: string, isForgeable: boolean }
+type Prober = { address: string, isEmbedded: boolean }
 const MINUTE_MS = 60_000
 const LINK_INTERVAL_MS = 6_000
 /** first guesses of new addresses at one link, as a multiple of `perLink`: a botnet's bound */
@@ -22,7 +23,8 @@ const MAX_OPENED = 20_000
  *
  * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds, and a /48 four times
  * that. Beyond that it may open only the links that it has opened before, so that hits and misses look the
- * same. The gate counts what pages of other sites embed as if it came from another address.
+ * same. What pages of other sites embed is counted apart, or such a page could keep its reader out of new
+ * links.
  */
 export function createGuesses (perVisitor: number, perLink: number) {
   const byVisitor = createVisitorLimit(perVisitor, MINUTE_MS)
@@ -34,6 +36,7 @@ export function createGuesses (perVisitor: number, perLink: number) {
   const opened = new Set<string>()
 
   const linkOf = (name: string): string => aliases.get(name) ?? name
+  const pageOf = (isEmbedded: boolean): string => isEmbedded ? 'embedded' : ''
   return {
     /** Remembers that these two names are one link. */
     alias: (slugName: string, keyName: string): void => { aliases.set(slugName, keyName) },
@@ -55,19 +58,21 @@ export function createGuesses (perVisitor: number, perLink: number) {
     },
 
     /** Whether this visitor has tried too many unknown links to open one that is new to them. */
-    isProbing: ({ address }: Guesser, name: string): boolean =>
-      unknown.wait(address, '') > 0 && !opened.has(`${address} ${name}`),
+    isProbing: ({ address, isEmbedded }: Prober, name: string): boolean =>
+      unknown.wait(address, pageOf(isEmbedded)) > 0 && !opened.has(`${address} ${name}`),
 
     /**
      * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
      * the outcome: only unknown links stay counted, and opened ones are remembered.
      */
-    countLookup ({ address }: Guesser, name: string): (outcome: 'unknown' | 'opened' | 'neither') => void {
+    countLookup (
+      { address, isEmbedded }: Prober, name: string
+    ): (outcome: 'unknown' | 'opened' | 'neither') => void {
       const entry = `${address} ${name}`
       const isNew = !opened.has(entry)
-      if (isNew) unknown.count(address, '', 1)
+      if (isNew) unknown.count(address, pageOf(isEmbedded), 1)
       return outcome => {
-        if (isNew && outcome !== 'unknown') unknown.count(address, '', -1)
+        if (isNew && outcome !== 'unknown') unknown.count(address, pageOf(isEmbedded), -1)
         if (outcome === 'opened') opened.add(entry)
         forgetOldest(opened, MAX_OPENED)
       }

@@ -10,7 +10,7 @@ function clock (context: TestContext): (ms: number) => void {
   context.mock.method(performance, 'now', () => now)
   return ms => { now += ms }
 }
-const asker = (address: string, isForgeable = false) => ({ address, isForgeable })
+const asker = (address: string, isForgeable = false) => ({ address, isForgeable, isEmbedded: false })
 type Guesses = ReturnType<typeof createGuesses>
 /** Makes a wrong guess if there is no wait; returns whether it was accepted. */
 function guess (guesses: Guesses, address: string, name = 'key a', isForgeable = false): boolean {
@@ -145,6 +145,20 @@ test('unknown links: the /64s of one /48 get four times one visitor\'s', () => {
     return true
   }), 800)
   assert.equal(guesses.isProbing(asker('2001:db8:8:1::/64'), 'slug x'), false)
+})
+
+test('unknown links: what other sites embed counts apart, with the same limits', () => {
+  const guesses = createGuesses(10, 100)
+  const misses = (count: number, isEmbedded: boolean, addressOf = (_: number) => fresh(1)): number =>
+    taken(count, n => {
+      const prober = { address: addressOf(n), isEmbedded }
+      if (guesses.isProbing(prober, `key ${n}`)) return false
+      guesses.countLookup(prober, `key ${n}`)('unknown')
+      return true
+    })
+  assert.deepEqual([misses(300, true), misses(300, false), misses(300, true)], [200, 200, 0])
+  const network = (n: number) => `2001:db8:7:${n % 50}::/64`
+  assert.deepEqual([misses(1000, true, network), misses(1000, false, network)], [800, 800])
 })
 
 test('links opened before are forgotten one by one, the oldest first', () => {
