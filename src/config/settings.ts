@@ -18,17 +18,13 @@ type Wider = {
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
   customInvalidResponse: number | string | false | null
 }
-/** One directive of Cache-Control, such as `max-age` with the value "60"; `value` is '' if there is none. */
-type Directive = { name: string, value: string }
 /**
  * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
- * differ from the default. `source` is where config.json was read from. `cacheControl` has the directives of
- * `responseHeaders`, or is undefined without that header.
+ * differ from the default. `source` is where config.json was read from.
  */
 export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   immichUrl: string, host: string, port: number, secret: string, logLevel: LogLevel, lightGallery: Json
   notices: string[], values: Json, changed: Json, source: string
-  cacheControl: readonly Directive[] | undefined
 }
 
 const PLACEHOLDER = /^replace-me/
@@ -106,20 +102,16 @@ function proxies (entries: string[], problems: string[]): BlockList {
   return trusted
 }
 
-/** The directives of a Cache-Control header (RFC 9111 section 5.2); undefined if it is malformed. */
-function parseCacheControl (header: string): Directive[] | undefined {
-  const directives: Directive[] = []
-  for (const part of header.split(',')) {
-    const [whole, name = '', value = ''] = /^\s*([a-z-]+)(?:="?([\w-]+)"?)?\s*$/i.exec(part) ?? []
-    const isBad = whole === undefined || (/^(?:s-max|max-)age$/i.test(name) && !/^\d+$/.test(value))
-    if (isBad) return undefined
-    directives.push({ name: name.toLowerCase(), value })
-  }
-  return directives
-}
+/** Whether a Cache-Control header is well-formed (RFC 9111 section 5.2). */
+const isCacheControl = (header: string): boolean =>
+  header.split(',').every(directive => {
+    const [whole, name = '', value = ''] = /^\s*([a-z-]+)(?:="?([\w-]+)"?)?\s*$/i.exec(directive) ?? []
+    const isAge = /^(?:s-max|max-)age$/i.test(name)
+    return whole !== undefined && (!isAge || /^\d+$/.test(value))
+  })
 
-/** `responseHeaders` in lower case, and the directives of its Cache-Control. */
-function readHeaders (given: Json, problems: string[]) {
+/** `responseHeaders` in lower case. */
+function readHeaders (given: Json, problems: string[]): Record<string, string> {
   // the schema reports what is no text
   const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), text(value)] as const)
   for (const [name] of entries) {
@@ -128,12 +120,11 @@ function readHeaders (given: Json, problems: string[]) {
   }
   const responseHeaders: Record<string, string> = Object.fromEntries(entries)
   const { 'cache-control': header } = responseHeaders
-  const cacheControl = header ? parseCacheControl(header) : undefined
-  if (header && !cacheControl) {
+  if (header && !isCacheControl(header)) {
     const example = 'directives such as "public, max-age=60"'
     problems.push(`ipp.responseHeaders.Cache-Control: got ${show(header)}, expected ${example}`)
   }
-  return { responseHeaders, cacheControl }
+  return responseHeaders
 }
 
 type Read = { given: unknown, source: string }
@@ -240,7 +231,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const config = report.config as { ipp: Settings, lightGallery: Json } | undefined
   const settings: Settings = {
     ...config?.ipp as Settings,
-    ...readHeaders(config?.ipp?.responseHeaders ?? {}, problems),
+    responseHeaders: readHeaders(config?.ipp?.responseHeaders ?? {}, problems),
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
     trustedProxies: proxies(list(config?.ipp?.trustedProxies).map(text), problems),
