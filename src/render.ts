@@ -45,7 +45,7 @@ type OpenGraph = {
 /** Values that gallery.html and photo.html share. */
 type LinkValues = Wording & {
   script: true, title: string, heading: string, home: string, about: string
-  summary: string, og: OpenGraph | false, skeleton: string, options: string
+  summary: string, og: OpenGraph | false, skeleton: string, runs: string, options: string
   expiry?: string, ends?: number, partial: boolean, zip: string | false
 }
 type Tile = {
@@ -150,7 +150,7 @@ export class Renderer {
     const { groupByDate, singleItemAutoOpen, lightGallery, showMetadata } = this.#settings
     return JSON.stringify({
       key, lang, version, t, download: can.download, lightGallery, home: linkPath(link), stretch: STRETCH,
-      zip: can.zip, runs: layoutData(share).runs, group: days !== undefined && groupByDate,
+      zip: can.zip, group: days !== undefined && groupByDate,
       info: tells.facts, caption: tells.description, zoom: can.zoom,
       autoOpen: items.length === 1 && singleItemAutoOpen, map: showMetadata.location.webLink
     })
@@ -163,10 +163,11 @@ export class Renderer {
     const { t, lang } = wording
     const name = share.title || t.sharedPhotos || ''
     const ends = showExpiryDate ? share.expiresAt : undefined
+    const { skeleton, runsJson } = layoutData(share)
     return {
       ...wording, script: true, title: caption || name, heading: showGalleryTitle ? name : '',
       home: linkPath(link), about: share.description, summary: this.#summary(share, wording),
-      og: this.#openGraph(share, place, picture), skeleton: layoutData(share).skeleton,
+      og: this.#openGraph(share, place, picture), skeleton, runs: runsJson,
       options: this.#options(share, place, wording),
       ...ends !== undefined && {
         ends, expiry: t.expires?.replace('{date}', dateFormat(lang, EXPIRY).format(ends)) ?? ''

@@ -12,17 +12,18 @@
  * @typedef {{ group: number, first: number, count: number }} Group the items of a day or month
  */
 
-/** The server sends a character per item: U+0100 + step of the ratio, + 100 for a video (layout-data.ts). */
-const STEPS = 100
+/** The server sends a character per item: "+" is step 0 of the ratio, and a video has the highest bit. */
+const STEPS = 84
+const FIRST = '+'.charCodeAt(0)
 
 /**
  * @param {string} skeleton
  * @returns {{ ratio: Float32Array, video: Uint8Array }}
  */
 export function readSkeleton (skeleton) {
-  const codes = Array.from(skeleton, char => char.charCodeAt(0) - 0x100)
-  const ratio = Float32Array.from(codes, code => 0.2 * 25 ** (code % STEPS / (STEPS - 1)))
-  return { ratio, video: Uint8Array.from(codes, code => Number(code >= STEPS)) }
+  const codes = Array.from(skeleton, char => char.charCodeAt(0))
+  const ratio = Float32Array.from(codes, code => 0.2 * 25 ** (((code & 0x7f) - FIRST) / (STEPS - 1)))
+  return { ratio, video: Uint8Array.from(codes, code => code >> 7) }
 }
 
 /** A last row that would be taller than this times the target keeps the target, and stays ragged. */

@@ -4,9 +4,9 @@ import { readSkeleton } from './layout.js'
 
 /**
  * @typedef {{ key: string, home: string, lang: string, group: 'day' | 'month' | false,
- *   runs: [number, number][], stretch: number, version: string, zip: boolean, download: boolean,
- *   zoom: boolean, info: boolean, caption: boolean, map: boolean, autoOpen: boolean,
- *   lightGallery: Record<string, unknown>, t: Record<string, string> }} Options
+ *   stretch: number, version: string, zip: boolean, download: boolean, zoom: boolean, info: boolean,
+ *   caption: boolean, map: boolean, autoOpen: boolean, lightGallery: Record<string, unknown>,
+ *   t: Record<string, string> }} Options
  */
 
 export const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
@@ -14,6 +14,8 @@ export const grid = /** @type {HTMLElement} */ (document.getElementById('photos'
 export const options = JSON.parse(grid.dataset.options ?? '{}')
 export const { t, key, home, lang } = options
 export const { ratio, video } = readSkeleton(grid.dataset.skeleton ?? '')
+/** The day or month of consecutive items, and their number. @type {[number, number][]} */
+export const runs = JSON.parse(grid.dataset.runs ?? '[]')
 export const total = ratio.length
 /** @param {number} n */
 export const isVideo = n => video[n] === 1
@@ -37,7 +39,7 @@ export const visit = storage(() => sessionStorage)
 export const kept = storage(() => localStorage)
 
 /** Whether there are headings: photos of a single day have none, because the summary names the day. */
-export const isGrouped = options.group !== false && options.runs.length > 1
+export const isGrouped = options.group !== false && runs.length > 1
 export const isByMonth = options.group === 'month'
 /** @param {Intl.DateTimeFormatOptions} format */
 export const dates = format => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', ...format })

@@ -4,7 +4,7 @@
  * everything else reads it.
  */
 import { lastAtMost, layOut } from './layout.js'
-import { grid, isGrouped, kept, options, ratio, total } from './link.js'
+import { grid, isGrouped, kept, options, ratio, runs, total } from './link.js'
 
 /** The height of a heading, and the space below a section. */
 const HEADING_PX = 44
@@ -54,7 +54,7 @@ export function measure () {
   const heading = isGrouped ? HEADING_PX : 0
   const space = isGrouped ? SPACE_PX : 0
   const isShared = isGrouped && options.group === 'day'
-  const layout = layOut(ratio, options.runs, { width, gap, target, heading, space, isShared })
+  const layout = layOut(ratio, runs, { width, gap, target, heading, space, isShared })
   const sectionFirsts = layout.sections.map(({ first }) => first)
   Object.assign(view, { layout, sectionFirsts, width, target })
   grid.style.height = `${layout.height}px`

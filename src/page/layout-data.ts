@@ -1,12 +1,16 @@
 /**
  * The data from which the page's script lays out all photos without a request: the ratio of each, in steps of
- * 3 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both sides on
+ * 4 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both sides on
  * the same input.
  */
 import type { Item, Share } from '../gate/gate.ts'
 
-/** steps from 0.2 to 5, each 3 % more than the one before */
-const STEPS = 100
+/** steps from 0.2 to 5, each 4 % more than the one before; as many as follow FIRST in ASCII */
+const STEPS = 84
+/** the character of step 0; with this one, no common ratio is a character that HTML escapes */
+const FIRST = '+'.charCodeAt(0)
+/** added to the character of a video */
+const VIDEO = 0x80
 const NARROWEST = 0.2
 const WIDEST = 5
 
@@ -33,10 +37,12 @@ export function runsOf (days: readonly number[] | undefined, count: number): Run
 }
 
 /**
- * `skeleton`: one character per item, U+0100 + step, + 100 for a video. `positions`: the index of each item.
- * `videos`: their number.
+ * `skeleton`: one character per item, for its step and kind. `runs`: how many consecutive items each day or
+ * month has, and the same as JSON. `positions`: the index of each item. `videos`: their number.
  */
-type LayoutData = { skeleton: string, runs: Run[], positions: Map<Item, number>, videos: number }
+type LayoutData = {
+  skeleton: string, runs: Run[], runsJson: string, positions: Map<Item, number>, videos: number
+}
 const made = new WeakMap<Share, LayoutData>()
 
 /** The layout data of a share, made once. */
@@ -44,10 +50,11 @@ export function layoutData (share: Share): LayoutData {
   const known = made.get(share)
   if (known) return known
   const { items, days } = share
-  const codes = items.map(({ ratio, isVideo }) => 0x100 + stepOf(ratio) + (isVideo ? STEPS : 0))
+  const codes = items.map(({ ratio, isVideo }) => FIRST + stepOf(ratio) + (isVideo ? VIDEO : 0))
+  const runs = runsOf(days, items.length)
   const data = {
-    skeleton: codes.map(code => String.fromCharCode(code)).join(''),
-    runs: runsOf(days, items.length), positions: new Map(items.map((item, n) => [item, n])),
+    skeleton: Buffer.from(codes).toString('latin1'), runs, runsJson: JSON.stringify(runs),
+    positions: new Map(items.map((item, n) => [item, n])),
     videos: items.filter(({ isVideo }) => isVideo).length
   }
   made.set(share, data)

@@ -44,16 +44,20 @@ function parse (template: string): Part[] {
 }
 
 function render (parts: Part[], scopes: Values[]): string {
-  return parts.map(part => {
-    if (typeof part === 'string') return part
-    const { path, inner, isInverted } = part
-    const value = look(scopes, path)
-    if (!inner) return escape(value)
-    const values = Array.isArray(value) ? value : [value].filter(Boolean)
-    if (isInverted) return values.length > 0 ? '' : render(inner, scopes)
-    const scopeOf = (value: unknown) => value instanceof Object ? { ...value } : { value }
-    return values.map(value => render(inner, [...scopes, scopeOf(value)])).join('')
-  }).join('')
+  let html = ''
+  for (const part of parts) html += typeof part === 'string' ? part : renderValue(part, scopes)
+  return html
+}
+
+function renderValue ({ path, inner, isInverted }: Exclude<Part, string>, scopes: Values[]): string {
+  const value = look(scopes, path)
+  if (!inner) return escape(value)
+  const values = Array.isArray(value) ? value : [value].filter(Boolean)
+  if (isInverted) return values.length > 0 ? '' : render(inner, scopes)
+  const scopeOf = (value: unknown) => value instanceof Object ? { ...value } : { value }
+  let html = ''
+  for (const value of values) html += render(inner, [...scopes, scopeOf(value)])
+  return html
 }
 
 const parsed = new Map<string, Part[]>()
