@@ -42,7 +42,8 @@ const TESTS: Record<string, string[]> = {
     'gate/gate'
   ],
   immich: [
-    'immich', 'gate/open', 'gate/files', 'gate/unlock', 'http/body', 'reachability', 'promises'
+    'immich-calls', 'immich', 'gate/open', 'gate/files', 'gate/unlock', 'http/body', 'reachability',
+    'promises'
   ],
   'rate-limit': ['gate/guesses', 'gate/open', 'gate/unlock'],
   validate: ['gate/validate', 'gate/unlock-cookie', 'gate/unlock', 'gate/open', 'routes/pages']

@@ -1,0 +1,273 @@
+/** The door to Immich by itself: what exactly is sent, and what each kind of answer becomes. */
+import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
+import { describe, test, type TestContext } from 'node:test'
+import { CALLS, Immich, isDenied, type Slice } from '../src/immich.ts'
+import type { AlbumId, AssetId, Key, Month, Password, Slug, Token } from '../src/validate.ts'
+import { until } from './helpers.ts'
+
+const key = 'k'.repeat(67) as Key
+const token = 'a token; with=signs' as Token
+const album = '0a000000-0000-4000-8000-000000000000' as AlbumId
+const id = '0b000000-0000-4000-8000-000000000000' as AssetId
+const to = { key, token }
+
+async function listen (context: TestContext, server: Server): Promise<string> {
+  context.after(() => server.close())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+const LIMITS = { upstreamRequests: 4, upstreamQueue: 8, upstreamStreams: 4, upstreamTimeout: 5 }
+/** A door, and what it reports about Immich's health: a code for each failure, or "well". */
+function open (url: string, limits = LIMITS) {
+  const reports: string[] = []
+  const report = (error?: Error & { code?: string }) => {
+    reports.push(error ? String((error.cause as { code?: string } | undefined)?.code ?? error.code) : 'well')
+  }
+  return { immich: new Immich(url, limits, report), reports }
+}
+type Sent = { method: string, url: string, headers: Record<string, string>, body: string }
+/** What fetch itself adds to each request. */
+const OWN = [
+  'host', 'connection', 'accept', 'accept-language', 'sec-fetch-mode', 'user-agent', 'content-length'
+]
+/** A server that keeps what it is sent; `answer` by default says {}. */
+async function record (
+  context: TestContext,
+  answer = (_: IncomingMessage, response: ServerResponse) => { response.end('{}') }
+) {
+  const sent: Sent[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const headers = Object.fromEntries(Object.entries(request.headers)
+      .filter(([name]) => !OWN.includes(name)).map(([name, value]) => [name, String(value)]))
+    sent.push({ method: request.method!, url: request.url!, headers, body })
+    answer(request, response)
+  })
+  context.after(() => server.closeAllConnections())
+  return { sent, url: await listen(context, server) }
+}
+
+test('calls: method, address, headers and body of each, and nothing else', async context => {
+  const { sent, url } = await record(context)
+  const { immich } = open(url)
+  const plain = { 'accept-encoding': 'identity' }
+  const withToken = { ...plain, cookie: 'immich_shared_link_token=a%20token%3B%20with%3Dsigns' }
+  const json = { ...plain, 'content-type': 'application/json' }
+  const slug = { slug: 'a slug' as Slug }
+  const cases: [Parameters<Immich['askJson']>[0], string, Record<string, string>, string?][] = [
+    [CALLS.ping(), 'GET server/ping?', plain],
+    [CALLS.version(), 'GET server/version?', plain],
+    [CALLS.link({ key }), `GET shared-links/me?key=${key}`, plain],
+    [CALLS.link(slug, token), 'GET shared-links/me?slug=a+slug', withToken],
+    [CALLS.login({ key }, 'x' as Password), `POST shared-links/login?key=${key}`, json,
+      '{"password":"x"}'],
+    [CALLS.loginByQuery(slug, 'x' as Password), 'GET shared-links/me?slug=a+slug&password=x', plain],
+    [CALLS.months(to, album, 'asc'), `GET timeline/buckets?albumId=${album}&order=asc&key=${key}`,
+      withToken],
+    [CALLS.month({ key }, album, 'asc', '2020-01-01' as Month),
+      `GET timeline/bucket?albumId=${album}&order=asc&timeBucket=2020-01-01&key=${key}`, plain],
+    [CALLS.asset(to, id), `GET assets/${id}?key=${key}`, withToken],
+    [CALLS.image(to, id, 'preview'), `GET assets/${id}/thumbnail?size=preview&key=${key}`, withToken],
+    [CALLS.original(to, id), `GET assets/${id}/original?key=${key}`, withToken],
+    [CALLS.playback(to, id), `GET assets/${id}/video/playback?key=${key}`, withToken],
+    [CALLS.sizes({ key }, { albumId: album }), `POST download/info?key=${key}`, json,
+      `{"albumId":"${album}","archiveSize":1}`],
+    [CALLS.names({ key }, album, 3), `POST search/metadata?key=${key}`, json,
+      `{"albumIds":["${album}"],"size":1000,"page":3}`]
+  ]
+  assert.equal(new Set(cases.map(([call]) => call.path)).size, Object.keys(CALLS).length - 1)
+  for (const [call, expected, headers, body = ''] of cases) {
+    await immich.askJson(call)
+    const [method, path] = expected.split(' ')
+    assert.deepEqual(sent.pop(), { method, url: `/api/${path}`, headers, body })
+  }
+})
+
+test('calls: a slice, and what is known already', async context => {
+  const { sent, url } = await record(context)
+  const { immich } = open(url)
+  const asked = async (wanted: Slice) => {
+    const { body } = await immich.stream(CALLS.original({ key }, id), { lane: '' }, wanted)
+    for await (const part of body.parts) assert.equal(Buffer.from(part).toString(), '{}')
+    const { method, headers } = sent.pop()!
+    return { method, ...headers }
+  }
+  const plain = { method: 'GET', 'accept-encoding': 'identity' }
+  const fresh = { ...plain, 'cache-control': 'max-age=0' }
+  assert.deepEqual(await asked({}), plain)
+  assert.deepEqual(await asked({ head: true }), { ...plain, method: 'HEAD' })
+  const range = 'bytes=5-' as NonNullable<Slice['range']>
+  // fetch adds its own to a range, as it adds pragma to a validator
+  assert.deepEqual(await asked({ range }), { ...fresh, range, 'accept-encoding': 'identity, identity' })
+  await immich.askJson(CALLS.ping(), { etag: '"x"' })
+  const { headers } = sent.pop()!
+  const validated = { 'if-none-match': '"x"', pragma: 'no-cache' }
+  assert.deepEqual({ method: 'GET', ...headers }, { ...fresh, ...validated })
+})
+
+test('a call that got no answer at all is sent once more, and no other', async context => {
+  for (const [say, expected] of [['', 2], ['SSH-2.0\r\n', 1]] as const) {
+    let count = 0
+    const server = createTcpServer(socket => {
+      count++
+      socket.on('error', () => {}).once('data', () => socket.end(say))
+    })
+    const { immich, reports } = open(await listen(context, server))
+    await assert.rejects(immich.read(CALLS.version(), () => 1), { reason: 'unreachable' })
+    assert.equal(count, expected)
+    assert.equal(reports.length, 1, 'an outage is reported once')
+  }
+})
+
+/** Server for one file that never ends; `open` is the number of its connections. */
+async function endless (context: TestContext) {
+  let connected = 0
+  const server = createTcpServer(socket => {
+    connected++
+    socket.on('error', () => {}).on('close', () => { connected-- })
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n'
+    socket.on('data', () => socket.write(head + 'x'.repeat(1000)))
+  })
+  return { url: await listen(context, server), open: () => connected }
+}
+
+describe('a transfer ends at once', () => {
+  test('if its body is cancelled, or nobody reads on', async context => {
+    const { url, open: connected } = await endless(context)
+    const { immich } = open(url)
+    const stream = () => immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
+    const cancelled = await stream()
+    assert.equal(connected(), 1)
+    cancelled.body.cancel()
+    await until(() => connected() === 0)
+    const { body } = await stream()
+    for await (const part of body.parts) { assert.ok(part.length); break }
+    await until(() => connected() === 0)
+  })
+
+  test('if it is larger than allowed', async context => {
+    const { url, open: connected } = await endless(context)
+    const { immich } = open(url)
+    const { bytes } = await immich.small(CALLS.image({ key }, id, 'preview'), { lane: '' }, 1000, {})
+    assert.equal(bytes, undefined)
+    await until(() => connected() === 0)
+  })
+
+  test('if the visitor leaves, and that says nothing about Immich', async context => {
+    const server = createTcpServer(socket => socket.on('error', () => {}))
+    const { immich, reports } = open(await listen(context, server))
+    const leaving = new AbortController()
+    const call = immich.stream(CALLS.original({ key }, id), { lane: '', until: leaving }, {})
+    setTimeout(() => leaving.abort(), 50)
+    await assert.rejects(call, { reason: 'unreachable', message: 'the visitor left' })
+    assert.deepEqual(reports, [])
+  })
+
+  test('if Immich is silent', async context => {
+    let closed = 0
+    const server = createTcpServer(socket => socket.on('error', () => {}).on('close', () => { closed++ }))
+    const { immich, reports } = open(await listen(context, server), { ...LIMITS, upstreamTimeout: 0.1 })
+    await assert.rejects(immich.version(), { reason: 'unreachable', message: '' })
+    assert.deepEqual(reports, ['ETIMEDOUT'])
+    await until(() => closed === 1)
+  })
+})
+
+test('a body that was read to its end leaves the connection open for the next call', async context => {
+  const connections = new Set<unknown>()
+  const { url } = await record(context, ({ socket }, response) => {
+    connections.add(socket)
+    response.end('{}')
+  })
+  const { immich } = open(url)
+  for (let n = 0; n < 8; n++) {
+    const { body } = await immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
+    for await (const part of body.parts) assert.ok(part.length)
+    body.cancel()
+  }
+  // the first may not be free yet when the second call is made
+  assert.ok(connections.size <= 2, `${connections.size} connections`)
+})
+
+test('a slot is free again after each end of a stream', async context => {
+  const { url } = await record(context)
+  const { immich } = open(url, { ...LIMITS, upstreamStreams: 1 })
+  const stream = () => immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
+  for (let n = 0; n < 2; n++) for await (const part of (await stream()).body.parts) assert.ok(part.length)
+  for (let n = 0; n < 2; n++) (await stream()).body.cancel()
+  const held = await stream()
+  await assert.rejects(stream(), { reason: 'busy' })
+  held.body.cancel()
+})
+
+const ERROR = '{"message":"no","error":"x","statusCode":400}'
+test('verdicts: what a status means at each address', async context => {
+  let answer: [number, string, Record<string, string>?] = [200, '{}']
+  const { url } = await record(context, (_, response) => {
+    const [status, body, headers] = answer
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+  })
+  const { immich, reports } = open(url)
+  const [ping, link, asset] = [CALLS.ping(), CALLS.link({ key }), CALLS.asset({ key }, id)]
+  const REASONS: [typeof ping, number, string, string][] = [
+    [ping, 400, ERROR, 'unreachable'], [ping, 404, ERROR, 'unreachable'], [ping, 500, ERROR, 'failed'],
+    [link, 400, ERROR, 'missing'], [link, 401, ERROR, 'missing'], [link, 403, ERROR, 'unreachable'],
+    [link, 404, ERROR, 'unreachable'], [link, 401, '<h1>log in</h1>', 'unreachable'],
+    [link, 401, '{"message":"Password required","error":"x","statusCode":401}', 'locked'],
+    [asset, 403, ERROR, 'missing'], [asset, 404, ERROR, 'missing'], [asset, 404, 'nginx', 'unreachable'],
+    [asset, 408, ERROR, 'unreachable'], [asset, 502, ERROR, 'unreachable'],
+    [asset, 200, 'text', 'unreachable']
+  ]
+  for (const [call, status, body, reason] of REASONS) {
+    answer = [status, body]
+    reports.length = 0
+    const parse = () => undefined
+    await assert.rejects(immich.read(call, parse), { reason }, `${call.path} ${status}`)
+    // Immich is well if it denies in its own words
+    const expected = ['missing', 'locked'].includes(reason) ? [] : [`HTTP_${status}`]
+    assert.deepEqual(reports, expected, `${call.path} ${status}`)
+  }
+  answer = [500, ERROR]
+  reports.length = 0
+  await assert.rejects(immich.read(asset, () => undefined), { reason: 'failed' })
+  assert.deepEqual(reports, [], 'one photo may fail while Immich is healthy')
+  for (const [location, target] of [
+    ['https://login.example/here?key=secret', 'https://login.example/here'], ['/login', `${url}/login`],
+    ['http://[', 'nowhere']
+  ] as const) {
+    answer = [302, '', { location }]
+    await assert.rejects(immich.read(link, () => undefined), { message: `it redirects to ${target}` })
+    assert.equal(reports.at(-1), 'Redirected')
+  }
+  answer = [200, '{}']
+  await assert.rejects(immich.read(link, () => undefined), {
+    message: 'shared-links/me answered 200, but not as Immich does'
+  })
+  answer = [404, '{}']
+  await assert.rejects(immich.read(link, () => undefined), { message: 'shared-links/me answered 404' })
+  answer = [201, '{"a":1}']
+  assert.equal(await immich.read(link, value => (value as { a: number }).a), 1)
+  assert.equal(reports.at(-1), 'well')
+  assert.deepEqual([400, 404, 499, 408, 425, 429, 500, 503].map(isDenied),
+    [true, true, true, false, false, false, false, false])
+})
+
+test('files: their status alone tells whether Immich is well', async context => {
+  let status = 200
+  const { url } = await record(context, (_, response) => { response.writeHead(status).end('x') })
+  const { immich, reports } = open(url)
+  const expected: [number, string[]][] = [
+    [200, ['well']], [206, ['well']], [404, []], [500, []], [429, ['HTTP_429']], [503, ['HTTP_503']]
+  ]
+  for (const [given, reported] of expected) {
+    status = given
+    reports.length = 0
+    const { body } = await immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
+    body.cancel()
+    await immich.small(CALLS.image({ key }, id, 'preview'), { lane: '' }, 1000, {})
+    assert.deepEqual(reports, [...reported, ...reported], String(given))
+  }
+})
