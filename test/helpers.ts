@@ -1,5 +1,5 @@
 /** Starts the proxy in front of the stand-in, and speaks HTTP to it as an outsider does. */
-import { request, type IncomingHttpHeaders } from 'node:http'
+import { request, type Agent, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { after } from 'node:test'
 import { createKeys } from '../src/keys.ts'
@@ -17,19 +17,24 @@ export type Answer = {
   complete: boolean
   json: () => any
 }
-export type Ask = { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer }
+export type Ask = {
+  method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer, agent?: Agent
+}
 export const ROOT = new URL('../', import.meta.url)
 export const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 
-/** One request on its own connection; resolves even if the answer breaks off (then `complete` is false). */
+/**
+ * One request, on its own connection unless there is an `agent`; resolves even if the answer breaks off (then
+ * `complete` is false).
+ */
 export function ask (
   base: string,
   path: string,
-  { method = 'GET', headers = {}, body }: Ask = {}
+  { method = 'GET', headers = {}, body, agent }: Ask = {}
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base)
-    const out = request({ hostname, port, path, method, headers, agent: false }, answer => {
+    const out = request({ hostname, port, path, method, headers, agent: agent ?? false }, answer => {
       const chunks: Buffer[] = []
       let complete = true
       answer.on('data', chunk => chunks.push(chunk))

@@ -122,13 +122,13 @@ test('a call that got no answer at all is sent once more, and no other', async c
   }
 })
 
-/** Server for one file that never ends; `open` is the number of its connections. */
-async function endless (context: TestContext) {
+/** A server for one file that never ends; `open` is the number of its connections. */
+async function endless (context: TestContext, header = 'X: y') {
   let connected = 0
   const server = createTcpServer(socket => {
     connected++
     socket.on('error', () => {}).on('close', () => { connected-- })
-    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n'
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n${header}\r\n\r\n`
     socket.on('data', () => socket.write(head + 'x'.repeat(1000)))
   })
   return { url: await listen(context, server), open: () => connected }
@@ -153,6 +153,14 @@ describe('a transfer ends at once', () => {
     const { immich } = open(url)
     const { bytes } = await immich.small(CALLS.image({ key }, id, 'preview'), { lane: '' }, 1000, {})
     assert.equal(bytes, undefined)
+    await until(() => connected() === 0)
+  })
+
+  test('if it is compressed unasked', async context => {
+    const { url, open: connected } = await endless(context, 'Content-Encoding: x')
+    const { immich } = open(url)
+    const stream = immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
+    await assert.rejects(stream, { reason: 'unreachable' })
     await until(() => connected() === 0)
   })
 
