@@ -211,7 +211,21 @@ test('a slot is free again after each end of a stream', async context => {
   held.body.cancel()
 })
 
+test('health checks and months wait for no other call', async context => {
+  const { url, sent } = await record(context, (request, response) => {
+    if (!request.url!.includes('version')) response.end('{"res":"pong"}')
+  })
+  const { immich } = open(url, { ...LIMITS, upstreamRequests: 1 })
+  // one is never answered, and the other waits for it
+  for (let n = 0; n < 2; n++) immich.version().catch(() => {})
+  await until(() => sent.length === 1)
+  assert.equal(await immich.ping(), true)
+  await immich.askJson(CALLS.month({ key }, album, 'asc', '2020-01-01' as Month))
+  assert.equal(sent.length, 3)
+})
+
 const ERROR = '{"message":"no","error":"x","statusCode":400}'
+const LOCKED = '{"message":"Password required","error":"x","statusCode":401}'
 test('verdicts: what a status means at each address', async context => {
   let answer: [number, string, Record<string, string>?] = [200, '{}']
   const { url } = await record(context, (_, response) => {
@@ -224,7 +238,7 @@ test('verdicts: what a status means at each address', async context => {
     [ping, 400, ERROR, 'unreachable'], [ping, 404, ERROR, 'unreachable'], [ping, 500, ERROR, 'failed'],
     [link, 400, ERROR, 'missing'], [link, 401, ERROR, 'missing'], [link, 403, ERROR, 'unreachable'],
     [link, 404, ERROR, 'unreachable'], [link, 401, '<h1>log in</h1>', 'unreachable'],
-    [link, 401, '{"message":"Password required","error":"x","statusCode":401}', 'locked'],
+    [link, 401, LOCKED, 'locked'], [link, 400, LOCKED, 'missing'],
     [asset, 403, ERROR, 'missing'], [asset, 404, ERROR, 'missing'], [asset, 404, 'nginx', 'unreachable'],
     [asset, 408, ERROR, 'unreachable'], [asset, 502, ERROR, 'unreachable'],
     [asset, 200, 'text', 'unreachable']
@@ -255,7 +269,9 @@ test('verdicts: what a status means at each address', async context => {
     message: 'shared-links/me answered 200, but not as Immich does'
   })
   answer = [404, '{}']
-  await assert.rejects(immich.read(link, () => undefined), { message: 'shared-links/me answered 404' })
+  await assert.rejects(immich.read(link, () => 1), { message: 'shared-links/me answered 404' })
+  answer = [300, '{}']
+  await assert.rejects(immich.read(link, () => 1), { message: 'shared-links/me answered 300' })
   answer = [201, '{"a":1}']
   assert.equal(await immich.read(link, value => (value as { a: number }).a), 1)
   assert.equal(reports.at(-1), 'well')

@@ -74,6 +74,11 @@ const EQUIVALENT: Record<string, string> = {
   'gate/share times && { times } → { times }': ABSENT,
   'gate/unlock cookies.size === 0 → false': 'only saves a hash',
   'gate/unlock !cookie → false': 'decrypting nothing fails, too',
+  ["immich (error as { code?: string } | undefined)?.code ?? '' → " +
+    '(error as { code?: string } | undefined)?.code']: 'undefined is none of the codes either',
+  "immich method ?? 'GET' → method": "fetch's own default",
+  'immich body ?? null → body': "fetch's own default",
+  'immich !isRead → true': 'only saves aborting what has ended',
   'gate/zip-metadata performance.now() < until → performance.now() <= until':
     'never at the very same moment',
   'gate/zip-metadata item.motion && byId.get(item.motion) → byId.get(item.motion)':
