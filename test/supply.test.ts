@@ -34,13 +34,9 @@ type LockEntry = {
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockEntry> }
 const runtime = Object.entries(packages).filter(([path, { dev }]) => path && !dev).map(([path]) => path)
 
-test('the linter and its security rules', async () => {
+test('npm test begins with the linter, whose security rules find something', async () => {
+  assert.match(JSON.parse(read('package.json')).scripts.test, /^npm run types && npm run lint && /)
   const lint = new ESLint({ cwd: folder })
-  const found = (await lint.lintFiles(['src', 'static'])).flatMap(({ filePath, messages }) =>
-    messages.map(({ line, message }) => `${filePath}:${line} ${message}`)
-  )
-  assert.deepEqual(found, [])
-  // and it does find something
   const wrong = 'export const run = (text: string) => eval(text)\n'
   const [bad] = await lint.lintText(wrong, { filePath: `${folder}src/x.ts` })
   assert.ok(bad!.errorCount > 0)
