@@ -21,17 +21,17 @@ function strip (bytes: Buffer): Buffer {
   assert.ok(copy, 'not a JPEG')
   return copy
 }
-/** The fields that exiftool finds, in all groups it knows, and inside trailers and previews. */
-function tags (bytes: Buffer): Record<string, unknown> {
-  const file = join(folder, 'x.jpg')
-  writeFileSync(file, bytes)
-  const args = ['-j', '-G1', '-a', '-u', '-ee3', '-api', 'largefilesupport=1', file]
-  const [found] = JSON.parse(execFileSync('exiftool', args, { maxBuffer: 1e8 }).toString())
-  return Object.fromEntries(
-    Object.entries(found as object).filter(
-      ([name]) => !/^(SourceFile|ExifTool|System|File|Composite|ICC|JFIF|Adobe)/.test(name)
-    )
-  )
+/** The fields that exiftool finds in each file, in all groups it knows, and inside trailers and previews. */
+function tags (files: Buffer[]): string[][] {
+  const paths = files.map((bytes, n) => {
+    const path = join(folder, `${n}.jpg`)
+    writeFileSync(path, bytes)
+    return path
+  })
+  const args = ['-q', '-j', '-G1', '-a', '-u', '-ee3', '-api', 'largefilesupport=1', ...paths]
+  const found: object[] = JSON.parse(execFileSync('exiftool', args, { maxBuffer: 1e8 }).toString())
+  const ofFile = /^(SourceFile|ExifTool|System|File|Composite|ICC|JFIF|Adobe)/
+  return found.map(fields => Object.keys(fields).filter(name => !ofFile.test(name)))
 }
 const scan = (bytes: Buffer) =>
   bytes.subarray(bytes.indexOf(Buffer.from([0xff, 0xda])), bytes.lastIndexOf(Buffer.from([0xff, 0xd9])))
@@ -72,21 +72,19 @@ function telling (orientation: number): Buffer {
 }
 
 test('only the orientation is left; the picture and the length are unchanged', { skip }, async () => {
-  for (let orientation = 1; orientation <= 8; orientation++) {
-    const before = telling(orientation)
-    assert.ok(Object.keys(tags(before)).length > 10)
-    const bytes = strip(before)
-    assert.equal(bytes.length, before.length)
-    const found = tags(bytes)
-    assert.deepEqual(Object.keys(found).filter(name => !/Orientation$/.test(name)), [], JSON.stringify(found))
-    assert.equal(Object.keys(found).length, orientation > 1 ? 1 : 0)
+  const before = [1, 2, 3, 4, 5, 6, 7, 8].map(telling)
+  for (const found of tags(before)) assert.ok(found.length > 10)
+  const stripped = before.map(strip)
+  for (const [n, bytes] of stripped.entries()) {
+    assert.equal(bytes.length, before[n]!.length)
     assert.ok(!bytes.includes('secret') && !bytes.includes('Canon') && !bytes.includes('Berlin'))
-    const picture = scan(preview)
-    assert.ok(bytes.includes(picture), 'the image bytes')
+    assert.ok(bytes.includes(scan(preview)), 'the image bytes')
   }
-  const found = tags(strip(original))
-  assert.deepEqual(Object.keys(found).filter(name => name !== 'IFD0:Orientation'), [])
-  assert.ok((strip(original)).includes(scan(original)))
+  const [upright, ...turned] = tags(stripped)
+  assert.deepEqual(upright, [])
+  for (const found of turned) assert.deepEqual(found, ['IFD0:Orientation'])
+  assert.deepEqual(tags([strip(original)]), [['IFD0:Orientation']])
+  assert.ok(strip(original).includes(scan(original)))
 })
 
 test('a visitor who reads nothing holds a part of the memory, and keeps nobody out', async () => {
