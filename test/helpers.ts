@@ -21,6 +21,9 @@ export type Ask = {
   method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer, agent?: Agent
 }
 export const ROOT = new URL('../', import.meta.url)
+/** The environment of a process that a test starts; where compiled scripts are kept, it finds them. */
+const { PATH = '', NODE_COMPILE_CACHE } = process.env
+export const PROCESS_ENV = { PATH, ...NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE } }
 export const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 
 /**

@@ -7,12 +7,12 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { manyPhotos, sampleLibrary } from './library.ts'
-import { ask, hold, HTML, openCount, ROOT, start, until } from './helpers.ts'
+import { ask, hold, HTML, openCount, PROCESS_ENV, ROOT, start, until } from './helpers.ts'
 import { startImmich } from './standin.ts'
 
 function run (env: Record<string, string>, args: string[] = []) {
   const child: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], {
-    cwd: ROOT, env: { PATH: process.env.PATH!, IPP_HOST: '127.0.0.1', IPP_PORT: '0', ...env }
+    cwd: ROOT, env: { ...PROCESS_ENV, IPP_HOST: '127.0.0.1', IPP_PORT: '0', ...env }
   })
   const seen = { out: '', err: '', code: undefined as number | null | undefined }
   child.stdout!.on('data', chunk => { seen.out += chunk })
@@ -184,7 +184,7 @@ test('a port in use is logged and does not crash it', async () => {
   const { port } = new URL(run.base)
   const second = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
     env: {
-      PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}'
+      ...PROCESS_ENV, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: port, CONFIG: '{}'
     }
   })
   let text = ''
@@ -220,7 +220,7 @@ test('a closed log does not end the program', async () => {
   const run = await start()
   const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
     env: {
-      PATH: process.env.PATH!, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}',
+      ...PROCESS_ENV, IMMICH_URL: run.immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0', CONFIG: '{}',
       LOG_LEVEL: 'debug'
     },
     stdio: ['ignore', 'pipe', 'ignore']
