@@ -31,7 +31,8 @@ const TESTS: Record<string, string[]> = {
   ],
   'gate/guesses': ['gate/guesses', 'gate/unlock-cookie', 'gate/open', 'gate/unlock'],
   'gate/immich-json': [
-    'gate/immich-json', 'gate/items', 'gate/open', 'gate/facts', 'gate/unlock', 'routes/zip', 'gate/gate'
+    'gate/parsers', 'gate/immich-json', 'gate/items', 'gate/open', 'gate/facts', 'gate/unlock', 'routes/zip',
+    'gate/gate'
   ],
   'gate/jpeg': ['gate/jpeg'],
   'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'reachability', 'promises'],
