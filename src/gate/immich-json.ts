@@ -36,7 +36,7 @@ function duration (value: unknown): number {
 }
 /** ms since 1970; NaN if the text is not a time. A time without a zone is UTC. */
 const instant = (value: unknown): number =>
-  Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text(value)) ? text(value) : text(value) + 'Z')
+  Date.parse(/[zZ]|[+-]\d\d:\d\d/.test(text(value)) ? text(value) : text(value) + 'Z')
 const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0,2}$/i, value) ?? ''
 
 /**

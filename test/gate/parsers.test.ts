@@ -6,6 +6,8 @@ import {
   parseMonth, parseMonths, parseNames, parsePing, parseSizes, parseVersion, UNKNOWN_TYPE
 } from '../../src/gate/immich-json.ts'
 
+// a time without a zone must not be read in that of the machine
+process.env.TZ = 'Asia/Tokyo'
 const id = (n: number) => `0a000000-0000-4000-8000-00000000000${n}`
 const KEY = 'k'.repeat(67)
 /** A chosen photo of a link, with these fields; undefined if it is left out. */
