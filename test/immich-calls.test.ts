@@ -279,12 +279,25 @@ test('verdicts: what a status means at each address', async context => {
     [true, true, true, false, false, false, false, false])
 })
 
+test('what has not changed is the old value', async context => {
+  let status = 304
+  const { url } = await record(context, (_, response) => { response.writeHead(status).end() })
+  const { immich } = open(url)
+  const old = { etag: '"x"', value: 'old' }
+  const read = (known?: typeof old) =>
+    immich.read(CALLS.ping(), () => ({ etag: '"y"', value: 'new' }), undefined, known)
+  assert.equal(await read(old), old)
+  await assert.rejects(read(), { reason: 'unreachable' })
+  status = 200
+  assert.equal((await read(old)).value, 'new')
+})
+
 test('files: their status alone tells whether Immich is well', async context => {
   let status = 200
   const { url } = await record(context, (_, response) => { response.writeHead(status).end('x') })
   const { immich, reports } = open(url)
   const expected: [number, string[]][] = [
-    [200, ['well']], [206, ['well']], [404, []], [500, []], [429, ['HTTP_429']], [503, ['HTTP_503']]
+    [200, ['well']], [206, ['well']], [300, []], [404, []], [500, []], [429, ['HTTP_429']], [503, ['HTTP_503']]
   ]
   for (const [given, reported] of expected) {
     status = given
