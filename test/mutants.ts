@@ -58,7 +58,15 @@ const TESTS: Record<string, string[]> = {
  * several.
  */
 const ABSENT = 'a field that is absent reads as undefined'
+const NULL = 'the text "null" is no number and no range either'
 const EQUIVALENT: Record<string, string> = {
+  "gate/files media.type === 'image/jpeg' && length !== undefined → media.type === 'image/jpeg'":
+    'undefined is not below the limit either',
+  'gate/files body && isJpeg → isJpeg': 'without a range, every GET has a body',
+  "gate/files headers.get('etag') ?? '' → headers.get('etag')": 'no tag has one hash or the other',
+  "gate/files headers.get('content-range') ?? '' → headers.get('content-range')": NULL,
+  "gate/files headers.get('content-length') ?? '' → headers.get('content-length')": NULL,
+  "gate/files media.contentRange ?? '' → media.contentRange": 'the text "undefined" is no range either',
   'gate/jpeg at >= 0 → at > 0': 'a scan never begins with the file',
   'gate/jpeg at < jpeg.length → at <= jpeg.length': 'undefined is not 0xff either',
   'gate/jpeg jpeg[at + 1] ?? 0 → jpeg[at + 1]': 'undefined is no marker either',

@@ -238,7 +238,7 @@ export class Files {
     if (isOk && !slice.head) return { ...media, status, body }
     body.cancel()
     if (isOk) return { ...media, status }
-    const [, size] = /^bytes \*\/(\d+)$/.exec(media.contentRange ?? '') ?? []
+    const [, size] = /\*\/(\d+)/.exec(media.contentRange ?? '') ?? []
     // Immich reports an unsatisfiable range as 404 or 500 (recordings …/video-playback-range-unsatisfiable)
     if (!slice.range || !size) throw refused(kind, status)
     if (!resolveRange(slice.range, Number(size))) return { ...media, status: 416, length: 0 }

@@ -23,22 +23,24 @@ const of = (text: string, type: string): File => ({ type, bytes: Buffer.from(tex
 const images = { thumbnail: of('thumbnail', 'image/webp'), preview: of('preview', 'image/jpeg') }
 const jpeg: File = { type: 'image/jpeg', bytes: ORIGINAL }
 const film = of('the film', 'video/mp4')
+const VIDEO = { isVideo: true, duration: 5000 }
 /** Each kind of item: its files, and its fields. */
 const ITEMS: Record<string, { files: FilesOf, more?: Partial<Asset> }> = {
   jpeg: { files: { ...images, original: jpeg } },
   // a JPEG by name alone
   broken: { files: { ...images, original: of('no jpeg', 'image/jpeg') } },
   png: { files: { ...images, original: of('png', 'image/png') } },
-  heic: { files: { ...images, original: of('heic', 'image/heic'), fullsize: jpeg } },
+  // Immich could have more than may be asked for
+  heic: { files: { ...images, original: of('heic', 'image/heic'), fullsize: jpeg, playback: film } },
   raw: { files: { ...images, original: of('raw', 'image/x-adobe-dng') } },
   gif: { files: { ...images, original: of('gif', 'image/gif') }, more: { duration: 900 } },
   transcoded: {
-    files: { ...images, original: film, playback: of('a transcode', 'video/mp4') }, more: { isVideo: true }
+    files: { ...images, original: film, playback: of('a transcode', 'video/mp4') }, more: VIDEO
   },
   'another type': {
-    files: { ...images, original: of('the film', 'video/quicktime'), playback: film }, more: { isVideo: true }
+    files: { ...images, original: of('the film', 'video/quicktime'), playback: film }, more: VIDEO
   },
-  'as it is': { files: { ...images, original: film, playback: film }, more: { isVideo: true } }
+  'as it is': { files: { ...images, original: film, playback: film }, more: VIDEO }
 }
 
 const PLAIN: Asset = {
@@ -51,7 +53,7 @@ const assets = Object.entries(ITEMS).map(([name, { more }]): Asset =>
   ({ ...PLAIN, id: ids.get(name)!, ...more, ...name === 'heic' && { motion: part } }))
 /** The video part of the motion photo is one more item. */
 const ALL: Record<string, { files: FilesOf, more?: Partial<Asset> }> = {
-  ...ITEMS, part: { files: { original: film, playback: film }, more: { isVideo: true } }
+  ...ITEMS, part: { files: { original: film, playback: film }, more: VIDEO }
 }
 ids.set('part', part)
 const nameOf = (path: string) => [...ids].find(([, id]) => path.includes(id))![0]
@@ -68,7 +70,9 @@ function door (odd: (kind: Kind, slice: Slice) => Odd = () => ({})) {
     open: 0, callers: [] as Caller[], kinds: [] as string[], etags: [] as (string | undefined)[]
   }
   const answer = (path: string, size: string | undefined, slice: Slice) => {
-    const kind = (size ?? (path.endsWith('original') ? 'original' : 'playback')) as Kind
+    const kind = (path.endsWith('/thumbnail') ? size : path.split('/').at(-1)) as Kind
+    const isImage = ['thumbnail', 'preview', 'fullsize'].includes(kind)
+    assert.equal(isImage, path.endsWith('/thumbnail'), `${path} ${size}`)
     seen.kinds.push(`${slice.head ? 'HEAD' : 'GET'} ${kind} ${slice.range ?? ''}`.trim())
     const file = ALL[nameOf(path)]!.files[kind]
     const { status = file ? 200 : 404, headers: more } = odd(kind, slice)
@@ -279,6 +283,13 @@ test('without a length, nothing is certain: no blanking, and no transcode by siz
   // more comes than was announced
   assert.deepEqual(await stripped({ 'content-length': '100' }), [false, 'unreachable'])
   assert.equal((await stripped({ 'content-length': String(most) }))[0], false)
+})
+
+test('an Immich that is down has not lost its full size', async () => {
+  for (const [status, content] of [[404, 'preview'], [503, 'unreachable']] as const) {
+    const { get } = share(EVERYTHING, {}, oddly('fullsize', { status }))
+    assert.equal(await get('heic', { as: 'fullsize' }).then(contentOf, ({ reason }) => reason), content)
+  }
 })
 
 test('memory for blanking is free again after each end', async () => {
