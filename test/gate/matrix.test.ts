@@ -21,6 +21,7 @@ const UNLOCKS = [
   'the bare token'
 ] as const
 type Unlock = typeof UNLOCKS[number]
+const VALID: Unlock[] = ['none', 'right', 'the bare token']
 type Kind = {
   link: ShareLink
   ref: LinkAddress
@@ -153,7 +154,8 @@ for (const version of VERSIONS) {
     }
     for (const [name, kind] of kinds) {
       test(name, async () => {
-        for (const unlock of UNLOCKS) {
+        // a cookie of ours that is not valid never reaches Immich, whose version cannot matter
+        for (const unlock of version === '3.1.0' ? UNLOCKS : VALID) {
           for (const route of ROUTES) {
             const [path, body] = request(route, kind)
             const { status, told } = expected(route, kind, unlock)
