@@ -1,7 +1,5 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
-import { linkPath } from './link-path.ts'
-import { imagePath, videoPath } from './page/urls.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'
@@ -9,6 +7,7 @@ import {
   clock, counted, dateFormat, DAY, directionOf, loadStrings, pickLanguage, wordsOf, type Strings, type Words
 } from './page/words.ts'
 import { Refusal } from './refusal.ts'
+import { imagePath, linkPath, videoPath } from './urls.ts'
 import type { LinkAddress } from './validate.ts'
 
 /** without script: tiles on the first page, tiles on each further page, tiles that load at once */

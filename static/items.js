@@ -85,7 +85,7 @@ export function item (n) {
  */
 export const addressOf = n => isKiosk ? `${home}?play` : `${home}/${item(n)?.id}`
 
-/** Changes with the picture, like `imageVersion` in src/page/layout-data.ts. @param {string} thumbhash */
+/** Changes with the picture, like `imageVersion` in src/urls.ts. @param {string} thumbhash */
 const versionOf = thumbhash =>
   thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 

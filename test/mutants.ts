@@ -24,7 +24,6 @@ const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compiled')
  * and the first failure is enough.
  */
 const TESTS: Record<string, string[]> = {
-  'gate/facts': ['gate/facts', 'gate/tags', 'gate/gate'],
   'gate/files': [
     'gate/file-choice', 'gate/files', 'gate/strip', 'gate/facts', 'gate/share', 'gate/matrix', 'gate/gate',
     'immich'
@@ -39,8 +38,11 @@ const TESTS: Record<string, string[]> = {
   ],
   'gate/jpeg': ['gate/jpeg'],
   'gate/open': ['gate/items', 'gate/open', 'gate/immich-json', 'gate/unlock', 'reachability', 'promises'],
-  'gate/share': ['gate/make-share', 'gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'],
+  'gate/share': [
+    'gate/make-share', 'gate/facts', 'gate/tags', 'gate/share', 'gate/items', 'gate/matrix', 'gate/gate'
+  ],
   'gate/unlock': ['gate/unlock-cookie', 'gate/unlock', 'gate/matrix'],
+  'gate/visibility': ['gate/parsers'],
   'gate/zip-metadata': [
     'gate/zip-files', 'routes/zip', 'zip/album-names', 'zip/missing', 'gate/tags', 'gate/immich-json',
     'gate/gate'

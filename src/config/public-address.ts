@@ -3,7 +3,7 @@
  * the gate that opens connections. It never runs in the server, and never requests Immich's own address.
  */
 import { object, parseJson, text } from '../json.ts'
-import { linkPath } from '../link-path.ts'
+import { linkPath } from '../urls.ts'
 import type { LinkAddress } from '../validate.ts'
 
 type Finding = ['ok' | 'note' | 'WRONG', string, string?]

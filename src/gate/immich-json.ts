@@ -7,6 +7,7 @@
 import { decode, list, match, object, positive, text, type Json } from '../json.ts'
 import { parseAssetId, parseKey, parseSlug, parseToken, UUID } from '../validate.ts'
 import type { AlbumId, AssetId, Key, Month, Slug, Token } from '../validate.ts'
+import { isVisible } from './visibility.ts'
 
 /**
  * A photo or video as Immich lists it. `ratio` is width / height, 0.2 to 5; `duration` in ms, and above 0 for
@@ -38,13 +39,6 @@ function duration (value: unknown): number {
 const instant = (value: unknown): number =>
   Date.parse(/[zZ]|[+-]\d\d:\d\d/.test(text(value)) ? text(value) : text(value) + 'Z')
 const thumbhash = (value: unknown): string => match<string>(/^[a-z\d+/]{0,60}={0,2}$/i, value) ?? ''
-
-/**
- * Whether holders of the link may see it: not in the trash, not hidden, not locked. With metadata off, 3.x
- * does not say (recording 27).
- */
-const isVisible = (visibility: unknown, isTrashed: unknown): boolean =>
-  isTrashed !== true && (visibility === undefined || visibility === 'timeline' || visibility === 'archive')
 
 // Date.UTC takes years below 100 as those of the 20th century
 const EARLIEST = Date.UTC(100, 0, 1)

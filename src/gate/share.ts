@@ -1,10 +1,11 @@
 /**
  * Makes shares: a `Share` is all that one visitor may see and download of one link. It combines the owner's
- * permissions on the link with the operator's (`Policy`). Anything that needs both but lacks one is left out.
+ * permissions on the link with the operator's (`Policy`). Anything that needs both but lacks one is left out:
+ * times, names, captions, downloads. So it is with the metadata of a single item (`shownFacts`).
  */
 import { createHash } from 'node:crypto'
 import type { AssetId, Key, Slug, Token } from '../validate.ts'
-import type { Asset, Link } from './immich-json.ts'
+import type { Asset, Details, Link } from './immich-json.ts'
 
 /** Types that only the gate can make: nothing else has this private field, not even a copy of a share. */
 declare class Given<Name extends string> { private readonly given: Name }
@@ -54,6 +55,9 @@ export type Policy = Readonly<{
   /** metadata fields to show, by Immich's names for them; `description` is an item's caption */
   facts: readonly string[]
 }>
+
+/** Fields by Immich's names for them; `dateTimeOriginal` in ms since 1970 by the camera's clock. */
+export type Facts = Readonly<Record<string, string | number>>
 
 /** A link that has been opened, with Immich's token if it has a password. Stays inside the gate. */
 export type OpenLink = Link & { token?: Token }
@@ -133,4 +137,17 @@ export function makeShare (link: OpenLink, list: List, policy: Policy): Share {
     ...days && { days }, ...times && { times },
     version: versionOf(list, [days ?? [], times ?? []])
   }) as Share
+}
+
+/** The metadata of an item that the operator shows. The gate checks the owner's permission. */
+export function shownFacts ({ exif, name, time }: Details, policy: Policy): Facts {
+  const { exifImageWidth: width, exifImageHeight: height } = exif
+  const dimensions = width && height ? `${width} × ${height}` : ''
+  const all: Record<string, unknown> = { ...exif, originalFileName: name, dateTimeOriginal: time, dimensions }
+  const shown: Record<string, string | number> = {}
+  for (const field of policy.facts) {
+    const value = all[field]
+    if (typeof value === 'number' || (typeof value === 'string' && value !== '')) shown[field] = value
+  }
+  return shown
 }

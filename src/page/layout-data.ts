@@ -60,7 +60,3 @@ export function layoutData (share: Share): LayoutData {
   made.set(share, data)
   return data
 }
-
-/** A version that changes with the picture, as its thumbhash does; '' if Immich has no picture yet. */
-export const imageVersion = (thumbhash: string): string =>
-  thumbhash.slice(0, 12).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
