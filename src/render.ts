@@ -1,10 +1,11 @@
 /** HTML pages from a `Share`, which holds nothing that the visitor may not see. */
 import type { Facts, Item, Share } from './gate/gate.ts'
+import { headingOf, spanOf } from './page/headings.ts'
 import { layoutData, runsOf, stepOf } from './page/layout-data.ts'
 import { STRETCH } from './page/list-json.ts'
 import { fill, readTemplate } from './page/template.ts'
 import {
-  clock, counted, dateFormat, DAY, directionOf, loadStrings, pickLanguage, wordsOf, type Strings, type Words
+  clock, counted, dateFormat, directionOf, loadStrings, pickLanguage, wordsOf, type Strings, type Words
 } from './page/words.ts'
 import { Refusal } from './refusal.ts'
 import { imagePath, linkPath, videoPath } from './urls.ts'
@@ -66,6 +67,7 @@ const nameOf = ({ isVideo }: Item, n: number, t: Words): string => `${isVideo ? 
 
 export class Renderer {
   #settings: PageSettings
+  #unit: 'day' | 'month'
   /** the path of the static files of this version */
   #assets: string
   #templates: Record<Card | 'gallery' | 'photo', string>
@@ -74,6 +76,7 @@ export class Renderer {
   constructor (settings: PageSettings, root: URL, assets: string) {
     const read = (name: string) => readTemplate(root, name)
     this.#settings = settings
+    this.#unit = settings.groupByDate || 'day'
     this.#assets = assets
     this.#templates = {
       home: read('home'), password: read('password'), notice: read('notice'),
@@ -95,35 +98,14 @@ export class Renderer {
     return fill(this.#templates[card], [{ ...this.#wording(language), title, ...values }])
   }
 
-  /** The heading of a day or month. A day has its year if the day `before` was in another. */
-  #heading (day: number, language: string, before?: number): string {
-    if (this.#settings.groupByDate === 'month') {
-      const first = Date.UTC(Math.floor(day / 12), day % 12)
-      return dateFormat(language, { year: 'numeric', month: 'long' }).format(first)
-    }
-    const yearOf = (day: number) => new Date(day * DAY).getUTCFullYear()
-    const isSameYear = before !== undefined && yearOf(before) === yearOf(day)
-    const parts = { weekday: 'short', day: 'numeric', month: 'short' } as const
-    return dateFormat(language, isSameYear ? parts : { ...parts, year: 'numeric' }).format(day * DAY)
-  }
-
   /** The number of photos and videos, and the months that they span. */
   #summary (share: Share, { t, lang }: Wording): string {
     const { items, days } = share
     const { videos } = layoutData(share)
     const mixed = videos === items.length ? 'videos' : 'items'
     const count = counted(t, lang, videos === 0 ? 'photos' : mixed, items.length)
-    const isByMonth = this.#settings.groupByDate === 'month'
-    const timeOf = (day = 0) => isByMonth ? Date.UTC(Math.floor(day / 12), day % 12) : day * DAY
-    // the list is in order of time, ascending or descending
-    const ends = [timeOf(days?.[0]), timeOf(days?.at(-1))]
-    const to = Math.max(...ends)
-    if (!days || days.length === 0 || to === 0) return count
-    const from = Math.min(...ends)
-    // a link with a single day has no heading that shows it
-    const isOneDay = !isByMonth && from === to
-    const format = dateFormat(lang, { year: 'numeric', month: 'short', ...isOneDay && { day: 'numeric' } })
-    return `${count} · ${format.formatRange(from, to)}`
+    const span = days ? spanOf(days, this.#unit, lang) : ''
+    return span ? `${count} · ${span}` : count
   }
 
   /** Values for previews in chats; false for a protected link. */
@@ -193,7 +175,7 @@ export class Renderer {
     // if there is only one day or month, the summary names it
     const hasHeadings = days !== undefined && layoutData(share).runs.length > 1
     return runs.map(([day, count], n) => ({
-      day: hasHeadings && this.#heading(day, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count)
+      day: hasHeadings && headingOf(day, this.#unit, lang, runs[n - 1]?.[0]), tiles: tiles.splice(0, count)
     }))
   }
 

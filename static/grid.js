@@ -7,7 +7,7 @@ import { icon, make } from './dom.js'
 import { load, onStretch } from './items.js'
 import { lastAtMost } from './layout.js'
 import { dates, grid, isByMonth, isGrouped, month, t, timeOf } from './link.js'
-import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './rows.js'
+import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './positions.js'
 import { fillTile, imageOf, makeTile, watchPictures } from './tile.js'
 
 /** How far beyond the viewport tiles are drawn, in viewport heights. */

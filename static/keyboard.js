@@ -4,7 +4,7 @@ import { closest } from './dom.js'
 import { focusTile, relayout } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, total } from './link.js'
-import { rowOf, scaleRows, view } from './rows.js'
+import { rowOf, scaleRows, view } from './positions.js'
 
 /** The step of the right arrow: back where text runs from right to left. */
 const FORWARD = document.dir === 'rtl' ? -1 : 1

@@ -3,7 +3,7 @@
  * The lightbox, which the page calls by `open` and `close`. It keeps the address, the keyboard and the shown
  * photo in step; slides, toolbar, gestures and details are in files of their own.
  */
-import { tryAgain } from './media-retry.js'
+import { tryAgain } from './lightbox-retry.js'
 import { showCaption, startCaption } from './caption.js'
 import { fillPanel, panel, showPanel } from './details.js'
 import { closest, make, say } from './dom.js'

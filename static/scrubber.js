@@ -7,7 +7,7 @@ import { addStyle, icon, make } from './dom.js'
 import { listeners } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, month, t, timeOf } from './link.js'
-import { isLong, topOf, view } from './rows.js'
+import { isLong, topOf, view } from './positions.js'
 
 /** How long the grip stays after the last scroll. */
 const LINGER_MS = 1500

@@ -1,6 +1,6 @@
 // @ts-check
 /** Videos in the lightbox, and the moving part of a motion photo. */
-import { tryAgain } from './media-retry.js'
+import { tryAgain } from './lightbox-retry.js'
 import { icon, make, say } from './dom.js'
 import { imagePath, videoPath } from './items.js'
 import { nameOf, t } from './link.js'

@@ -87,6 +87,13 @@ function namesOf (path: string): string[] {
   return path.startsWith('lightGallery') ? path.split('.') : ['ipp', ...path.split('.')]
 }
 
+/** Variables of 1.x that have no effect, with what to do instead. */
+export const OLD_VARIABLES: Record<string, string> = {
+  PORT: 'the port inside the container is IPP_PORT, or 3000',
+  PROXY_PUBLIC_URL: 'the address that visitors see is PUBLIC_BASE_URL',
+  CACHE_AGE: 'responseHeaders sets how images are cached. "Cache-Control": "public, max-age=60" is 60 s'
+}
+
 /** The value at a path. */
 function read (config: Json, path: string): unknown {
   return namesOf(path).reduce<unknown>((value, name) => {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
+import { OLD_VARIABLES } from './old-names.ts'
 import { resolveConfig, show, type Report, type Schema } from './schema.ts'
 import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
@@ -52,13 +53,6 @@ const VARIABLES = [
 ]
 /** Variables that need no notice: other programs set them, or other code reads them. */
 const OTHER_VARIABLES = /^IPP_(?:KEEP_PERMISSIONS$|PORT_|SERVICE_)|_FILE$/
-/** Variables of 1.x that have no effect, with what to do instead. */
-const FORMER_VARIABLES: Record<string, string> = {
-  PORT: 'the port inside the container is IPP_PORT, or 3000',
-  PROXY_PUBLIC_URL: 'the address that visitors see is PUBLIC_BASE_URL',
-  CACHE_AGE: 'responseHeaders sets how images are cached. "Cache-Control": "public, max-age=60" is 60 s'
-}
-
 /** Headers that an operator cannot set: they frame a message, belong to one connection, or set a cookie. */
 const RESERVED_HEADERS = new Set([
   'connection', 'content-encoding', 'content-length', 'content-range', 'keep-alive', 'proxy-authenticate',
@@ -188,7 +182,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   for (const name of VARIABLES) {
     if (env[`${name}_FILE`]) notices.push(`${name}_FILE is not read: put the value itself into ${name}`)
   }
-  for (const [name, why] of Object.entries(FORMER_VARIABLES)) if (env[name]) ignore(name, why)
+  for (const [name, why] of Object.entries(OLD_VARIABLES)) if (env[name]) ignore(name, why)
 
   for (const name of Object.keys(env)) {
     const isKnown = VARIABLES.includes(name) || OTHER_VARIABLES.test(name)

@@ -1,27 +1,20 @@
 /**
  * Writes every answer. A handler returns a `Reply`. `ReplyWriter` alone writes status and headers, decides
- * how it may be cached and whether the visitor already has it (304), and streams the content.
+ * whether the visitor already has it (304), and streams the content.
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Body } from '../body.ts'
+import { createCacheControl, type Cacheable } from './cache-control.ts'
 import { encode, type Text } from './compression.ts'
 
-type Kind = 'page' | 'data' | 'media' | 'static'
+type Kind = Cacheable['kind']
 export type Headers = Record<string, string | number | string[] | undefined>
-/** The facts about a link that decide how its content may be cached; `expiresAt` in ms since 1970. */
-type Cacheable = { isProtected: boolean, expiresAt?: number }
 /** A file: its content in `body` or `bytes`, or none for a HEAD. An `etag` of '' means none. */
 type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
-/**
- * An answer. Without a `share`, only static files may be cached. `isVersioned`: the address changes with the
- * content, so it may be cached for long.
- */
-export type Reply = {
-  status: number, kind: Kind, share?: Cacheable, isVersioned?: boolean, headers?: Headers
-  content?: Text | File
-}
+/** An answer. Without a `share`, only static files may be cached. */
+export type Reply = Cacheable & { headers?: Headers, content?: Text | File }
 /** The request headers that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
@@ -44,21 +37,6 @@ const ALWAYS: Record<Kind, Headers> = {
       "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
   },
   static: { 'content-security-policy': "default-src 'none'", vary: 'accept-encoding' }
-}
-
-/** how long to cache content that can change under its address */
-const SHORT_SECONDS = 300
-
-/** Returns a function that limits the operator's Cache-Control to some seconds; Infinity sets no limit. */
-function parseCacheControl (header: string) {
-  const isUncached = header === '' || /no-store|no-cache/i.test(header)
-  const maxAge = Math.min(...[...header.matchAll(/max-?age="?(\d+)/gi)].map(([, seconds]) => Number(seconds)))
-  const scope = /\b(public|private)\b/i.exec(header)
-  const prefix = scope ? `${scope[0].toLowerCase()}, ` : ''
-  return (seconds: number): string => {
-    if (isUncached || seconds === Infinity) return header || 'no-cache'
-    return `${prefix}max-age=${Math.min(maxAge, seconds)}`
-  }
 }
 
 /** Whether the visitor has this version already (RFC 9110 section 13.1.2). */
@@ -114,11 +92,11 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
  */
 export class ReplyWriter {
   #responseHeaders: Readonly<Record<string, string>>
-  #cacheControlFor: (seconds: number) => string
+  #cacheControl: (answer: Cacheable) => string
 
   constructor (responseHeaders: Record<string, string>) {
     this.#responseHeaders = responseHeaders
-    this.#cacheControlFor = parseCacheControl(responseHeaders['cache-control'] ?? '')
+    this.#cacheControl = createCacheControl(responseHeaders['cache-control'] ?? '')
   }
 
   /**
@@ -136,19 +114,6 @@ export class ReplyWriter {
     }
     if (content && !('raw' in content)) await this.#writeFile(response, reply, content)
     else await this.#writeText(response, reply, content, conditions.acceptEncoding)
-  }
-
-  /** Cache-Control: never past a link's expiry, and never for a shared cache if the link has a password. */
-  #cacheControl ({ status, kind, share, isVersioned }: Reply): string {
-    if (status >= 400) return 'no-store'
-    if (kind === 'static') return isVersioned ? 'public, max-age=31536000, immutable' : 'no-cache'
-    if (!share) return 'no-store'
-    if (kind !== 'media') return share.isProtected ? 'private, no-store' : 'no-cache'
-    const exact = share.expiresAt === undefined ? Infinity : (share.expiresAt - Date.now()) / 1000
-    // a power of two, because the exact time would tell when the link expires
-    const toExpiry = 2 ** Math.floor(Math.log2(Math.max(0, exact)))
-    const seconds = Math.max(0, Math.floor(Math.min(toExpiry, isVersioned ? Infinity : SHORT_SECONDS)))
-    return share.isProtected ? `private, max-age=${Math.min(3600, seconds)}` : this.#cacheControlFor(seconds)
   }
 
   #begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
