@@ -86,6 +86,7 @@ const EQUIVALENT: Record<string, string> = {
   'gate/share first && { cover: first } → { cover: first }': ABSENT,
   'gate/share days && { days } → { days }': ABSENT,
   'gate/share times && { times } → { times }': ABSENT,
+  'gate/unlock link && token → link': 'without a token, the line before has thrown',
   'gate/unlock cookies.size === 0 → false': 'only saves a hash',
   'gate/unlock !cookie → false': 'decrypting nothing fails, too',
   "gate/immich-json cookie ?? '' → cookie": 'the text "undefined" names no cookie either',

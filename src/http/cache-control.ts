@@ -1,8 +1,8 @@
 /** How long an answer may be cached, and by whom: the one place that decides Cache-Control. */
 
 /**
- * The parts of an answer that decide. `isVersioned`: the address changes with the content, so it may be cached
- * for long. `expiresAt` of its link is in ms since 1970.
+ * The parts of an answer that decide. `isVersioned`: the address changes with the content, so it may be
+ * cached for long. `expiresAt` of its link is in ms since 1970.
  */
 export type Cacheable = {
   status: number, kind: 'page' | 'data' | 'media' | 'static', isVersioned?: boolean

@@ -1,7 +1,8 @@
 /** The sealed cookie of an unlock. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cookieName, createSeal } from '../../src/gate/unlock.ts'
+import { parseLink } from '../../src/gate/immich-json.ts'
+import { cookieLines, cookieName, createSeal } from '../../src/gate/unlock.ts'
 import { createKeys } from '../../src/keys.ts'
 import { parseKey, parseSlug, parseToken, type Key, type Token } from '../../src/validate.ts'
 import { start } from '../helpers.ts'
@@ -61,6 +62,21 @@ test('a cookie is for one link, one key and one time, and no two are alike', () 
     const cut = bytes.subarray(0, length).toString('base64url')
     assert.equal(open(one, seal, cut), undefined, `${length} bytes`)
   }
+})
+
+test('one cookie for the key, and another for the slug if the link has one', () => {
+  const seal = createSeal(createKeys('a secret of sixteen or more')('unlock cookie'))
+  const token = parseToken('abc=') as Token
+  const key = parseKey(newKey()) as Key
+  const linesFor = (slug?: string) => {
+    const link = parseLink({ key, type: 'INDIVIDUAL', slug })!
+    return cookieLines(seal, { link, token }, false).map(line => line.replace(/=.*?; /, ' '))
+  }
+  const rest = 'Max-Age=3600; HttpOnly; SameSite=Lax'
+  const ofKey = `${cookieName({ key })} Path=/share; ${rest}`
+  assert.deepEqual(linesFor(), [ofKey])
+  const slug = parseSlug('a slug')!
+  assert.deepEqual(linesFor(slug), [ofKey, `${cookieName({ slug })} Path=/s; ${rest}`])
 })
 
 test('an unlock ends after an hour, in whichever direction a clock jumps', () => {
