@@ -95,6 +95,9 @@ const EQUIVALENT: Record<string, string> = {
   "immich method ?? 'GET' → method": "fetch's own default",
   'immich body ?? null → body': "fetch's own default",
   'immich !isRead → true': 'only saves aborting what has ended',
+  ['gate/zip-metadata album && ifTold(source.names(link.key, caller.lane, lane => readNames( → ' +
+    'ifTold(source.names(link.key, caller.lane, lane => readNames(source, a']:
+    'a list that came without names is that of an album',
   'gate/zip-metadata performance.now() < until → performance.now() <= until':
     'never at the very same moment',
   'gate/zip-metadata item.motion && byId.get(item.motion) → byId.get(item.motion)':
