@@ -40,7 +40,7 @@ for (const version of VERSIONS) {
       assert.equal((await run.get(`/share/${key}`)).status, 404)
       const empty = await run.get(`/share/${links.empty.key}`, { headers: HTML })
       assert.equal(empty.status, 200)
-      assert.match(empty.text, /Nothing here yet/)
+      assert.match(empty.text, /<h2>Nothing here yet/)
     })
   })
 }

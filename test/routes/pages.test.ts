@@ -150,7 +150,7 @@ test('a photo without a preview yet has its page, and can be downloaded', async 
   )
   const page = (await run.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text
   assert.match(page, /The preview isn’t ready yet\.[^]*\/original\?/)
-  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /The preview isn’t ready yet/)
+  assert.match((await run.get(`/share/${key}`, { headers: HTML })).text, /role="status">The preview isn’t/)
   // an address without a version is not one of this version, though the photo has none either
   assert.equal(
     (await run.get(`/share/photo/${key}/${fresh.id}/original`)).headers['cache-control'],
