@@ -95,6 +95,9 @@ const EQUIVALENT: Record<string, string> = {
   "immich method ?? 'GET' → method": "fetch's own default",
   'immich body ?? null → body': "fetch's own default",
   'immich !isRead → true': 'only saves aborting what has ended',
+  'gate/zip-metadata motion → true': 'no item is called undefined',
+  'gate/zip-metadata time !== undefined && { time } → { time }': ABSENT,
+  'gate/zip-metadata size !== undefined && { size } → { size }': ABSENT,
   ['gate/zip-metadata album && ifTold(source.names(link.key, caller.lane, lane => readNames( → ' +
     'ifTold(source.names(link.key, caller.lane, lane => readNames(source, a']:
     'a list that came without names is that of an album',

@@ -5,7 +5,7 @@ import type { Item } from '../../src/gate/gate.ts'
 import { parseKey } from '../../src/validate.ts'
 import { start } from '../helpers.ts'
 import { video } from '../library.ts'
-import { newId, type Asset } from '../standin.ts'
+import { newId, type Asset, type Version } from '../standin.ts'
 import { photosOf, shareZip } from '../zip/album.ts'
 
 const part = video(1, { id: newId('part'), name: 'part.secret.MP4', visibility: 'hidden' })
@@ -18,12 +18,14 @@ const SHOWN = { exif: { dateTimeOriginal: true } }
 /** ms since 1970 by the camera's clock */
 const timeOf = ({ taken, offsetHours }: Asset) => taken + offsetHours * 3_600_000
 
-type Show = { ipp?: object, link?: { showMetadata?: boolean }, isChosen?: boolean, pick?: number[] }
+type Show = {
+  ipp?: object, link?: { showMetadata?: boolean }, isChosen?: boolean, pick?: number[], version?: Version
+}
 /** The name, time and size of each file, and what Immich was asked for their sizes. */
-async function filesOf ({ ipp = {}, link = {}, isChosen = false, pick }: Show = {}) {
+async function filesOf ({ ipp = {}, link = {}, isChosen = false, pick, version = '3.1.0' }: Show = {}) {
   const { library, assets, album, chosen } = shareZip(photosOf(5, n => special[n]!), [part])
   const own = Object.assign(isChosen ? chosen : album, link)
-  const run = await start({ library, ipp: { showMetadata: SHOWN, ...ipp } })
+  const run = await start({ version, library, ipp: { showMetadata: SHOWN, ...ipp } })
   const { gate } = run.proxy.app
   const asker = { address: '', isForgeable: false, isEmbedded: false, cookies: new Map() }
   const share = await gate.open({ key: parseKey(own.key)! }, asker)
@@ -33,6 +35,7 @@ async function filesOf ({ ipp = {}, link = {}, isChosen = false, pick }: Show = 
   return {
     names: files.map(({ name }) => name), times: files.map(({ time }) => time),
     sizes: files.map(({ size }) => size), ids: files.map(({ item }) => item.id),
+    heads: run.immich.asked.filter(({ method }) => method === 'HEAD').length,
     asked: sizes && Object.keys(JSON.parse(sizes.body)), album: own.album, assets,
     whole: assets.flatMap(asset => asset.motion ? [asset, part] : [asset])
   }
@@ -80,6 +83,13 @@ for (const isChosen of [false, true]) {
     })
   }
 }
+
+test('files are looked at one by one only if that tells a length: not in an album of 2.x', async () => {
+  const heads = async (version: Version, isChosen: boolean) => (await filesOf({ version, isChosen })).heads
+  // the edited photo and the part of the motion photo
+  assert.deepEqual([await heads('3.1.0', false), await heads('3.1.0', true)], [2, 2])
+  assert.deepEqual([await heads('2.7.5', false), await heads('2.7.5', true)], [0, 2])
+})
 
 test('originals hold their own time, so their names in the zip do too', async () => {
   const { times } = await filesOf({ ipp: { showMetadata: { exif: { make: true } } } })
