@@ -1,11 +1,16 @@
-/** A share and an item cannot be forged: not by type, not by a cast that passes lint, not at run time. */
+/**
+ * A share and an item cannot be forged: not by type, not by a cast that passes lint, not at run time. And
+ * what either gives.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
 import type { Item, Share } from '../../src/gate/gate.ts'
 import { parseAssetId, parseKey, type AssetId, type Key } from '../../src/validate.ts'
-import { ROOT, start } from '../helpers.ts'
+import { HTML, ROOT, start } from '../helpers.ts'
+import { addLink, emptyLibrary, photo, video } from '../library.ts'
+import { newId } from '../standin.ts'
 
 const FIELDS = {
   isProtected: false, isAlbum: true, title: '', description: '', items: [], isPartial: false, version: ''
@@ -99,4 +104,29 @@ test('the gate accepts only the shares and items that it made', async () => {
   const { proxy } = await start({ library: run.library })
   await assert.rejects(proxy.app.gate.file(share, item, { as: 'thumbnail' }, caller), isForeign)
   await gate.file(share, item, { as: 'thumbnail' }, caller)
+})
+
+test('the video part of a motion photo is no item of its own, but a video to play', async () => {
+  const library = emptyLibrary()
+  const part = video(1, { id: newId('part of a motion photo'), visibility: 'hidden' })
+  library.assets.set(part.id, part)
+  const { key } = addLink(library, 'moving', {}, [photo(1, { motion: part.id }), photo(2)])
+  const run = await start({ library, ipp: { showMetadata: { exif: { make: true } } } })
+  for (const path of [`${key}/${part.id}`, `meta/${key}/${part.id}`, `photo/${key}/${part.id}/preview`]) {
+    assert.equal((await run.get(`/share/${path}`, { headers: HTML })).status, 404, path)
+  }
+  assert.equal((await run.get(`/share/video/${key}/${part.id}`)).status, 200)
+})
+
+test('a share that may not be downloaded as a zip has no files for one', async () => {
+  for (const ipp of [{}, { allowDownloadAll: 0 }]) {
+    const run = await start({ ipp })
+    const { gate } = run.proxy.app
+    const asker = { address: 'x', isForgeable: false, isEmbedded: false, cookies: new Map() }
+    const link = 'allowDownloadAll' in ipp ? run.links.album : run.links.noDownload
+    const share = await gate.open({ key: parseKey(link.key)! }, asker)
+    run.immich.asked.length = 0
+    await assert.rejects(gate.zipFiles(share, share.items, { lane: 'x' }), { reason: 'missing' })
+    assert.deepEqual(run.immich.asked, [])
+  }
 })
