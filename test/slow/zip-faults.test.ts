@@ -89,3 +89,18 @@ test('3,000 photos begin after one call for their sizes and a few files', async 
   assert.equal(run.immich.count('/api/download/info'), 1)
   assert.ok(run.immich.asked.length <= 1 + 8, `${run.immich.asked.length} requests`)
 })
+
+test('others are answered while a zip of thousands is resumed from checksums in memory', async () => {
+  const small = (n: number) => ({ original: { size: 10 + n, type: 'image/jpeg' } })
+  const { library, path } = shareZip(photosOf(3000, small))
+  const run = await start({ library })
+  const { length } = (await fetchZip(run, path)).body
+  run.immich.asked.length = 0
+  const order: string[] = []
+  await Promise.all([
+    fetchZip(run, path, { range: `bytes=${length - 1}-` }).then(({ status }) => order.push(`zip ${status}`)),
+    ...Array.from({ length: 5 }, async () => order.push(`alive ${(await run.get('/share/alive')).status}`))
+  ])
+  assert.deepEqual(order, [...Array<string>(5).fill('alive 200'), 'zip 206'])
+  assert.ok(run.immich.asked.length <= 2, `${run.immich.asked.length} files`)
+})

@@ -45,21 +45,6 @@ for (const version of SERVERS) {
   }
 }
 
-test('others are answered while a zip of thousands is resumed from checksums in memory', async () => {
-  const small = (n: number) => ({ original: { size: 10 + n, type: 'image/jpeg' } })
-  const { library, path } = shareZip(photosOf(3000, small))
-  const run = await start({ library })
-  const { length } = (await fetchZip(run, path)).body
-  run.immich.asked.length = 0
-  const order: string[] = []
-  await Promise.all([
-    fetchZip(run, path, { range: `bytes=${length - 1}-` }).then(({ status }) => order.push(`zip ${status}`)),
-    ...Array.from({ length: 5 }, async () => order.push(`alive ${(await run.get('/share/alive')).status}`))
-  ])
-  assert.deepEqual(order, [...Array<string>(5).fill('alive 200'), 'zip 206'])
-  assert.ok(run.immich.asked.length <= 2, `${run.immich.asked.length} files`)
-})
-
 test('ranges follow RFC 9110, on a zip that nobody has fetched yet', async () => {
   const { library, path } = shareZip(photosOf(10))
   const { body: whole, headers } = await fetchZip(await start({ library }), path)
