@@ -224,12 +224,16 @@ describe('navigation: opening, next photos, Back and Forward, addresses', { skip
       await page.click('.lg-close')
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
       await page.waitForFunction(() => document.querySelectorAll('.laid-out a.tile img.in').length > 5)
-      // the viewport is filled, and the photo has the focus
-      await page.waitForFunction(() => {
+      const look = () => page.evaluate(() => {
         const tiles = Array.from(document.querySelectorAll('a.tile'), tile => tile.getBoundingClientRect())
-        const isFilled = Math.max(...tiles.map(({ bottom }) => bottom)) >= innerHeight
-        return isFilled && (document.activeElement as HTMLElement).dataset.n === '40'
+        return { below: Math.max(...tiles.map(({ bottom }) => bottom)) - innerHeight,
+          focused: (document.activeElement as HTMLElement).dataset.n }
       })
+      // tiles beyond the viewport are drawn in later frames
+      await until(async () => (await look()).below >= 0, 'the viewport to be filled')
+      const gaps = await look()
+      assert.ok(gaps.below >= 0, `the viewport is filled: ${gaps.below}`)
+      assert.equal(gaps.focused, '40')
     }
   })
 

@@ -91,7 +91,8 @@ test('Immich cannot be reached: one cause, and what to do', async () => {
   const cases: [string, RegExp][] = [
     [
       'http://nowhere.invalid:2283',
-      /WRONG .* at http:\/\/nowhere\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\n +→ its name cannot be/
+      new RegExp('WRONG .* at http://nowhere\\.invalid:2283: .*(?:ENOTFOUND|EAI_AGAIN).*\\n' +
+        ' +→ its name cannot be resolved')
     ],
     [
       'http://127.0.0.1:2',
