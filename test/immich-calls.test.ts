@@ -1,11 +1,11 @@
 /** The door to Immich by itself: what exactly is sent, and what each kind of answer becomes. */
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
+import { createServer as createTcpServer, type Server } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { CALLS, Immich, isDenied, type Slice } from '../src/immich.ts'
 import type { AlbumId, AssetId, Key, Month, Password, Slug, Token } from '../src/validate.ts'
-import { until } from './helpers.ts'
+import { listen, until } from './helpers.ts'
 
 const key = 'k'.repeat(67) as Key
 const token = 'a token; with=signs' as Token
@@ -13,10 +13,10 @@ const album = '0a000000-0000-4000-8000-000000000000' as AlbumId
 const id = '0b000000-0000-4000-8000-000000000000' as AssetId
 const to = { key, token }
 
-async function listen (context: TestContext, server: Server): Promise<string> {
+/** Lets a server listen until the test ends. */
+function listenFor (context: TestContext, server: Server): Promise<string> {
   context.after(() => server.close())
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return listen(server)
 }
 const LIMITS = { upstreamRequests: 4, upstreamQueue: 8, upstreamStreams: 4, upstreamTimeout: 5 }
 /** A door, and what it reports about Immich's health: a code for each failure, or "well". */
@@ -47,7 +47,7 @@ async function record (
     answer(request, response)
   })
   context.after(() => server.closeAllConnections())
-  return { sent, url: await listen(context, server) }
+  return { sent, url: await listenFor(context, server) }
 }
 
 test('calls: method, address, headers and body of each, and nothing else', async context => {
@@ -115,7 +115,7 @@ test('a call that got no answer at all is sent once more, and no other', async c
       count++
       socket.on('error', () => {}).once('data', () => socket.end(say))
     })
-    const { immich, reports } = open(await listen(context, server))
+    const { immich, reports } = open(await listenFor(context, server))
     await assert.rejects(immich.read(CALLS.version(), () => 1), { reason: 'unreachable' })
     assert.equal(count, expected)
     assert.equal(reports.length, 1, 'an outage is reported once')
@@ -131,7 +131,7 @@ async function endless (context: TestContext, header = 'X: y') {
     const head = `HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n${header}\r\n\r\n`
     socket.on('data', () => socket.write(head + 'x'.repeat(1000)))
   })
-  return { url: await listen(context, server), open: () => connected }
+  return { url: await listenFor(context, server), open: () => connected }
 }
 
 describe('a transfer ends at once', () => {
@@ -166,7 +166,7 @@ describe('a transfer ends at once', () => {
 
   test('if the visitor leaves, and that says nothing about Immich', async context => {
     const server = createTcpServer(socket => socket.on('error', () => {}))
-    const { immich, reports } = open(await listen(context, server))
+    const { immich, reports } = open(await listenFor(context, server))
     const leaving = new AbortController()
     const call = immich.stream(CALLS.original({ key }, id), { lane: '', until: leaving }, {})
     setTimeout(() => leaving.abort(), 50)
@@ -177,7 +177,7 @@ describe('a transfer ends at once', () => {
   test('if Immich is silent', async context => {
     let closed = 0
     const server = createTcpServer(socket => socket.on('error', () => {}).on('close', () => { closed++ }))
-    const { immich, reports } = open(await listen(context, server), { ...LIMITS, upstreamTimeout: 0.1 })
+    const { immich, reports } = open(await listenFor(context, server), { ...LIMITS, upstreamTimeout: 0.1 })
     await assert.rejects(immich.version(), { reason: 'unreachable', message: '' })
     assert.deepEqual(reports, ['ETIMEDOUT'])
     await until(() => closed === 1)
@@ -297,7 +297,8 @@ test('files: their status alone tells whether Immich is well', async context => 
   const { url } = await record(context, (_, response) => { response.writeHead(status).end('x') })
   const { immich, reports } = open(url)
   const expected: [number, string[]][] = [
-    [200, ['well']], [206, ['well']], [300, []], [404, []], [500, []], [429, ['HTTP_429']], [503, ['HTTP_503']]
+    [200, ['well']], [206, ['well']], [300, []], [404, []], [500, []],
+    [429, ['HTTP_429']], [503, ['HTTP_503']]
   ]
   for (const [given, reported] of expected) {
     status = given

@@ -1,10 +1,10 @@
 /** Calls to Immich: invalid answers, timeouts, and the log lines about them. */
 import assert from 'node:assert/strict'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parseMonths } from '../src/gate/immich-json.ts'
-import { start } from './helpers.ts'
+import { listen, start } from './helpers.ts'
 import { twoPhotosAndFilm } from './library.ts'
 
 test('a compressed answer, which the proxy did not ask for, is rejected', async () => {
@@ -55,9 +55,8 @@ describe('answers that are not HTTP', { concurrency: true }, () => {
         if (dripping) socket.on('close', () => clearInterval(dripping))
       })
       context.after(() => stranger.close())
-      await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
       const run = await start({
-        env: { IMMICH_URL: `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` },
+        env: { IMMICH_URL: await listen(stranger) },
         ipp: { limits: { upstreamTimeout: drip ? 1 : 19, upstreamRequests: 2 } }
       })
       for (let n = 0; n < 3; n++) assert.equal((await run.get('/share/anything')).status, 503)

@@ -16,8 +16,6 @@ import { mutantsOf } from './mutate.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const TIMEOUT_MS = 300_000
-/** compiling src/ anew takes longer than most tests */
-const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compiled')
 
 /**
  * The tests of each file; not `server`, whose permissions need a checkout of its own. The quickest run first,
@@ -137,7 +135,7 @@ function copyProject (): string {
 type Outcome = { isGreen: boolean, failure?: string }
 const run = (folder: string, test: string): Promise<Outcome> => new Promise(resolve => {
   const args = ['--test', '--test-isolation=none', '--test-reporter=tap', `test/${test}.test.ts`]
-  const env = { NODE_COMPILE_CACHE, ...process.env, NODE_TEST_CONTEXT: undefined }
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env })
   const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
   let failure = ''

@@ -4,9 +4,9 @@ import { mkdirSync } from 'node:fs'
 import { createProxy } from '../src/server.ts'
 import { loadSettings } from '../src/config/settings.ts'
 import { launch, openView, SIZES } from './browser.ts'
+import { listen } from './helpers.ts'
 import { sampleLibrary } from './library.ts'
 import { startImmich } from './standin.ts'
-import type { AddressInfo } from 'node:net'
 
 const { library, links } = sampleLibrary()
 const immich = await startImmich(library)
@@ -14,8 +14,7 @@ const config = { ipp: { groupByDate: 'day', showGalleryDescription: true,
   showMetadata: { description: true, exif: true, location: true } } }
 const proxy = createProxy(loadSettings({ IMMICH_URL: immich.url, LOG_LEVEL: 'error',
   CONFIG: JSON.stringify(config) }, new URL('../', import.meta.url)))
-await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
-const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
+const base = await listen(proxy.server)
 const folder = fileURLToPath(new URL('../docs/screens/', import.meta.url))
 mkdirSync(folder, { recursive: true })
 const browser = await launch()

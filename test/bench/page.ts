@@ -6,11 +6,10 @@
 import type { Page } from 'playwright-core'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { launch, openView } from '../browser.ts'
-import { ask, HTML } from '../helpers.ts'
+import { ask, HTML, listen } from '../helpers.ts'
 import { createProxy } from '../../src/server.ts'
 import { loadSettings } from '../../src/config/settings.ts'
 import { startImmich } from '../standin.ts'
-import type { AddressInfo } from 'node:net'
 
 const shapes = [[4000, 3000], [3000, 4000], [1920, 1080], [1080, 1920], [4000, 2667]]
 let seed = 7
@@ -34,12 +33,11 @@ const links = [500, 10_000, 50_000].map(count => {
 const immich = await startImmich(library)
 const env = { IMMICH_URL: immich.url, LOG_LEVEL: 'error', CONFIG: '{"ipp":{"groupByDate":"day"}}' }
 const proxy = createProxy(loadSettings(env, new URL('../../', import.meta.url)))
-await new Promise<void>(resolve => proxy.server.listen(0, '127.0.0.1', resolve))
-const base = `http://127.0.0.1:${(proxy.server.address() as AddressInfo).port}`
+const base = await listen(proxy.server)
 const browser = await launch(['--js-flags=--expose-gc', '--enable-precise-memory-info'])
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
-/** "3 of 120": frames over 34 ms among those of 4 s of scrolling at so many px a second; the worst of three. */
+/** "3 of 120": frames over 34 ms among those of 4 s of scrolling at `speed` px a second; worst of three. */
 async function slowFrames (page: Page, speed: number): Promise<string> {
   await page.bringToFront()
   const runs: [slow: number, all: number][] = []

@@ -4,7 +4,6 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTls } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -13,7 +12,7 @@ import { promisify } from 'node:util'
 import { check as checkSettings } from '../../src/config/check.ts'
 import { createKeys } from '../../src/keys.ts'
 import { createLinkNames } from '../../src/log.ts'
-import { PROCESS_ENV, ROOT } from '../helpers.ts'
+import { listen, PROCESS_ENV, ROOT } from '../helpers.ts'
 import { addLink, photo, sampleLibrary } from '../library.ts'
 import { startImmich } from '../standin.ts'
 import { without } from '../tools.ts'
@@ -107,10 +106,10 @@ test('Immich cannot be reached: one cause, and what to do', async () => {
   }))
 })
 
-const listen = async (server: Server) => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+/** Lets a server listen until the tests end; resolves with its port. */
+async function portOf (server: Server): Promise<string> {
   after(() => { server.close(); server.closeAllConnections() })
-  return (server.address() as AddressInfo).port
+  return new URL(await listen(server)).port
 }
 
 const openssl = { skip: without('openssl') }
@@ -132,7 +131,7 @@ test('certificates: of another authority, for another name, expired, and valid',
       '-days', String(days)
     )
     const options = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
-    const port = await listen(createTls(options, (request, response) => {
+    const port = await portOf(createTls(options, (request, response) => {
       response.setHeader('content-type', 'application/json')
       response.end(request.url!.includes('ping') ? '{"res":"pong"}' : '{"major":3,"minor":1,"patch":0}')
     }))
@@ -253,7 +252,7 @@ test('any other program in place of Immich gets one verdict, and status 1', asyn
       'content-type': 'text/html',
       ...status === 302 && { location: 'https://elsewhere.example/here?key=secret' }
     }
-    const port = await listen(
+    const port = await portOf(
       createServer((_, response) => { response.writeHead(status, headers).end(body) })
     )
     const { status: got, text } = await check(undefined, {}, { IMMICH_URL: `http://127.0.0.1:${port}` })

@@ -1,10 +1,9 @@
 /** `check LINK` with a public address: it should lead here, and nowhere else. */
 import assert from 'node:assert/strict'
 import { createServer, request, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { check as checkSettings } from '../../src/config/check.ts'
-import { ROOT, start } from '../helpers.ts'
+import { listen, ROOT, start } from '../helpers.ts'
 
 const run = await start()
 const { links, immich, base } = run
@@ -36,9 +35,8 @@ async function front (wayOf: (path: string) => Way): Promise<string> {
     )
     incoming.pipe(out)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   after(() => { server.close(); server.closeAllConnections() })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return listen(server)
 }
 
 async function check (origin: string, { key, slug }: { key: string, slug?: string | null }) {

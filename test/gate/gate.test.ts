@@ -3,10 +3,9 @@
  * that has both is served somewhere. `allowed` is the whole rule.
  */
 import assert from 'node:assert/strict'
-import { Agent } from 'node:http'
 import { describe, test } from 'node:test'
 import { fromBufferPromise } from 'yauzl'
-import { ask, HTML, start, type Answer, type Ask } from '../helpers.ts'
+import { ask, HTML, KEEP_ALIVE, start, type Answer, type Ask } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, gif, PASSWORD, photo, video } from '../library.ts'
 import type { Asset, ShareLink } from '../standin.ts'
 
@@ -244,15 +243,12 @@ async function secretsIn (path: string, { headers, body, status }: Answer): Prom
 }
 
 const FORM = { ...HTML, 'content-type': 'application/x-www-form-urlencoded' }
-// a new connection for each request would take a third of the time
-const agent = new Agent({ keepAlive: true })
-
 /** The secrets that the addresses of a link reveal, each with the first address that revealed it. */
 async function toldBy (base: string, kind: Kind, cookie: string, methods: string[]) {
   const found = new Map<string, string>()
   const request = async (method: string, path: string, more: Ask = {}) => {
     const headers = { ...FORM, host: 'photos.example', cookie }
-    const answer = await ask(base, path, { method, headers, agent, ...more })
+    const answer = await ask(base, path, { method, headers, agent: KEEP_ALIVE, ...more })
     assert.notEqual(answer.status, 500, path)
     if (method === 'HEAD') assert.equal(answer.body.length, 0, path)
     for (const name of await secretsIn(path, answer)) found.set(name, found.get(name) ?? `${method} ${path}`)

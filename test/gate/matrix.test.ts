@@ -3,17 +3,14 @@
  * what the promises require.
  */
 import assert from 'node:assert/strict'
-import { Agent } from 'node:http'
 import { describe, test } from 'node:test'
 import { createKeys } from '../../src/keys.ts'
 import { cookieName, createSeal } from '../../src/gate/unlock.ts'
 import { parseLinkAddress, type LinkAddress } from '../../src/validate.ts'
-import { HTML, start } from '../helpers.ts'
+import { HTML, KEEP_ALIVE, start } from '../helpers.ts'
 import { PASSWORD, addLink, photo, video, sampleLibrary } from '../library.ts'
 import { newKey, VERSIONS, type ShareLink } from '../standin.ts'
 
-// a new connection for each request would take a third of the time
-const agent = new Agent({ keepAlive: true })
 const SECRET = 'a secret of sixteen'
 const KEY = createKeys(SECRET)('unlock cookie')
 const UNLOCKS = [
@@ -166,11 +163,12 @@ for (const version of VERSIONS) {
                 cookie: cookie(name, kind, unlock),
                 'content-type': 'application/x-www-form-urlencoded'
               }
-              const first = await run.get(path, { method, headers, agent, ...body !== undefined && { body } })
+              const given = { headers, agent: KEEP_ALIVE }
+              const first = await run.get(path, { method, ...given, ...body !== undefined && { body } })
               // a selection has an address of its own
               const answer =
                 first.status === 303 && method === 'POST'
-                  ? await run.get(first.headers.location!, { headers, agent }) : first
+                  ? await run.get(first.headers.location!, given) : first
               const where = `${method} ${route}, unlock ${unlock}`
               assert.equal(answer.status, status, where)
               if (method !== 'HEAD' && told) assert.ok(answer.body.length > 0, where)

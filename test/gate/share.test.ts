@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { ESLint } from 'eslint'
 import type { Item, Share } from '../../src/gate/gate.ts'
 import { parseAssetId, parseKey, type AssetId, type Key } from '../../src/validate.ts'
-import { HTML, ROOT, start } from '../helpers.ts'
+import { HTML, ROOT, start, VISITOR } from '../helpers.ts'
 import { addLink, emptyLibrary, photo, video } from '../library.ts'
 import { newId } from '../standin.ts'
 
@@ -66,8 +66,7 @@ test('lint lets no cast make a share or an item, except where the gate makes the
 test('the gate accepts only the shares and items that it made', async () => {
   const run = await start()
   const { gate } = run.proxy.app
-  const asker = { address: 'x', isForgeable: false, isEmbedded: false, cookies: new Map() }
-  const open = (link: { key: string }) => gate.open({ key: parseKey(link.key)! }, asker)
+  const open = (link: { key: string }) => gate.open({ key: parseKey(link.key)! }, VISITOR)
   const share = await open(run.links.noDownload)
   // as long as nothing changes, it is the same one, by which pages and zips are cached
   assert.equal(await open(run.links.noDownload), share)
@@ -122,9 +121,8 @@ test('a share that may not be downloaded as a zip has no files for one', async (
   for (const ipp of [{}, { allowDownloadAll: 0 }]) {
     const run = await start({ ipp })
     const { gate } = run.proxy.app
-    const asker = { address: 'x', isForgeable: false, isEmbedded: false, cookies: new Map() }
     const link = 'allowDownloadAll' in ipp ? run.links.album : run.links.noDownload
-    const share = await gate.open({ key: parseKey(link.key)! }, asker)
+    const share = await gate.open({ key: parseKey(link.key)! }, VISITOR)
     run.immich.asked.length = 0
     await assert.rejects(gate.zipFiles(share, share.items, { lane: 'x' }), { reason: 'missing' })
     assert.deepEqual(run.immich.asked, [])

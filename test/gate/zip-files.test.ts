@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Item } from '../../src/gate/gate.ts'
 import { parseKey } from '../../src/validate.ts'
-import { start } from '../helpers.ts'
+import { start, VISITOR } from '../helpers.ts'
 import { video } from '../library.ts'
 import { newId, type Asset, type Version } from '../standin.ts'
 import { photosOf, shareZip } from '../zip/album.ts'
@@ -27,8 +27,7 @@ async function filesOf ({ ipp = {}, link = {}, isChosen = false, pick, version =
   const own = Object.assign(isChosen ? chosen : album, link)
   const run = await start({ version, library, ipp: { showMetadata: SHOWN, ...ipp } })
   const { gate } = run.proxy.app
-  const asker = { address: '', isForgeable: false, isEmbedded: false, cookies: new Map() }
-  const share = await gate.open({ key: parseKey(own.key)! }, asker)
+  const share = await gate.open({ key: parseKey(own.key)! }, VISITOR)
   const items: readonly Item[] = pick ? pick.map(n => share.items[n]!) : share.items
   const files = await gate.zipFiles(share, items, { lane: '' })
   const [sizes] = run.immich.asked.filter(({ path }) => path.endsWith('/download/info'))

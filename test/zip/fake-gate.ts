@@ -1,13 +1,13 @@
 /** A gate in memory, and a server that sends its zips, for the tests of zips. */
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after } from 'node:test'
 import type { ZipGate, Item, Media, Share, Wanted, ZipFile } from '../../src/gate/gate.ts'
 import type { Log } from '../../src/log.ts'
 import { Refusal } from '../../src/refusal.ts'
 import { parseRange, resolveRange, type AssetId } from '../../src/validate.ts'
 import { createZips, type Zips } from '../../src/zip/zips.ts'
+import { listen } from '../helpers.ts'
 import { madeUp, newId } from '../standin.ts'
 
 export const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -156,7 +156,6 @@ export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
       request.socket.resetAndDestroy()
     }
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   after(() => { server.closeAllConnections(); server.close() })
-  return { zips, lines, base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return { zips, lines, base: await listen(server) }
 }
