@@ -3,8 +3,8 @@
 import { addStyle, closest, iconButton, make, say } from './dom.js'
 import { listeners, relayout, startGrid } from './grid.js'
 import { grid, home, isKiosk, lang, options, t, total } from './link.js'
-import { keepTrying, lazily } from './retry.js'
 import { firstInView } from './positions.js'
+import { keepTrying, lazily } from './retry.js'
 
 /** How long a touch lasts to start a selection. */
 const LONG_PRESS_MS = 500

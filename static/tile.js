@@ -5,8 +5,8 @@
 import { icon, make } from './dom.js'
 import { imagePath, item } from './items.js'
 import { dates, grid, home, isVideo, nameOf, t } from './link.js'
-import { isMissing, retry } from './retry.js'
 import { isFew, isSeen, rowOf } from './positions.js'
+import { isMissing, retry } from './retry.js'
 
 /**
  * The server's tiles, reused when their place is drawn. @type {Map<number, HTMLAnchorElement>}

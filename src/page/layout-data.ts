@@ -1,6 +1,6 @@
 /**
  * The data from which the page's script lays out all photos without a request: the ratio of each, in steps of
- * 4 %, and whether it is a video. `static/items.js` and `static/layout.js` read it; a test runs both sides on
+ * 4 %, and whether it is a video. `static/link.js` and `static/layout.js` read it; a test runs both sides on
  * the same input.
  */
 import type { Item, Share } from '../gate/gate.ts'

@@ -2,8 +2,8 @@
 import { disposition, downloadName } from '../file-name.ts'
 import { UNKNOWN_TYPE, type Item, type Media, type Share, type Wanted } from '../gate/gate.ts'
 import type { Reply } from '../http/reply.ts'
-import { imageVersion } from '../urls.ts'
 import { Refusal } from '../refusal.ts'
+import { imageVersion } from '../urls.ts'
 import { callerOf, openItem, type Context, type Parts } from './context.ts'
 
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const

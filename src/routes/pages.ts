@@ -1,9 +1,9 @@
 /** The pages of a link, and the JSON that their script requests. */
 import { createText, HTML } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
-import { linkPath } from '../urls.ts'
 import { marksJson, stretchJson } from '../page/list-json.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
+import { linkPath } from '../urls.ts'
 import {
   callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf,
   type Context, type Parts

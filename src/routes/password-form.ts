@@ -1,8 +1,8 @@
 /** Takes the password form, unlocks the link, and leads the visitor to it or back to the form. */
 import { parseReturnPath } from '../form.ts'
 import { text } from '../json.ts'
-import { linkPath } from '../urls.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
+import { linkPath } from '../urls.ts'
 import { parseLinkAddress, parsePassword, type LinkAddress } from '../validate.ts'
 import type { Reply } from '../http/reply.ts'
 import { readForm, redirect, type Context } from './context.ts'
