@@ -8,11 +8,15 @@ import { load, onStretch } from './items.js'
 import { lastAtMost } from './layout.js'
 import { dates, grid, isByMonth, isGrouped, month, t, timeOf } from './link.js'
 import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './positions.js'
-import { fillTile, imageOf, makeTile, watchPictures } from './tile.js'
+import { fillTile, imageOf, loadPicture, makeTile, watchPictures } from './tile.js'
 
 /** How far beyond the viewport tiles are drawn, in viewport heights. */
 const BEYOND = 0.6
-/** px per ms: faster than FAST, tiles get no pictures; faster than TOO_FAST, none are drawn. */
+/**
+ * px per ms: faster than READING, placeholders are plain colours; faster than FAST, tiles get no pictures;
+ * faster than TOO_FAST, none are drawn.
+ */
+const READING = 1
 const FAST = 2.5
 const TOO_FAST = 10
 /** How long after a fast scroll the tiles are drawn. */
@@ -33,14 +37,17 @@ export const listeners = {
 
 /** The tiles on the page by item. @type {Map<number, HTMLAnchorElement>} */
 export const tiles = new Map()
+/** Those of them whose picture is not there yet. @type {Set<number>} */
+const unfinished = new Set()
 /** The sections on the page by index. @type {Map<number, HTMLElement>} */
 const sections = new Map()
 
 const pace = {
   spareTiles: AT_REST,
   sparePictures: AT_REST,
-  /** whether a tile waits for its picture */
-  isUnfilled: true,
+  /** whether a tile waits for a frame in which it may be given its picture */
+  isWaiting: false,
+  isReading: true,
   isFast: false,
   isQueued: false,
   lastY: 0,
@@ -57,6 +64,7 @@ export function relayout () {
     for (const section of sections.values()) section.remove()
     sections.clear()
     tiles.clear()
+    unfinished.clear()
   }
   if (isWithin) scrollTo(0, topOf(anchor) + below)
   draw()
@@ -74,10 +82,7 @@ export function startGrid () {
     document.body.classList.add('dated')
     relayout()
   }
-  onStretch.push(() => {
-    pace.isUnfilled = true
-    queueFrame()
-  })
+  onStretch.push(queueFrame)
   addEventListener('scroll', queueFrame, { passive: true })
   addEventListener('resize', relayout)
   grid.addEventListener('focusin', draw)
@@ -141,21 +146,32 @@ function placeTile (n, tile) {
     : Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
   section.insertBefore(tile, after ?? null)
   tiles.set(n, tile)
+  unfinished.add(n)
   for (const listener of listeners.tile) listener(tile, n)
 }
 
 // --------------------------------------------------------------------------------------------- what is drawn
 
-/** @param {number} n @param {HTMLAnchorElement} tile @param {boolean} isInView */
-function fill (n, tile, isInView) {
-  const src = fillTile(n, tile, isInView && !pace.isFast)
+/** Goes on with the tiles that lack something. @param {boolean} isInView those in view, or the others */
+function fillTiles (isInView) {
+  for (const n of unfinished) if (isSeen(rowOf(n)) === isInView) fill(n, isInView)
+}
+
+/** @param {number} n @param {boolean} isInView */
+function fill (n, isInView) {
+  const tile = /** @type {HTMLAnchorElement} */ (tiles.get(n))
+  if (imageOf(tile).classList.contains('in')) {
+    unfinished.delete(n)
+    return
+  }
+  const src = fillTile(n, tile, isInView && pace.isReading)
   if (!src) return
   if (pace.isFast || pace.sparePictures <= 0) {
-    pace.isUnfilled = true
+    pace.isWaiting = true
     return
   }
   pace.sparePictures--
-  imageOf(tile).src = src
+  loadPicture(n, tile, src)
 }
 
 /** Draws the tiles near the viewport and removes the others, except one that has the focus. */
@@ -174,18 +190,15 @@ function draw () {
     }
   }
   removeAllBut(wanted)
-  if (pace.isUnfilled) {
-    pace.isUnfilled = false
-    for (const [n, tile] of tiles) fill(n, tile, isSeen(rowOf(n)))
-  }
-  if (!pace.isFast && (pace.isUnfilled || pace.spareTiles < 0)) queueFrame()
+  pace.isWaiting = false
+  fillTiles(true)
+  fillTiles(false)
+  if (!pace.isFast && (pace.isWaiting || pace.spareTiles < 0)) queueFrame()
 }
 
 /** @param {number} n @param {number} row @param {boolean} isInView */
 function drawTile (n, row, isInView) {
-  const known = tiles.get(n)
-  if (known && isInView) fill(n, known, true)
-  if (known || (!isInView && pace.spareTiles-- <= 0)) return
+  if (tiles.has(n) || (!isInView && pace.spareTiles-- <= 0)) return
   const { layout, sectionFirsts } = view
   const section = layout.sections[lastAtMost(sectionFirsts, n)]
   const height = layout.rowHeight[row]
@@ -194,7 +207,6 @@ function drawTile (n, row, isInView) {
   const tile = makeTile(n, `inset-inline-start:${start}px;top:${layout.rowTop[row] - section.top}px;${size}`)
   placeTile(n, tile)
   load(n)
-  fill(n, tile, isInView)
 }
 
 /** @param {Set<number>} wanted */
@@ -206,6 +218,7 @@ function removeAllBut (wanted) {
     if (!img.complete) img.removeAttribute('src')
     tile.remove()
     tiles.delete(n)
+    unfinished.delete(n)
   }
   for (const [index, section] of sections) {
     if (section.querySelector('a') || section.contains(document.activeElement)) continue
@@ -224,6 +237,7 @@ function frame (now) {
   pace.isQueued = false
   clearTimeout(pace.settling)
   const speed = Math.abs(scrollY - pace.lastY) / Math.max(1, now - pace.lastAt)
+  pace.isReading = speed < READING
   pace.isFast = speed > FAST
   pace.spareTiles = speed > 0 ? SCROLLING.tiles : AT_REST
   pace.sparePictures = speed > 0 ? SCROLLING.pictures : AT_REST
@@ -231,6 +245,6 @@ function frame (now) {
   pace.lastAt = now
   // nobody sees a tile that is gone within a frame or two
   if (speed < TOO_FAST) draw()
-  if (pace.isFast) pace.settling = window.setTimeout(queueFrame, SETTLE_MS)
+  if (!pace.isReading) pace.settling = window.setTimeout(queueFrame, SETTLE_MS)
   if (speed > 0) for (const listener of listeners.scroll) listener(pace.lastY)
 }

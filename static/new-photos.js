@@ -54,9 +54,7 @@ async function findNew () {
 function dress (tile, n) {
   if (!fresh.has(n) || tile.classList.contains('new')) return
   tile.classList.add('new')
-  tile.append(make('span', { className: 'dot' }))
-  const image = /** @type {HTMLImageElement} */ (tile.firstChild)
-  image.alt += `, ${t.new}`
+  tile.append(make('span', { className: 'dot', role: 'img', ariaLabel: t.new }))
 }
 
 export async function startNews () {

@@ -36,7 +36,7 @@ const failures = new WeakMap()
 const missing = new Map()
 
 /** Whether this address was recently found to have no picture. @param {string} src */
-export const isMissing = src =>
+export const isMissing = src => missing.size > 0 &&
   Date.now() - (missing.get(new URL(src, location.href).href) ?? -MISSING_MS) < MISSING_MS
 
 /**

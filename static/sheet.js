@@ -14,12 +14,18 @@ export function openSheet (title, ...children) {
   const close = iconButton(t.close, 'close', () => sheet.close())
   const sheet = /** @type {HTMLDialogElement} */ (make('dialog', { className: 'sheet', ariaLabel: title },
     make('div', { className: 'sheet-body' }, make('h2', {}, title), ...children, close)))
-  sheet.onclose = () => setTimeout(() => sheet.remove(), LEAVING_MS)
+  // a class, because :has() in a style costs time for each tile that is added to the grid
+  const { classList } = document.documentElement
+  sheet.onclose = () => {
+    classList.remove('behind-sheet')
+    setTimeout(() => sheet.remove(), LEAVING_MS)
+  }
   // the body fills the sheet, so only a press on the backdrop hits the sheet itself
   sheet.onclick = event => { if (event.target === sheet) sheet.close() }
   // Escape must not end a selection or the lightbox behind it as well
   sheet.onkeydown = event => event.stopPropagation()
   document.body.append(sheet)
   sheet.showModal()
+  classList.add('behind-sheet')
   return sheet
 }

@@ -6,7 +6,7 @@ import { icon, make } from './dom.js'
 import { imagePath, item } from './items.js'
 import { dates, grid, home, isVideo, nameOf, t } from './link.js'
 import { isFew, isSeen, rowOf } from './positions.js'
-import { isMissing, retry } from './retry.js'
+import { isMissing, lazily, retry } from './retry.js'
 
 /**
  * The server's tiles, reused when their place is drawn. @type {Map<number, HTMLAnchorElement>}
@@ -14,6 +14,9 @@ import { isMissing, retry } from './retry.js'
 const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
 const blank = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
 const date = dates({ dateStyle: 'long' })
+const loadThumbhash = lazily(() => import('./thumbhash.js'))
+/** How the placeholder of each tile is painted. @type {WeakMap<HTMLElement, 'mean colour' | 'whole'>} */
+const painted = new WeakMap()
 
 /** From this many screen pixels per pixel a picture looks soft. */
 const SOFT = 1.4
@@ -29,7 +32,6 @@ export function makeTile (n, place) {
   tile.dataset.n = String(n)
   tile.style.cssText = place
   const img = imageOf(tile)
-  img.alt ||= nameOf(n)
   if (img.loading === 'lazy') img.loading = 'eager'
   if (img.complete && img.naturalWidth) show(img)
   // it failed before this script ran
@@ -44,21 +46,36 @@ export function makeTile (n, place) {
  */
 export function fillTile (n, tile, isWhole) {
   const img = imageOf(tile)
-  // called for every visible tile in each frame; most have their picture
-  const known = img.classList.contains('in') ? undefined : item(n)
+  const known = item(n)
   if (!known) return undefined
   if (!tile.getAttribute('href')) {
     tile.href = `${home}/${known.id}`
-    if (known.time !== undefined) img.alt += `, ${date.format(known.time * 1000)}`
     tile.append(...badgesOf(n, known))
   }
-  const isPainted = isWhole ? tile.style.backgroundImage : tile.style.backgroundColor
+  const isPainted = isWhole ? painted.get(tile) === 'whole' : painted.has(tile)
   if (known.thumbhash && !isPainted) paint(tile, known.thumbhash, isWhole)
   if (img.getAttribute('src') || tile.classList.contains('failed')) return undefined
   const src = imagePath(known, 'thumbnail')
   if (!isMissing(src)) return src
+  describe(n, img)
   mark(tile, 'clock')
   return undefined
+}
+
+/**
+ * Begins to load the picture of a tile. Its text comes with it and not before: Chromium lays out the text of
+ * each image that has no address. @param {number} n @param {HTMLAnchorElement} tile @param {string} src
+ */
+export function loadPicture (n, tile, src) {
+  const img = imageOf(tile)
+  describe(n, img)
+  img.src = src
+}
+
+/** @param {number} n @param {HTMLImageElement} img */
+function describe (n, img) {
+  const time = item(n)?.time
+  img.alt ||= nameOf(n) + (time === undefined ? '' : `, ${date.format(time * 1000)}`)
 }
 
 /** @param {number} n @param {import('./items.js').Item} known */
@@ -70,10 +87,11 @@ function badgesOf (n, { motion, sphere, duration }) {
 
 /** @param {HTMLElement} tile @param {string} thumbhash @param {boolean} isWhole */
 async function paint (tile, thumbhash, isWhole) {
-  const made = await import('./thumbhash.js').catch(() => undefined)
+  painted.set(tile, isWhole ? 'whole' : 'mean colour')
+  const made = await loadThumbhash().catch(() => undefined)
   if (!made) return
-  tile.style.backgroundColor ||= made.meanColour(thumbhash)
-  if (isWhole) tile.style.backgroundImage ||= `url(${made.placeholder(thumbhash)})`
+  if (isWhole) tile.style.backgroundImage = `url(${made.placeholder(thumbhash)})`
+  else tile.style.backgroundColor = made.meanColour(thumbhash)
 }
 
 /** @param {HTMLImageElement} img */

@@ -64,6 +64,26 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     }
   })
 
+  // both cost frames while scrolling: laying out texts whose pictures have not come, and matching :has()
+  test('the text of a picture comes with its address; no style on the page uses :has()', async () => {
+    const { page, context } = await open(long, { language: 'en-GB' })
+    await filled(page)
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight / 2))
+    await page.waitForFunction(() => {
+      const images = Array.from(document.querySelectorAll<HTMLImageElement>('.laid-out .tile img'))
+      const isBare = images.some(image => image.alt && !image.getAttribute('src'))
+      if (isBare) throw new Error('a text without a picture')
+      const isDone = images.every(image => /^Photo \d+$/.test(image.alt))
+      return scrollY > 1000 && images.length > 20 && isDone
+    })
+    await page.waitForFunction(() => document.querySelector('link[href*="tools.css"]'))
+    const texts = await page.evaluate(() => Promise.all(Array.from(document.styleSheets, async ({ href }) =>
+      (await fetch(href!)).text())))
+    assert.ok(texts.length >= 2)
+    for (const text of texts) assert.doesNotMatch(text, /:has\(/)
+    await context.close()
+  })
+
   test('the expiry is shown in the visitor\'s time zone', async () => {
     const context = await browser.newContext({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' })
     const page = await context.newPage()
