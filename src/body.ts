@@ -21,7 +21,7 @@ export async function * between (parts: Parts, first: number, last: number): Par
 
 /**
  * The whole body, of at most `limit` bytes, which count against `budget` while they are read. Throws a
- * Refusal: `unreachable` if the body breaks off or is too long, `busy` if the budget is spent.
+ * Refusal: `unreachable` if the body is interrupted or too long, `busy` if the budget is spent.
  */
 export async function readWhole (body: Body, limit: number, budget: Budget): Promise<Buffer> {
   const parts: Uint8Array[] = []
@@ -51,7 +51,7 @@ type Held = { bytes: Buffer, release: Release }
 /**
  * Memory of `total` bytes for whole files. The result reads a body of `length` bytes into it; call `release`
  * when the bytes are no longer needed. Throws a Refusal: `busy` if the memory is full or this visitor already
- * holds a quarter of it, `unreachable` if the body breaks off or is longer.
+ * holds a quarter of it, `unreachable` if the body is interrupted or longer.
  */
 export function createMemory (total: number) {
   const held = new Map<string, number>()

@@ -2,7 +2,7 @@
 import { decode, list, object, parseJson, text } from './json.ts'
 import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } from './validate.ts'
 
-/** No form has more fields, nor more brackets in its JSON: parsing many of either takes long. */
+/** A form with more fields, or JSON with more brackets, is ignored: parsing it would take too long. */
 const MAX_FIELDS = 300
 
 /** The fields of a form, or of a JSON object; none if there are too many. */

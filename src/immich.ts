@@ -71,7 +71,7 @@ export type Caller = { lane: string, until?: { signal: AbortSignal }, isInZip?: 
 type Waiting = { lane: string | Lane }
 /** This program itself, on behalf of no visitor. */
 const PROGRAM: Caller = { lane: '' }
-/** The ETag of an earlier answer, to ask whether it has changed. */
+/** The ETag of an earlier response, to ask whether it has changed. */
 type Known = { etag?: string }
 /** The whole if there is no `range`; the headers alone if `head`. */
 export type Slice = { head?: boolean, range?: ByteRange }
@@ -93,7 +93,7 @@ const PING_TIMEOUT_MS = 5000
 const BUSY_STATUSES = [408, 425, 429]
 /** Immich's own status for a request that failed; other 5xx come from proxies in front of it */
 const FAILED_STATUS = 500
-/** Whether this status says that something is not there or not allowed, rather than that all is broken. */
+/** For a failed request: whether the item is missing or not allowed, rather than Immich out of order. */
 export const isDenied = (status: number): boolean => status < 500 && !BUSY_STATUSES.includes(status)
 
 const DENIED = [400, 401, 403, 404]
@@ -111,7 +111,7 @@ function withoutQuery (address: string, base: string): string {
   const url = URL.parse(address, base)
   return url ? url.origin + url.pathname : 'nowhere'
 }
-/** Whether a connection ended before any byte of an answer, as when Immich closes an idle one. */
+/** Whether a connection ended before any byte of a response, as when Immich closes an idle one. */
 const isUnanswered = ({ cause }: Error): boolean =>
   ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
 
@@ -135,7 +135,7 @@ export type DoorLimits = {
 
 export class Immich {
   #url: string
-  /** for how long Immich may be silent, before its answer and within it */
+  /** for how long Immich may be silent, before its response and within it */
   #silenceMs: number
   #report: Report
   #queues: Record<'short' | 'months' | 'health' | 'streams', Queue>
@@ -156,14 +156,14 @@ export class Immich {
   }
 
   /**
-   * Sends one call and resolves with the headers of its answer; `controller` ends it before and after them.
-   * Throws a Refusal (unreachable) if there is no answer, or none that Immich could have given.
+   * Sends one call and resolves with the headers of its response; `controller` ends it before and after them.
+   * Throws a Refusal (unreachable) if there is no response, or none that Immich could have given.
    */
   async #ask (call: Call, wanted: Slice, known: Known, controller: AbortController): Promise<Response> {
     const url = `${this.#url}/api/${call.path}?${new URLSearchParams(call.query)}`
     const options = { ...request(call, wanted, known), signal: controller.signal }
     try {
-      // no call changes anything, so one that got no answer at all is safe to repeat
+      // no call changes anything, so one that got no response at all is safe to repeat
       const again = (error: Error) => { if (isUnanswered(error)) return fetch(url, options); throw error }
       const response = await this.#wait(fetch(url, options).catch(again), controller)
       // fetch decodes it unasked, and Content-Length would no longer be true
@@ -184,14 +184,14 @@ export class Immich {
   }
 
   /**
-   * The body of an answer. `ended` is called, perhaps several times, when the body is read, fails or is
+   * The body of a response. `ended` is called, perhaps several times, when the body is read, fails or is
    * cancelled. Waiting for a slow visitor does not count as Immich's silence.
    */
   #bodyOf (response: Response, controller: AbortController, ended: () => void): Body {
     const reader = response.body?.getReader()
     const next = async () => reader && await this.#wait(reader.read(), controller)
     let isRead = false
-    // an abort is not free, so none where nothing is left to end
+    // aborting is not free, and pointless once the body has been read
     const cancel = () => { ended(); if (!isRead) controller.abort() }
     async function * parts (): Parts {
       try {
@@ -202,7 +202,7 @@ export class Immich {
     return { parts: parts(), cancel }
   }
 
-  /** A call whose answer is read whole; without `bytes` if they are more than `limit`. */
+  /** A response, whole; without `bytes` if its Content-Length exceeds `limit`. Throws if its bytes do. */
   async #whole (
     call: Call, known: Known, { lane }: Waiting, limit: number, budget: Budget = { left: Infinity }
   ): Promise<Whole> {
@@ -226,7 +226,7 @@ export class Immich {
     return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }
 
-  /** Parses an answer. Throws a Refusal if Immich says no, or if the answer is not Immich's. */
+  /** Parses a response. Throws a Refusal if Immich says no, or if the response is not Immich's. */
   accept<T> (path: string, { status, headers, value }: JsonAnswer, parse: Parse<T>): T {
     const parsed = status === 200 || status === 201 ? parse(value, headers) : undefined
     if (parsed !== undefined) { this.#report(); return parsed }
@@ -255,7 +255,7 @@ export class Immich {
   }
 
   /**
-   * Sends a call and parses its answer; resolves to `old` if Immich says that it has not changed. Throws a
+   * Sends a call and parses its response; resolves to `old` if Immich says that it has not changed. Throws a
    * Refusal: missing, locked, failed, unreachable, busy.
    */
   async read<T> (call: Call, parse: Parse<T>, caller?: Waiting, old?: T & Known): Promise<T> {
@@ -272,7 +272,7 @@ export class Immich {
   /** Immich's version. Throws a Refusal if nothing answers, or something that is not Immich. */
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)
 
-  /** An image, whole; without `bytes` if they are more than `limit`. */
+  /** An image, whole; without `bytes` if its Content-Length exceeds `limit`. Throws if its bytes do. */
   async small (call: Call, caller: Waiting, limit: number, known: Known): Promise<Whole> {
     const answer = await this.#whole(call, known, caller, limit)
     this.#noteStatus(answer.status)

@@ -9,21 +9,21 @@ import type { LinkAddress } from './validate.ts'
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = typeof LOG_LEVELS[number]
 type Write = (event: string, fields?: Record<string, unknown>) => void
-/** `nameOf` returns a link's name in the log, by which it can be found again but not opened or guessed. */
-export type Log = Record<LogLevel, Write> & { nameOf: (link: LinkAddress) => string }
+/** `hashOf` returns a link's hash in the log, by which it can be found again but not opened or guessed. */
+export type Log = Record<LogLevel, Write> & { hashOf: (link: LinkAddress) => string }
 
 /** ` name=value`, quoted unless the value is plain. */
 function pair (name: string, value: unknown): string {
   const plain = typeof value === 'string' ? value : JSON.stringify(value)
   if (/^[\w.:/@+-]+$/.test(plain)) return ` ${name}=${plain}`
-  // JSON leaves U+007F to U+009F and the line separators alone, which some terminals act on
+  // JSON does not escape U+007F to U+009F or the line separators, and some terminals act on them
   return ` ${name}=${JSON.stringify(plain).replace(/[\x7f-\x9f\u2028\u2029]/g, '?')}`
 }
 
-export function createLinkNames (keys: Keys): Log['nameOf'] {
+export function createLinkHashes (keys: Keys): Log['hashOf'] {
   const key = keys('link in the log')
-  const name = (text: string) => createHmac('sha256', key).update(text).digest('hex').slice(0, 10)
-  return link => name('key' in link ? link.key : link.slug)
+  const hash = (text: string) => createHmac('sha256', key).update(text).digest('hex').slice(0, 10)
+  return link => hash('key' in link ? link.key : link.slug)
 }
 
 /** A log of the events that are at least as severe as `level`. */
@@ -36,7 +36,7 @@ export function createLog (level: LogLevel, keys: Keys): Log {
   }
   return {
     error: writer('error'), warn: writer('warn'), info: writer('info'), debug: writer('debug'),
-    nameOf: createLinkNames(keys)
+    hashOf: createLinkHashes(keys)
   }
 }
 

@@ -9,7 +9,7 @@ const JUNK = /[\s.,;:!?)>\]}*_'"`»”’…\u00a0\u200b-\u200f\u2060\ufeff]/u
 function trim (segment: string | undefined): string {
   const text = decode(segment) ?? ''
   let end = text.length
-  // a pattern for the whole end would start again at each character of the address
+  // a pattern for the whole end would take quadratic time
   while (end > 0 && JUNK.test(text.charAt(end - 1))) end--
   return text.slice(0, end)
 }

@@ -3,7 +3,7 @@ import { Refusal } from './refusal.ts'
 
 /** Gives the slot back; calling it again does nothing. */
 export type Release = () => void
-/** the latest visitors of a lane that count; enough for one of them to be served soon */
+/** visitors of a lane that count, the latest ones; enough for one of them to be served soon */
 const MAX_NAMES = 8
 /** Visitors who wait for the same thing. More may join at any time. */
 export class Lane {
@@ -24,7 +24,7 @@ export class Lane {
  * wait, and the reason of `signal` if that ends the wait.
  */
 export type Queue = (lane: string | Lane, signal?: AbortSignal) => Promise<Release>
-/** `turn` orders visitors by when they last got a slot, or else came. */
+/** `turn` orders visitors by when they last got a slot, or arrived if they have had none. */
 type Visitor = { held: number, waiting: number, turn: number }
 type Waiter = { lane: string | Lane, turn: number, start: (name: string) => void }
 const namesOf = (lane: string | Lane) => typeof lane === 'string' ? [lane] : lane.names
@@ -109,7 +109,7 @@ class FairQueue {
     }
   }
 
-  /** Waits for a slot; `name` is the visitor whose room to wait this takes. */
+  /** Waits for a slot, in the waiting room of the visitor `name`. */
   #wait (name: string, lane: string | Lane, signal?: AbortSignal): Promise<Release> {
     return new Promise((resolve, reject) => {
       const visitor = this.#visitorOf(name, ++this.#turn)

@@ -7,12 +7,13 @@ const MAX_NAMES = 100_000
 /** the /64s of one /48 together get this multiple of one visitor's limit */
 const NETWORK_FACTOR = 4
 
-/** in whole ms: with fractions, a sum and its difference need not be equal */
+/** in whole ms: with fractions, adding and then subtracting may not restore the value */
 const wholeNow = (): number => Math.floor(performance.now())
 
 /**
  * A rate limit by name that refills steadily (the generic cell rate algorithm): `burst` at once, then one
- * more every `interval` ms. Each name costs one number, and only while its guesses are not all free.
+ * more every `interval` ms. Each name costs one number, until it is taken back or `MAX_NAMES` newer ones push
+ * it out.
  */
 export function createRateLimit (burst: number, interval: number, now = wholeNow) {
   /** by name: when all guesses are free again */

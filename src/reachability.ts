@@ -9,7 +9,7 @@ const ADVICE: [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN/, 'its name cannot be resolved here: check IMMICH_URL and the network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
     'nothing listens there; in a container, localhost is the container: use the name or address of Immich'],
-  [/ECONNREFUSED/, 'nothing listens there: is Immich running, is the port right?'],
+  [/ECONNREFUSED/, 'nothing listens there: is Immich running, and is the port right?'],
   [/Timeout|ETIMEDOUT/i, 'no answer in time: is Immich busy, or is a firewall in the way?'],
   [/WRONG_VERSION|wrong version/, 'that port does not speak https: write http:// in IMMICH_URL'],
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
@@ -28,7 +28,7 @@ const ADVICE: [RegExp, string][] = [
   [/HTTP_(408|425|429)/,
     'usually a rate limit in front of Immich: exempt this program, or reach Immich directly'],
   [/HTTP_500/, 'Immich itself failed: look at its log, and check that its database runs'],
-  [/HTTP_50[234]/, 'usually a reverse proxy whose Immich is starting, stopped or overloaded'],
+  [/HTTP_50[234]/, 'usually a reverse proxy: Immich behind it is starting, stopped or overloaded'],
   [/buckets answered 200/,
     'usually an album with photos of more than 1,200 different months: correct their dates in Immich'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
@@ -36,7 +36,7 @@ const ADVICE: [RegExp, string][] = [
   [/^https: .*(UND_ERR_SOCKET|ECONNRESET|EPIPE)/,
     'it closed the connection: is it restarting, or does it ask for a client certificate (mTLS)?'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it expect https?'],
-  [/bad port/, 'Node.js connects to no such port: let Immich listen at another'],
+  [/bad port/, 'Node.js refuses to connect to that port: let Immich listen on another'],
   [/./, 'check IMMICH_URL']
 ]
 
@@ -59,7 +59,7 @@ function reasonIn (message: string): string {
 }
 
 export type Report = (error?: Error) => void
-/** Takes note of an answer (no error) or a failure, and logs each change from one to the other. */
+/** Takes note of a response (no error) or a failure, and logs each change from one to the other. */
 export function createReachability (url: string, log: Log): Report {
   let downSince: number | undefined
   return error => {

@@ -1,4 +1,4 @@
-/** Why a request is refused. The reason decides the answer; the message is for the operator's log only. */
+/** Why a request is refused. The reason decides the response; the message is for the operator's log only. */
 
 /**
  * - `missing`: not there, or not for this visitor

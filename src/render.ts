@@ -11,7 +11,7 @@ import { Refusal } from './refusal.ts'
 import { imagePath, linkPath, videoPath } from './urls.ts'
 import type { LinkAddress } from './validate.ts'
 
-/** without script: tiles on the first page, tiles on each further page, tiles that load at once */
+/** without JavaScript: tiles on the first page, tiles on each further page, tiles that load at once */
 const FIRST_TILES = 60
 const MORE_TILES = 120
 const EAGER_TILES = 20
@@ -35,7 +35,7 @@ type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
 /** A template with no link behind it. */
 type CardValues = {
   home: Record<never, never>
-  notice: { text: string, isPassing: boolean }
+  notice: { text: string, isTemporary: boolean }
   password: { key?: string, slug?: string, next: string, problem?: string }
 }
 type Card = keyof CardValues
@@ -179,7 +179,7 @@ export class Renderer {
     }))
   }
 
-  /** The gallery; `page` counts from 1, without script. Throws a Refusal (missing) beyond the last page. */
+  /** The gallery; `page`, without JavaScript, counts from 1. Throws a Refusal (missing) beyond the last. */
   gallery (share: Share, place: Place, page: number): string {
     const { items } = share
     const from = page === 1 ? 0 : FIRST_TILES + (page - 2) * MORE_TILES

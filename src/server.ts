@@ -144,7 +144,7 @@ const GREETING_RETRY_MS = 5000
 const LISTEN_ADVICE: Record<string, string> = {
   EADDRINUSE: 'another program listens there: choose another IPP_PORT',
   EADDRNOTAVAIL: 'this machine has no such address: correct IPP_HOST, or leave it out',
-  EACCES: 'this user may not listen at a port below 1024: choose another IPP_PORT'
+  EACCES: 'this user may not listen on a port below 1024: choose another IPP_PORT'
 }
 
 function start (): void {

@@ -78,7 +78,7 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
 
 const PROBLEMS = ['wrongPassword', 'tooMany', 'cookiesOff'] as const
 /**
- * A request's path and query: `page` of the gallery without script, from 1; `version` of a picture, '' if
+ * A request's path and query: `page` of the gallery without JavaScript, from 1; `version` of a picture, '' if
  * none; `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is
  * read from a query.
  */

@@ -5,6 +5,6 @@ const PAUSE_MS = 15_000
 
 setInterval(async () => {
   if (document.visibilityState !== 'visible') return
-  const answer = await fetch(location.href, { method: 'HEAD' }).catch(() => undefined)
-  if (answer && answer.status !== 503 && answer.status !== 429) location.reload()
+  const response = await fetch(location.href, { method: 'HEAD' }).catch(() => undefined)
+  if (response && response.status !== 503 && response.status !== 429) location.reload()
 }, PAUSE_MS)

@@ -44,10 +44,10 @@ export function describe (n) {
 /** @param {number} n */
 async function fetchFacts (n) {
   await load(n)
-  const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-  if (answer.status === 404) return {}
-  if (!answer.ok) throw new Error(String(answer.status))
-  return answer.json()
+  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  if (response.status === 404) return {}
+  if (!response.ok) throw new Error(String(response.status))
+  return response.json()
 }
 
 /**

@@ -46,12 +46,12 @@ async function attempt (number) {
 
 /** @param {number} number */
 async function fetchStretch (number) {
-  const answer = await fetch(`/share/items/${key}/${number}`)
-  const stretch = answer.ok ? /** @type {Stretch} */ (await answer.json()) : undefined
+  const response = await fetch(`/share/items/${key}/${number}`)
+  const stretch = response.ok ? /** @type {Stretch} */ (await response.json()) : undefined
   // the unlock or the link has expired, or the list has changed: the page must be reloaded
-  const isOver = answer.status === 404 || (stretch && stretch.version !== options.version)
+  const isOver = response.status === 404 || (stretch && stretch.version !== options.version)
   if (isOver) await reload()
-  if (isOver || !stretch) throw new Error(String(answer.status))
+  if (isOver || !stretch) throw new Error(String(response.status))
   stretches.set(number, stretch)
   document.body.classList.remove('offline')
   for (const listener of onStretch) listener()
@@ -80,7 +80,7 @@ export function item (n) {
 }
 
 /**
- * The page's address while item `n` is shown; a slideshow on a shelf keeps its own.
+ * The page's address while item `n` is shown; in kiosk mode (`?play`) it stays the same.
  * @param {number} n
  */
 export const addressOf = n => isKiosk ? `${home}?play` : `${home}/${item(n)?.id}`

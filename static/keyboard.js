@@ -1,5 +1,5 @@
 // @ts-check
-/** Arrow keys, Home and End in the grid; + and - make its rows higher and lower. */
+/** Arrow keys, Home and End in the grid; + and - make its rows taller and shorter. */
 import { closest } from './dom.js'
 import { focusTile, relayout } from './grid.js'
 import { lastAtMost } from './layout.js'

@@ -28,7 +28,7 @@ export function readSkeleton (skeleton) {
 
 /** A last row that would be taller than this times the target keeps the target, and stays ragged. */
 const TOO_TALL = 1.5
-/** Rows lower than this times the target are not tried; nor are rows of several days below the second. */
+/** Rows shorter than this times the target are not tried; nor are rows of several days below the second. */
 const TOO_LOW = 0.6
 const TOO_LOW_SHARED = 0.8
 /** The cost of a ragged row's empty share, in the unit of one photo's squared deviation from the target. */

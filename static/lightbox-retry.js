@@ -11,7 +11,7 @@ import { isMissing, retry } from './retry.js'
 export async function tryAgain (element) {
   const isBroken = element instanceof HTMLVideoElement &&
     element.error?.code !== MediaError.MEDIA_ERR_NETWORK
-  const status = await fetch(element.src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
+  const status = await fetch(element.src, { method: 'HEAD' }).then(response => response.status, () => 0)
   if (status === 404 || status === 410 || (status === 200 && isBroken)) return false
   if (element.isConnected) say(t.failed)
   await retry(element)

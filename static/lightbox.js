@@ -71,7 +71,7 @@ export function close (isBack = false) {
   play.stop()
   closeMenu()
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {})
-  if (!isBack && history.state?.isCold) history.replaceState(null, '', home)
+  if (!isBack && history.state?.isDirectVisit) history.replaceState(null, '', home)
   else if (!isBack && typeof history.state?.n === 'number') history.back()
   const shown = imageOf(n)?.complete ? imageOf(n) : slideOf(n)?.querySelector('img')
   if (shown) fit(shown)

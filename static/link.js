@@ -1,5 +1,5 @@
 // @ts-check
-/** What the server told the page about its link: addresses, words, and the shapes of its items. */
+/** The server's data about the link: addresses, words, and the shapes of its items. */
 import { readSkeleton } from './layout.js'
 
 /**

@@ -20,10 +20,10 @@ let lookedAt = Date.now()
 
 /** @returns {Promise<{ version: string, marks: string }>} */
 async function fetchMarks () {
-  const answer = await fetch(`/share/marks/${key}`)
-  if (answer.status === 404) return { version: '', marks: '' }
-  if (!answer.ok) throw new Error(String(answer.status))
-  return answer.json()
+  const response = await fetch(`/share/marks/${key}`)
+  if (response.status === 404) return { version: '', marks: '' }
+  if (!response.ok) throw new Error(String(response.status))
+  return response.json()
 }
 
 /** Whether the link's photos have changed or it has expired; asks at most once a minute. */

@@ -55,7 +55,7 @@ export async function openLightbox (n, isSlideshow = false) {
     if (signal.aborted) return
     say(t.failed)
     // the photo's own page needs no script
-    if (!history.state.isCold) location.replace(addressOf(n))
+    if (!history.state.isDirectVisit) location.replace(addressOf(n))
   }
   cover?.removeInTime()
 }
@@ -68,11 +68,12 @@ function enter (n) {
   if (history.state?.n !== undefined) return
   const address = addressOf(n)
   // a visitor who came straight to a photo has no grid to go back to
-  const isCold = location.pathname + location.search === address || document.getElementById('photo') !== null
-  history[isCold ? 'replaceState' : 'pushState']({ n, isCold }, '', address)
+  const isAtAddress = location.pathname + location.search === address
+  const isDirectVisit = isAtAddress || document.getElementById('photo') !== null
+  history[isDirectVisit ? 'replaceState' : 'pushState']({ n, isDirectVisit }, '', address)
 }
 
-/** Removes what a photo's own page shows without script. */
+/** Removes what a photo's own page shows without JavaScript. */
 function removePhotoPage () {
   const photo = document.getElementById('photo')
   if (!photo) return

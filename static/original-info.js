@@ -24,8 +24,8 @@ async function lookUp (numbers, look) {
 /** Bytes at an address, by its Content-Length; undefined where it has none or cannot be reached.
  * @param {string} address @param {AbortSignal} [signal] */
 export async function sizeAt (address, signal) {
-  const answer = await fetch(address, { method: 'HEAD', signal }).catch(() => undefined)
-  return answer?.ok && Number(answer.headers.get('content-length')) || undefined
+  const response = await fetch(address, { method: 'HEAD', signal }).catch(() => undefined)
+  return response?.ok && Number(response.headers.get('content-length')) || undefined
 }
 
 /** Sizes that are known or being fetched. @type {Map<number, Promise<number | undefined>>} */
@@ -62,15 +62,15 @@ export async function measure (numbers, signal) {
 /** @param {number} n @returns {Promise<string | undefined>} */
 async function fileNameOf (n) {
   await load(n)
-  const answer = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-  return answer.ok ? (await answer.json()).originalFileName : undefined
+  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  return response.ok ? (await response.json()).originalFileName : undefined
 }
 
 /**
  * File names where they are shared, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
  */
 export async function namesOf (numbers) {
-  const isTold = options.info && numbers.length <= MAX_LOOKUPS
-  const names = isTold ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
+  const areNamesShown = options.info && numbers.length <= MAX_LOOKUPS
+  const names = areNamesShown ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
   return numbers.map((n, at) => names[at] || nameOf(n))
 }

@@ -20,7 +20,7 @@ const LOWEST = 0.5
 const HIGHEST = 1.6
 let share = Number(kept.read(SHARE)) || 1
 
-/** Makes rows higher or lower from the next `measure` on, and remembers it. @param {number} factor */
+/** Makes rows taller or shorter from the next `measure` on, and remembers it. @param {number} factor */
 export function scaleRows (factor) {
   const next = share * factor
   if (next < LOWEST || next > HIGHEST) return

@@ -3,7 +3,7 @@
 
 const FIRST_WAIT_MS = 1000
 const LONGEST_WAIT_MS = 15_000
-/** How long a missing picture is left alone before it is tried once more. */
+/** How often a missing picture is tried again. */
 const MISSING_MS = 180_000
 
 /** A wait that doubles each time. */
@@ -41,17 +41,17 @@ export const isMissing = src => missing.size > 0 &&
 
 /**
  * Tries a picture or video again after a pause, if it is still on the page. 404, 410 and a body that cannot
- * be shown are final: the address is marked as missing and tried once more after minutes.
+ * be shown mark the address as missing, and it is tried again only after minutes.
  * @param {HTMLImageElement | HTMLVideoElement} element
  */
 export async function retry (element) {
   const { src } = element
   const failure = failures.get(element) ?? { pause: createPause(), isThere: false }
   failures.set(element, failure)
-  const status = await fetch(src, { method: 'HEAD' }).then(answer => answer.status, () => 0)
-  const isFinal = status === 404 || status === 410 || (status === 200 && failure.isThere)
+  const status = await fetch(src, { method: 'HEAD' }).then(response => response.status, () => 0)
+  const isNotThere = status === 404 || status === 410 || (status === 200 && failure.isThere)
   failure.isThere = status === 200
-  if (isFinal) {
+  if (isNotThere) {
     missing.set(src, Date.now())
     failures.delete(element)
     setTimeout(() => reload(element, src), MISSING_MS)

@@ -1,5 +1,5 @@
 // @ts-check
-/** Saves originals by the system's share sheet, which can store them in the phone's photos. */
+/** Saves originals through the system's share sheet, which can store them in the phone's photos. */
 import { say } from './dom.js'
 import { download } from './download.js'
 import { imagePath, item, load } from './items.js'
@@ -34,16 +34,16 @@ function fileNameIn (disposition) {
 async function fetchFile (n, signal, onBytes) {
   await load(n)
   const listed = item(n)
-  const answer = listed && await fetch(imagePath(listed, 'original'), { signal })
-  if (!answer?.ok || !answer.body) throw new Error(`item ${n}: ${answer?.status}`)
-  const reader = answer.body.getReader()
+  const response = listed && await fetch(imagePath(listed, 'original'), { signal })
+  if (!response?.ok || !response.body) throw new Error(`item ${n}: ${response?.status}`)
+  const reader = response.body.getReader()
   const pieces = []
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     pieces.push(piece.value)
     onBytes(piece.value.length)
   }
-  const name = fileNameIn(answer.headers.get('content-disposition')) || nameOf(n)
-  return new File(pieces, name, { type: answer.headers.get('content-type') ?? '' })
+  const name = fileNameIn(response.headers.get('content-disposition')) || nameOf(n)
+  return new File(pieces, name, { type: response.headers.get('content-type') ?? '' })
 }
 
 /**

@@ -8,7 +8,7 @@ import { namesOf } from './original-info.js'
 import { openSheet } from './sheet.js'
 
 /**
- * Shares by the system's sheet, else by the clipboard, else shows the text to be copied by hand.
+ * Shares through the system's sheet, else the clipboard, else shows the text to be copied by hand.
  * @param {ShareData} data @param {string} text for the clipboard @param {string} done message after copying
  */
 async function handOn (data, text, done) {

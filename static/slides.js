@@ -10,7 +10,7 @@ import { isVideo, nameOf, options, t, total } from './link.js'
 export const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 /** Links with fewer items than this go from the last back to the first. */
 const LOOPED = 500
-const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
+const isMotionReduced = matchMedia('(prefers-reduced-motion: reduce)').matches
 const folder = new URL('.', import.meta.url)
 /** @type {any} lightGallery is a plain script that sets a global */
 const globals = window
@@ -53,7 +53,7 @@ export const mobile = plain(options.lightGallery.mobileSettings)
 export const lg = globals.lightGallery(document.body, {
   speed: 250, ...own,
   mobileSettings: { controls: false, showCloseIcon: true, ...mobile, download: false },
-  ...isCalm && { speed: 0, slideEndAnimation: false },
+  ...isMotionReduced && { speed: 0, slideEndAnimation: false },
   // without these the photo shrinks and grows again as it opens
   startAnimationDuration: 0, backdropDuration: 0, startClass: '',
   dynamic: true,

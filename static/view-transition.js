@@ -2,7 +2,7 @@
 /** Lets a photo grow out of its tile and return to it, by view transitions. */
 
 const NAME = 'photo'
-const isCalm = matchMedia('(prefers-reduced-motion: reduce)')
+const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)')
 
 /**
  * Changes the page by `change`, which may return a picture; the picture `before` glides there. Without view
@@ -11,7 +11,7 @@ const isCalm = matchMedia('(prefers-reduced-motion: reduce)')
  * @param {HTMLElement | null | undefined} before @param {() => HTMLElement | null | undefined} change
  */
 export function glide (before, change) {
-  if (!before || !document.startViewTransition || isCalm.matches) {
+  if (!before || !document.startViewTransition || reducedMotion.matches) {
     change()
     return { changed: Promise.resolve(), finished: Promise.resolve() }
   }

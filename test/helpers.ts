@@ -3,7 +3,7 @@ import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { after } from 'node:test'
 import { createKeys } from '../src/keys.ts'
-import { createLinkNames, type Log } from '../src/log.ts'
+import { createLinkHashes, type Log } from '../src/log.ts'
 import { createProxy } from '../src/server.ts'
 import { loadSettings } from '../src/config/settings.ts'
 import { sampleLibrary } from './library.ts'
@@ -112,7 +112,7 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
     warn: write('warn'),
     info: write('info'),
     debug: write('debug'),
-    nameOf: createLinkNames(keys)
+    hashOf: createLinkHashes(keys)
   }
   const proxy = createProxy(settings, keys, log)
   const base = await listen(proxy.server)

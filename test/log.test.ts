@@ -44,7 +44,7 @@ test('LOG_LEVEL=debug: a line for each request, with the reason of a refusal and
   await run.get('/nowhere?key=secret')
   await run.get(`/share/photo/${links.password.key}/${links.photo.assets![0]}/thumbnail`)
   await until(() => requests(run).length === 5, 'the lines')
-  const nameOf = (key: string) => proxy.app.log.nameOf({ key } as Parameters<typeof proxy.app.log.nameOf>[0])
+  const nameOf = (key: string) => proxy.app.log.hashOf({ key } as Parameters<typeof proxy.app.log.hashOf>[0])
   const [page, deleted, slug, nowhere, locked] = requests(run)
   assert.partialDeepStrictEqual(page, {
     link: nameOf(links.album.key), method: 'GET', route: '/share/:key', status: 200
@@ -81,7 +81,7 @@ test('without it, no line for a normal request, and a warning for a transfer tha
     '"link":"[\\da-f]{10}"', '"method":"GET"', '"route":"/share/photo/:key/:id/:size"', '"status":200',
     '"bytes":\\d+', '"ms":\\d+', '"reason":"other side closed"'
   ]
-  assert.match(line!, new RegExp(`^warn transfer broke off \\{${fields.join()}\\}$`))
+  assert.match(line!, new RegExp(`^warn transfer interrupted \\{${fields.join()}\\}$`))
   assert.deepEqual(more, [])
 })
 

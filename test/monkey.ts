@@ -71,8 +71,8 @@ async function play (seed: number): Promise<string> {
     bar: () => click(BAR),
     'back to the grid': () => page.keyboard.press('Escape'),
     back: () => page.evaluate(() => {
-      const { n, isCold, isSelecting } = history.state ?? {}
-      if (isSelecting || (n !== undefined && !isCold)) history.back()
+      const { n, isDirectVisit, isSelecting } = history.state ?? {}
+      if (isSelecting || (n !== undefined && !isDirectVisit)) history.back()
     }),
     forward: () => page.evaluate(() => history.forward()),
     scroll: () => page.evaluate(y => scrollTo(0, y), random(4000)),

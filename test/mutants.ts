@@ -3,7 +3,7 @@
  * default all of the gate, `immich.ts`, `rate-limit.ts` and `validate.ts`), and runs the tests that must see
  * it.
  *
- * Prints what survived and what did not end; exit status 1 if anything did that is not `EQUIVALENT`. ONLY is
+ * Prints what survived and what did not end; exits with 1 if anything did that is not `EQUIVALENT`. ONLY is
  * a pattern of mutants' names, JOBS how many run at once, and QUICK leaves out tests that take longer than so
  * many ms, for a first look.
  */

@@ -1,4 +1,4 @@
-/** The ten promises of the design, each with a test that fails if it is broken. */
+/** The ten promises of docs/audit.md, each with a test that fails if it is broken. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'

@@ -166,7 +166,7 @@ test('the advice names the cause', () => {
       /must reach Immich directly/
     ],
     [{ code: 'HTTP_400', message: 'server/version answered 400' }, /that port expects https/],
-    [{ message: 'bad port' }, /connects to no such port/],
+    [{ message: 'bad port' }, /refuses to connect to that port/],
     [
       { code: 'HTTP_200', message: 'timeline/buckets answered 200, but not as Immich does' },
       /more than 1,200 different months/

@@ -4,7 +4,7 @@
  */
 import { Gate, type Policy, type Share } from '../gate/gate.ts'
 import { createKeys } from '../keys.ts'
-import { createLinkNames, createLog, type Log } from '../log.ts'
+import { createLinkHashes, createLog, type Log } from '../log.ts'
 import type { Refusal } from '../refusal.ts'
 import { parsePastedLink } from '../pasted-address.ts'
 import { KEY_BYTES, type LinkAddress } from '../validate.ts'
@@ -14,7 +14,7 @@ import { ConfigError, loadSettings, type Settings } from './settings.ts'
 
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
 
-/** Immich's version; undefined if there was no answer, and the log has said why. */
+/** Immich's version; undefined if there was no response, and the log has said why. */
 const reach = (gate: Gate): Promise<string | undefined> =>
   gate.version().then(version => version.join('.'), () => undefined)
 
@@ -22,7 +22,7 @@ const COPY_IT = 'copy it from Immich as it is'
 const CANNOT_TRY = 'the link cannot be tested, because Immich is unavailable'
 
 /** Reports the limits of an open link, and how to lift them. `share` has the owner's permissions alone. */
-function tellLimits (share: Share, settings: Settings, say: Say): void {
+function reportLimits (share: Share, settings: Settings, say: Say): void {
   const owner = share.can.download
   const { maxDownloadQuality: quality, allowDownloadAll, maxZoomQuality } = settings
   const inImmich = (name: string) => `in Immich, edit the link and switch on "${name}"`
@@ -62,7 +62,7 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
     const kind = share.isAlbum ? 'an album' : 'a selection'
     say('ok', `it is ${kind} of ${share.items.length - videos} photos and ${videos} videos`)
     if (!share.items.length) say('note', 'visitors see nothing in it', 'is it all in the trash, or locked?')
-    tellLimits(share, settings, say)
+    reportLimits(share, settings, say)
   } catch (error) {
     const { reason, message } = error as Refusal
     if (reason === 'locked') return say('ok', 'it has a password, which visitors are asked for')
@@ -74,7 +74,7 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
     // Immich answers both alike (recordings 07-expired), but each of its keys has 50 bytes
     const isCut = 'key' in link && Buffer.from(link.key, 'base64url').length !== KEY_BYTES
     if (isCut) say('WRONG', "part of its key is missing, or the key is not one of Immich's", COPY_IT)
-    else say('WRONG', 'Immich knows no such link, or it has expired', 'look under Sharing in Immich')
+    else say('WRONG', 'Immich has no such link, or it has expired', 'look under Sharing in Immich')
   }
 }
 
@@ -91,8 +91,8 @@ function listSettings (settings: Settings, env: NodeJS.ProcessEnv, say: Say): vo
 }
 
 /** Reports the name of a link in the log. */
-function tellName (link: LinkAddress, { secret }: Settings, say: Say): void {
-  if (secret) say('ok', `the log calls it ${createLinkNames(createKeys(secret))(link)}`)
+function reportName (link: LinkAddress, { secret }: Settings, say: Say): void {
+  if (secret) say('ok', `the log calls it ${createLinkHashes(createKeys(secret))(link)}`)
   else say('note', 'its name in the log changes with each start', 'set IPP_SECRET to keep it')
 }
 
@@ -101,7 +101,7 @@ async function inspectAddress (address: string, gate: Gate, settings: Settings, 
   const { link, origin } = parsePastedLink(address) ?? {}
   if (!link) return say('WRONG', `${address} is not the address of a link`, COPY_IT)
   await inspect(link, gate, settings, say)
-  tellName(link, settings, say)
+  reportName(link, settings, say)
   if (origin === undefined) return
   if (origin === new URL(settings.immichUrl).origin) {
     return say('note', 'this is the address of Immich, not one for visitors',

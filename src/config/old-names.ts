@@ -26,7 +26,7 @@ const SIGNS: [Generation, ...string[]][] = [
   [1, 'lightGallery']
 ]
 
-/** `isNewer`: today's name was already one of 1.x, so this one wins over it. `effects` are by value. */
+/** `isNewer`: `to` already existed in 1.x, so `from` wins. `effects`: what happens, by value. */
 type Row = { from: string, to: string, values?: Json, isNewer?: true, effects?: Record<string, string> }
 const RENAMED: Row[] = [
   // 2.3 to 4.0

@@ -5,7 +5,7 @@ import type { Settings } from './settings.ts'
 /** The policy from these settings: everything that the gate needs to know about the configuration. */
 export function policyOf (settings: Settings): Policy {
   const { description, exif, location } = settings.showMetadata
-  // webLink says whether to link a place; it is no fact about a photo
+  // webLink says whether to link a place; it is not a fact about a photo
   const { webLink: _, ...places } = location
   const flags = Object.entries({ description, ...exif, ...places })
   return Object.freeze({

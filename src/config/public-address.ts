@@ -15,7 +15,7 @@ const MAX_CHARACTERS = 20_000
 /** Immich's words for a missing or wrong password; they prove that it has accepted the link's key. */
 const PASSWORD_WORDS = ['Password required', 'Invalid password']
 
-/** Resolves with the beginning of an answer. Throws if none comes in time. */
+/** Resolves with the beginning of a response. Throws if none comes in time. */
 async function ask (address: string, headers: Record<string, string> = {}): Promise<Answer> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const response = await fetch(address, { headers, redirect: 'manual', signal })
@@ -41,14 +41,14 @@ async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean
   })
 }
 
-/** Whether the scheme and host that visitors see arrive here; nothing if the page does not say. */
+/** Compares the scheme and host that arrive here with the public ones; nothing if the page has none. */
 async function inspectForwarding (origin: string, link: LinkAddress): Promise<Finding[]> {
   const { body } = await ask(origin + linkPath(link), { accept: 'text/html' })
   const url = URL.parse(/property="og:url" content="([^"]+)"/.exec(body)?.[1] ?? '')
   if (!url) return []
   if (url.origin === origin) return [['ok', `scheme and host arrive here as ${origin}`]]
   if (url.host === new URL(origin).host) {
-    return [['WRONG', `visitors use ${origin}, but it arrives here as ${url.origin}`,
+    return [['WRONG', `visitors use ${origin}, but the proxy sees ${url.origin}`,
       'let the reverse proxy send X-Forwarded-Proto, and list it in ipp.trustedProxies']]
   }
   return [['note', `previews in chats name ${url.origin} instead of ${origin}`,
@@ -63,12 +63,12 @@ function fixFor (status: number): string {
   return 'let the reverse proxy send /share and /s here'
 }
 
-/** Reports why the address could not be tested: a certificate that browsers refuse, or a network. */
+/** Reports why the address could not be tested: a certificate that browsers refuse, or the network. */
 function findingOf (origin: string, { message, cause }: Error): Finding {
   const { code = '', message: reason } = (cause ?? { message }) as NodeJS.ErrnoException
-  const told = `${origin} has a certificate that browsers refuse: ${reason}`
-  if (/CERT_HAS_EXPIRED/.test(code)) return ['WRONG', told, 'renew it']
-  if (/ALTNAME_INVALID/.test(code)) return ['WRONG', told, 'get one for this name']
+  const problem = `${origin} has a certificate that browsers refuse: ${reason}`
+  if (/CERT_HAS_EXPIRED/.test(code)) return ['WRONG', problem, 'renew it']
+  if (/ALTNAME_INVALID/.test(code)) return ['WRONG', problem, 'get one for this name']
   if (/CERT|SIGNATURE/.test(code)) {
     return ['note', `the certificate of ${origin} is not trusted here: ${reason}`,
       'let the server send the whole chain; for an authority of your own, set NODE_EXTRA_CA_CERTS']

@@ -106,10 +106,10 @@ const isCacheControl = (header: string): boolean =>
 
 /** `responseHeaders` in lower case. */
 function readHeaders (given: Json, problems: string[]): Record<string, string> {
-  // the schema reports what is no text
+  // the schema reports values that are not text
   const entries = Object.entries(given).map(([name, value]) => [name.toLowerCase(), text(value)] as const)
   for (const [name] of entries) {
-    const why = 'expected no header that frames an answer, belongs to a connection or sets a cookie'
+    const why = 'expected no header for framing, the connection or cookies'
     if (RESERVED_HEADERS.has(name)) problems.push(`ipp.responseHeaders: got ${show(name)}, ${why}`)
   }
   const responseHeaders: Record<string, string> = Object.fromEntries(entries)

@@ -11,7 +11,7 @@ import { isRefusal, Refusal } from '../refusal.ts'
 import { resolveRange, type AssetId, type ByteRange } from '../validate.ts'
 import { mediaType, parseDetails, parseDisposition, UNKNOWN_TYPE, type Details } from './immich-json.ts'
 import { blankJpeg } from './jpeg.ts'
-import { isMotionPart, type Item, type OpenLink, type Policy, type Share } from './share.ts'
+import { isMotionPart, type Item, type OpenedLink, type Policy, type Share } from './share.ts'
 
 /** A visitor's request: a picture to view, a video to play, a file to download, or one for a zip. */
 export type Wanted = Slice & { as: 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback' | 'zip' }
@@ -29,13 +29,13 @@ type Kind = 'thumbnail' | 'preview' | 'fullsize' | 'original' | 'playback'
 /** A small image in memory; `immichTag` is Immich's own ETag, to ask whether it has changed. */
 type Image = Media & { immichTag: string }
 /** One request: the link, its permissions, the item, and the caller. */
-type Request = { link: OpenLink, can: Share['can'], item: Item, slice: Slice, caller: Caller }
+type Request = { link: OpenedLink, can: Share['can'], item: Item, slice: Slice, caller: Caller }
 
 const MIB = 1024 * 1024
 const IMAGE_MAX_AGE_MS = 300_000
 /** larger images are streamed and not cached */
 const MAX_CACHED_BYTES = MIB / 2
-/** memory that a cached image takes beside its bytes: 16,000 of 1 kB were measured as 51 MB */
+/** memory that a cached image takes besides its bytes: 16,000 of 1 kB were measured as 51 MB */
 const OVERHEAD_BYTES = 2000
 /** larger JPEGs are replaced by their preview where metadata is stripped */
 const MAX_STRIPPED_BYTES = 64 * MIB
@@ -69,12 +69,12 @@ export class Files {
   }
 
   /** Immich's details of an item, not yet reduced. Throws a Refusal. */
-  details (link: OpenLink, { id }: Item, caller: Caller): Promise<Details> {
+  details (link: OpenedLink, { id }: Item, caller: Caller): Promise<Details> {
     return this.#immich.read(CALLS.asset(link, id), parseDetails, caller)
   }
 
   /** The file for what is wanted. Throws a Refusal; `withheld` if the operator's settings leave no file. */
-  async get (link: OpenLink, share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
+  async get (link: OpenedLink, share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
     const { as, ...slice } = wanted
     const media = await this.#choose(as, { link, can: share.can, item, slice, caller })
     return share.tells.names ? media : { ...media, name: '' }
@@ -141,8 +141,8 @@ export class Files {
   }
 
   /**
-   * A file that may hold what the camera wrote into it, without that if the operator strips metadata: a
-   * blanked JPEG, else the preview of an image, else the transcode of a video.
+   * A file that may contain the camera's metadata. If the operator strips it: a blanked JPEG, else the
+   * preview of an image or the transcode of a video.
    */
   async #cameraFile (kind: 'original' | 'fullsize' | 'playback', request: Request): Promise<Media> {
     if (!this.#policy.strip) return this.#stream(kind, request)
@@ -206,7 +206,7 @@ export class Files {
   /**
    * Loads an image, without `bytes` if too large to cache. Goes on if the visitor leaves: others may wait.
    */
-  async #loadImage (kind: Kind, link: OpenLink, id: AssetId, lane: Lane, old?: Image): Promise<Image> {
+  async #loadImage (kind: Kind, link: OpenedLink, id: AssetId, lane: Lane, old?: Image): Promise<Image> {
     const known = old ? { etag: old.immichTag } : {}
     const call = callFor(kind, link, id)
     const { status, headers, bytes } = await this.#immich.small(call, { lane }, MAX_CACHED_BYTES, known)
@@ -216,7 +216,7 @@ export class Files {
     return bytes ? { ...image, bytes, length: bytes.length } : image
   }
 
-  /** The fields of an answer that are passed on. */
+  /** The fields of a response that are passed on. */
   #describe (kind: Kind, id: AssetId, headers: Headers) {
     const immichTag = headers.get('etag') ?? ''
     const text = `${this.#secret} ${kind} ${id} ${immichTag} ${this.#policy.strip}`

@@ -17,8 +17,8 @@ import { Files, type Media, type Wanted } from './files.ts'
 import { createGuesses } from './guesses.ts'
 import { Links } from './open.ts'
 import { isMotionPart, makeShare, shownFacts } from './share.ts'
-import type { Facts, Item, List, OpenLink, Policy, Share } from './share.ts'
-import { cookieLines, createSeal, nameOf, checkPassword } from './unlock.ts'
+import type { Facts, Item, List, OpenedLink, Policy, Share } from './share.ts'
+import { cookieLines, createSeal, linkId, checkPassword } from './unlock.ts'
 import { collectZipFiles, type AlbumNames, type ZipFile } from './zip-metadata.ts'
 
 export { UNKNOWN_TYPE } from './immich-json.ts'
@@ -29,9 +29,9 @@ type GateLimits = DoorLimits & {
 }
 type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
 /** The facts about a visitor that the gate needs. */
-type Asker = Pick<Visitor, 'address' | 'isForgeable' | 'isEmbedded' | 'cookies'>
-type Unlocker = Asker & Pick<Visitor, 'isHttps'>
-type Opened = { link: OpenLink, list: List }
+type GateVisitor = Pick<Visitor, 'address' | 'isForgeable' | 'isEmbedded' | 'cookies'>
+type UnlockingVisitor = GateVisitor & Pick<Visitor, 'isHttps'>
+type Opened = { link: OpenedLink, list: List }
 
 const NAMES_MAX_AGE_MS = 60_000
 
@@ -47,7 +47,7 @@ export class Gate {
   /** every share that was given out, with what it was made from */
   #opened = new WeakMap<Share, Opened>()
   /** the latest share of each link in memory */
-  #shares = new WeakMap<OpenLink, { list: List, share: Share }>()
+  #shares = new WeakMap<OpenedLink, { list: List, share: Share }>()
 
   constructor ({ immichUrl, policy, limits, keys, log }: GateOptions) {
     this.#policy = policy
@@ -64,10 +64,10 @@ export class Gate {
    * Opens a link: returns its share for this visitor. Throws a Refusal: missing, locked, limited, failed,
    * unreachable, busy.
    */
-  async open (address: LinkAddress, asker: Asker): Promise<Share> {
-    const token = this.#seal.open(address, asker.cookies)
-    const link = await this.#lookUp(address, asker, () => this.#links.open(address, asker.address, token))
-    const list = await this.#links.list(link, asker.address)
+  async open (address: LinkAddress, visitor: GateVisitor): Promise<Share> {
+    const token = this.#seal.open(address, visitor.cookies)
+    const link = await this.#lookUp(address, visitor, () => this.#links.open(address, visitor.address, token))
+    const list = await this.#links.list(link, visitor.address)
     const latest = this.#shares.get(link)
     if (latest?.list === list) return latest.share
     const share = makeShare(link, list, this.#policy)
@@ -78,21 +78,21 @@ export class Gate {
   }
 
   /** Key and slug of a link share their limits on guessing. */
-  #noteSlug ({ key, slug }: OpenLink): void {
-    if (slug) this.#guesses.alias(nameOf({ slug }), nameOf({ key }))
+  #noteSlug ({ key, slug }: OpenedLink): void {
+    if (slug) this.#guesses.alias(linkId({ slug }), linkId({ key }))
   }
 
   /**
    * Asks Immich for a link, and counts if it is unknown. Throws a Refusal if slugs are switched off, or if
    * this visitor has tried too many unknown links.
    */
-  async #lookUp<T> (address: LinkAddress, asker: Asker, ask: () => Promise<T>): Promise<T> {
+  async #lookUp<T> (address: LinkAddress, visitor: GateVisitor, ask: () => Promise<T>): Promise<T> {
     if ('slug' in address && !this.#policy.slugs) throw new Refusal('missing')
-    if (this.#guesses.isProbing(asker, nameOf(address))) {
-      this.#logRefused(address, asker, 'unknown links')
+    if (this.#guesses.isProbing(visitor, linkId(address))) {
+      this.#logRefused(address, visitor, 'unknown links')
       throw new Refusal('limited')
     }
-    const settle = this.#guesses.countLookup(asker, nameOf(address))
+    const settle = this.#guesses.countLookup(visitor, linkId(address))
     try {
       const found = await ask()
       settle('opened')
@@ -103,8 +103,8 @@ export class Gate {
     }
   }
 
-  #logRefused (address: LinkAddress, asker: Asker, reason: string): void {
-    this.#log.warn('unlock refused', { address: asker.address, link: this.#log.nameOf(address), reason })
+  #logRefused (address: LinkAddress, visitor: GateVisitor, reason: string): void {
+    this.#log.warn('unlock refused', { address: visitor.address, link: this.#log.hashOf(address), reason })
   }
 
   /**
@@ -112,28 +112,28 @@ export class Gate {
    * for an hour. Throws a Refusal: `locked` if the password is wrong, `limited` after too many wrong ones, or
    * as `open` does.
    */
-  async unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
-    return this.#lookUp(address, asker, () => this.#unlock(address, password, asker))
+  async unlock (address: LinkAddress, password: Password, visitor: UnlockingVisitor): Promise<string[]> {
+    return this.#lookUp(address, visitor, () => this.#unlock(address, password, visitor))
   }
 
-  async #unlock (address: LinkAddress, password: Password, asker: Unlocker): Promise<string[]> {
-    const name = nameOf(address)
-    const wait = this.#guesses.waitForPassword(asker, name)
+  async #unlock (address: LinkAddress, password: Password, visitor: UnlockingVisitor): Promise<string[]> {
+    const name = linkId(address)
+    const wait = this.#guesses.waitForPassword(visitor, name)
     if (wait > 0) {
-      this.#logRefused(address, asker, 'too many')
+      this.#logRefused(address, visitor, 'too many passwords')
       throw new Refusal('limited', '', Math.ceil(wait / 1000))
     }
     // counted before it is tried, because many at the same time would all be free otherwise
-    this.#guesses.countPassword(asker, name, 1)
+    this.#guesses.countPassword(visitor, name, 1)
     try {
-      const proof = await checkPassword(this.#immich, address, password, asker.address)
-      this.#guesses.countPassword(asker, name, -1)
+      const proof = await checkPassword(this.#immich, address, password, visitor.address)
+      this.#guesses.countPassword(visitor, name, -1)
       this.#noteSlug(proof.link)
-      this.#log.info('unlocked', { address: asker.address, link: this.#log.nameOf(address) })
-      return cookieLines(this.#seal, proof, asker.isHttps)
+      this.#log.info('unlocked', { address: visitor.address, link: this.#log.hashOf(address) })
+      return cookieLines(this.#seal, proof, visitor.isHttps)
     } catch (error) {
-      if (isRefusal(error, 'locked')) this.#logRefused(address, asker, 'wrong password')
-      else this.#guesses.countPassword(asker, name, -1)
+      if (isRefusal(error, 'locked')) this.#logRefused(address, visitor, 'wrong password')
+      else this.#guesses.countPassword(visitor, name, -1)
       throw error
     }
   }

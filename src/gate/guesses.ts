@@ -1,12 +1,13 @@
 /** Limits on guessing: wrong passwords, and links that do not exist. */
 import { forgetOldest } from '../memory-cache.ts'
 import { createRateLimit, createVisitorLimit } from '../rate-limit.ts'
+import type { Visitor } from '../validate.ts'
 
-type Guesser = { address: string, isForgeable: boolean }
-type Prober = { address: string, isEmbedded: boolean }
+type Guesser = Pick<Visitor, 'address' | 'isForgeable'>
+type Prober = Pick<Visitor, 'address' | 'isEmbedded'>
 const MINUTE_MS = 60_000
 const LINK_INTERVAL_MS = 6_000
-/** first guesses of new addresses at one link, as a multiple of `perLink`: a botnet's bound */
+/** wrong guesses at one link before new addresses are refused too, as a multiple of `perLink` */
 const NEWCOMER_FACTOR = 10
 /** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
 const UNKNOWN_FACTOR = 20
@@ -16,14 +17,14 @@ const MAX_OPENED = 20_000
 /**
  * Wrong passwords: each address (an IPv6 /64) gets `perVisitor` at one link, then one a minute; a /48 gets
  * four times that. All addresses together get `perLink` at one link, then one every six seconds. An address
- * that has guessed nothing wrong there is not held up by that, unless the address can be forged, until ten
- * times `perLink` of such first guesses were wrong.
+ * without a wrong guess there is exempt from that, unless it can be forged, until the link has had ten times
+ * as many wrong guesses (refilled ten times as fast).
  *
  * Key and slug of a link share these limits once this process has opened the link for anybody.
  *
  * Unknown links: each address gets 20 × `perVisitor`, then one every three seconds, and a /48 four times
  * that. Beyond that it may open only the links that it has opened before, so that hits and misses look the
- * same. What pages of other sites embed is counted apart, or such a page could keep its reader out of new
+ * same. Requests from pages of other sites count separately, or such a page could keep its reader out of new
  * links.
  */
 export function createGuesses (perVisitor: number, perLink: number) {

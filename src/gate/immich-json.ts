@@ -68,7 +68,7 @@ function parseChosen (value: unknown): Asset[] {
 }
 
 /**
- * The answer of `shared-links/me` and `shared-links/login`; recordings …/me-key. An expiry that cannot be
+ * The response of `shared-links/me` and `shared-links/login`; recordings …/me-key. An expiry that cannot be
  * read counts as past.
  */
 export function parseLink (value: unknown): Link | undefined {
@@ -96,8 +96,8 @@ export function parseLink (value: unknown): Link | undefined {
 /** a century of months; every one costs a request */
 const MAX_MONTHS = 1200
 /**
- * The months in the answer of `timeline/buckets`; undefined if it is no list, longer than 1,200, or none of
- * it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is requested with
+ * The months in the response of `timeline/buckets`; undefined if it is not a list, is longer than 1,200, or
+ * none of it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is requested with
  * its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the
  * zone of its database session.
  */
@@ -116,8 +116,8 @@ export const bareDate = (month: Month): Month => month.replace(/T.*/, '') as Mon
 const COLUMNS = ['isImage', 'ratio', 'thumbhash', 'fileCreatedAt', 'localOffsetHours', 'duration',
   'livePhotoVideoId', 'visibility', 'isTrashed', 'projectionType']
 /**
- * The visible rows in the answer of `timeline/bucket`, which comes in columns. `fileCreatedAt` is UTC without
- * a zone (recordings …/timeline-bucket-*).
+ * The visible rows in the response of `timeline/bucket`, which comes in columns. `fileCreatedAt` is UTC
+ * without a zone (recordings …/timeline-bucket-*).
  */
 export function parseMonth (value: unknown): Asset[] | undefined {
   const table = object(value)
@@ -164,7 +164,7 @@ export function parseNames (value: unknown): NamesPage | undefined {
 }
 
 /**
- * The answer of `download/info` with `archiveSize: 1`: one archive for each asset, with its size in bytes.
+ * The response of `download/info` with `archiveSize: 1`: one archive for each asset, with its size in bytes.
  */
 export function parseSizes (value: unknown): Map<AssetId, number> | undefined {
   const archives = object(value)?.archives

@@ -8,7 +8,7 @@ import { once, type Log } from '../log.ts'
 import type { Lane } from '../queue.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import { bareDate, parseLink, parseMonth, parseMonths, type Asset } from './immich-json.ts'
-import { makeList, type List, type OpenLink, type Policy } from './share.ts'
+import { makeList, type List, type OpenedLink, type Policy } from './share.ts'
 import type { LinkAddress, Month, Token } from '../validate.ts'
 
 type MonthAssets = { etag: string, assets: Asset[] }
@@ -20,9 +20,9 @@ const MAX_AGE_MS = 60_000
 export class Links {
   #immich: Immich
   #policy: Policy
-  #links: Cache<OpenLink>
+  #links: Cache<OpenedLink>
   #albums: Cache<AlbumList>
-  #lists = new WeakMap<OpenLink, List>()
+  #lists = new WeakMap<OpenedLink, List>()
   #log: Log
   #warnOfUnreadable: Log['warn']
 
@@ -31,7 +31,7 @@ export class Links {
     this.#policy = policy
     this.#log = log
     this.#warnOfUnreadable = once(log.warn)
-    this.#links = createCache<OpenLink>(MAX_AGE_MS, limits.links, () => 1)
+    this.#links = createCache<OpenedLink>(MAX_AGE_MS, limits.links, () => 1)
     const weigh = ({ items }: List) => Math.max(1, items.length)
     this.#albums = createCache<AlbumList>(MAX_AGE_MS, limits.listItems, weigh)
   }
@@ -39,14 +39,14 @@ export class Links {
   /**
    * The link, at most a minute old. Throws a Refusal: missing, locked, failed, unreachable, busy.
    */
-  async open (address: LinkAddress, lane: string, token?: Token): Promise<OpenLink> {
+  async open (address: LinkAddress, lane: string, token?: Token): Promise<OpenedLink> {
     const name = 'key' in address ? `key ${address.key} ${token}` : `slug ${address.slug} ${token}`
     const link = await this.#links(name, lane, waiting => this.#load(address, waiting, token))
     if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
     return link
   }
 
-  async #load (address: LinkAddress, lane: Lane, token?: Token): Promise<OpenLink> {
+  async #load (address: LinkAddress, lane: Lane, token?: Token): Promise<OpenedLink> {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // whatever Immich thinks: a link with a password stays shut without the token of an unlock
     if (link.isProtected && !token) throw new Refusal('locked')
@@ -58,7 +58,7 @@ export class Links {
    * The link's list, at most a minute old, in the order of its album. Throws a Refusal: missing, failed,
    * unreachable, busy.
    */
-  async list (link: OpenLink, lane: string): Promise<List> {
+  async list (link: OpenedLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
     // a list with facts that the owner no longer shows is never used for a link that shows less
     const name = `${key} ${showMetadata}`
@@ -70,11 +70,11 @@ export class Links {
 
   #listChosen (assets: Asset[]): List {
     const known = assets.map(({ id, name, isEdited }) => [id, { name, isEdited }] as const)
-    return { ...makeList(assets, 'desc', false, this.#policy), assets: new Map(known) }
+    return { ...makeList(assets, 'desc', false, this.#policy), names: new Map(known) }
   }
 
   async #loadAlbum (
-    link: OpenLink, { id, order }: NonNullable<OpenLink['album']>, caller: { lane: Lane }, old?: AlbumList
+    link: OpenedLink, { id, order }: NonNullable<OpenedLink['album']>, caller: { lane: Lane }, old?: AlbumList
   ): Promise<AlbumList> {
     const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
     if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')

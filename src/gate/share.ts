@@ -1,14 +1,14 @@
 /**
  * Makes shares: a `Share` is all that one visitor may see and download of one link. It combines the owner's
  * permissions on the link with the operator's (`Policy`). Anything that needs both but lacks one is left out:
- * times, names, captions, downloads. So it is with the metadata of a single item (`shownFacts`).
+ * times, names, captions, downloads. `shownFacts` does the same for one item's metadata.
  */
 import { createHash } from 'node:crypto'
 import type { AssetId, Key, Slug, Token } from '../validate.ts'
 import type { Asset, Details, Link } from './immich-json.ts'
 
 /** Types that only the gate can make: nothing else has this private field, not even a copy of a share. */
-declare class Given<Name extends string> { private readonly given: Name }
+declare class MadeByGate<Name extends string> { private readonly given: Name }
 
 /**
  * One photo or video. `ratio` is width / height, 0.2 to 5. `duration` in ms, and above 0 for an image that
@@ -17,7 +17,7 @@ declare class Given<Name extends string> { private readonly given: Name }
 export type Item = Readonly<{
   id: AssetId, isVideo: boolean, ratio: number, thumbhash: string, duration: number
   motion?: AssetId, isSphere: boolean
-}> & Given<'item'>
+}> & MadeByGate<'item'>
 
 export type Share = Readonly<{
   key: Key, slug?: Slug, isProtected: boolean, isAlbum: boolean
@@ -37,7 +37,7 @@ export type Share = Readonly<{
   times?: readonly number[]
   /** changes with anything above that the visitor sees of the list, and with nothing else */
   version: string
-}> & Given<'share'>
+}> & MadeByGate<'share'>
 
 /** The operator's permissions. The owner's settings on each link apply as well. */
 export type Policy = Readonly<{
@@ -60,14 +60,14 @@ export type Policy = Readonly<{
 export type Facts = Readonly<Record<string, string | number>>
 
 /** A link that has been opened, with Immich's token if it has a password. Stays inside the gate. */
-export type OpenLink = Link & { token?: Token }
+export type OpenedLink = Link & { token?: Token }
 /**
  * The list of a link, in its order. Stays inside the gate. `byId` has the video parts of motion photos too;
- * `times` stand beside the items; `assets` has the names that came with the link, if any.
+ * `times` has one entry per item; `names` has the file names that came with the link, if any.
  */
 export type List = {
   items: readonly Item[], byId: ReadonlyMap<AssetId, Item>, times: readonly number[], isPartial: boolean
-  assets?: ReadonlyMap<AssetId, { name: string, isEdited: boolean }>
+  names?: ReadonlyMap<AssetId, { name: string, isEdited: boolean }>
 }
 
 const byTime = (order: 'asc' | 'desc') => (a: Asset, b: Asset): number =>
@@ -114,7 +114,7 @@ function versionOf (list: List, columns: readonly (readonly number[])[]): string
 }
 
 /** The share of a link and its list, under the operator's policy. */
-export function makeShare (link: OpenLink, list: List, policy: Policy): Share {
+export function makeShare (link: OpenedLink, list: List, policy: Policy): Share {
   const { key, slug, isProtected, expiresAt, album, allowDownload, showMetadata } = link
   const unit = policy.dates
   const days = showMetadata && unit ? list.times.map(time => dayOf(time, unit)) : undefined

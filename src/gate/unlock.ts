@@ -23,11 +23,11 @@ const TAG_BYTES = 16
 const steadyNow = (): number => performance.timeOrigin + performance.now()
 
 /** A name for a link, different for each key and slug. */
-export const nameOf = (link: LinkAddress): string => 'key' in link ? `key:${link.key}` : `slug:${link.slug}`
+export const linkId = (link: LinkAddress): string => 'key' in link ? `key:${link.key}` : `slug:${link.slug}`
 
 /** The name of the cookie that unlocks this link, without its prefix. Keys and slugs never share a name. */
 export const cookieName = (link: LinkAddress): string =>
-  `ipp_${createHash('sha256').update(nameOf(link)).digest('base64url').slice(0, 16)}`
+  `ipp_${createHash('sha256').update(linkId(link)).digest('base64url').slice(0, 16)}`
 
 type Seal = ReturnType<typeof createSeal>
 /** Seals and opens unlock cookies: nonce, tag, then the encrypted time of the unlock and the token. */
@@ -36,7 +36,7 @@ export function createSeal (key: KeyObject, now = steadyNow) {
     const tag = sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES)
     const options = { authTagLength: TAG_BYTES }
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), options)
-      .setAAD(Buffer.from(nameOf(link))).setAuthTag(tag)
+      .setAAD(Buffer.from(linkId(link))).setAuthTag(tag)
     const text = sealed.subarray(NONCE_BYTES + TAG_BYTES)
     return decipher.update(text, undefined, 'utf8') + decipher.final('utf8')
   }
@@ -44,7 +44,7 @@ export function createSeal (key: KeyObject, now = steadyNow) {
     /** A cookie value that `open` turns back into `token`, for this link and for an hour. */
     seal (link: LinkAddress, token: Token): string {
       const nonce = randomBytes(NONCE_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(nameOf(link)))
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(linkId(link)))
       const sealed = Buffer.concat([cipher.update(`${Math.floor(now())} ${token}`, 'utf8'), cipher.final()])
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')
     },

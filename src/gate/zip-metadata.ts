@@ -6,7 +6,7 @@ import { isRefusal } from '../refusal.ts'
 import type { AlbumId, AssetId } from '../validate.ts'
 import type { Media } from './files.ts'
 import { parseNames, parseSizes, type Named, type NamesPage } from './immich-json.ts'
-import { isMotionPart, type Item, type List, type OpenLink, type Policy, type Share } from './share.ts'
+import { isMotionPart, type Item, type List, type OpenedLink, type Policy, type Share } from './share.ts'
 
 /**
  * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be shown, ''
@@ -19,18 +19,18 @@ export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?:
 export type AlbumNames = Map<AssetId, Named>
 /** An opened link, and how to ask for the headers of one of its files. */
 type ZipSource = {
-  immich: Immich, names: Cache<AlbumNames>, policy: Policy, link: OpenLink, list: List, share: Share
+  immich: Immich, names: Cache<AlbumNames>, policy: Policy, link: OpenedLink, list: List, share: Share
   head: (item: Item) => Promise<Media>
 }
 
-/** pages of 1,000 names; no list in memory is longer, and the answer's own count is not to be trusted */
+/** pages of 1,000 names; no list in memory is longer, and the response's own count is not to be trusted */
 const MAX_PAGES = 250
 /** requests for the sizes of single files: how many at once, and for how long in total */
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000
 
-/** The answer, or undefined if Immich gives none: 2.x answers 403, and a lost file is a 404. */
-async function ifTold<T> (asked: Promise<T>): Promise<T | undefined> {
+/** The response, or undefined if Immich gives none: 2.x answers 403, and a lost file is a 404. */
+async function ifGiven<T> (asked: Promise<T>): Promise<T | undefined> {
   return asked.catch((error: unknown) => {
     if (isRefusal(error, 'missing') || isRefusal(error, 'failed')) return undefined
     throw error
@@ -87,10 +87,10 @@ export async function collectZipFiles (
   const isWhole = items.length === list.items.length
   const of = album && isWhole ? { albumId: album.id } : { assetIds: items.map(({ id }) => id) }
   const [names, sizes] = areOriginals ? await Promise.all([
-    list.assets ??
-      (album && ifTold(source.names(link.key, caller.lane, lane => readNames(source, album.id, lane)))),
-    ifTold(immich.read(CALLS.sizes(link, of), parseSizes, caller))
-  ]) : [list.assets]
+    list.names ??
+      (album && ifGiven(source.names(link.key, caller.lane, lane => readNames(source, album.id, lane)))),
+    ifGiven(immich.read(CALLS.sizes(link, of), parseSizes, caller))
+  ]) : [list.names]
   const files = withMotionParts(items, list)
   const isUncertain = (item: Item) => isMotionPart(item) || names?.get(item.id)?.isEdited === true
   const heads = await readHeads(names && sizes ? files.filter(isUncertain) : [], source.head)

@@ -1,7 +1,7 @@
-/** How long an answer may be cached, and by whom: the one place that decides Cache-Control. */
+/** How long a response may be cached, and by whom: the one place that decides Cache-Control. */
 
 /**
- * The parts of an answer that decide. `isVersioned`: the address changes with the content, so it may be
+ * The parts of a response that decide. `isVersioned`: the address changes with the content, so it may be
  * cached for long. `expiresAt` of its link is in ms since 1970.
  */
 export type Cacheable = {
@@ -28,7 +28,7 @@ function parseCacheControl (header: string) {
 }
 
 /**
- * Returns the Cache-Control of an answer: never past its link's expiry, and never for a shared cache if the
+ * Returns the Cache-Control of a response: never past its link's expiry, and never for a shared cache if the
  * link has a password. `header` is the operator's, which applies to images and videos of open links.
  */
 export function createCacheControl (header: string): (answer: Cacheable) => string {

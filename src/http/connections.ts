@@ -9,7 +9,7 @@ import { isRefusal } from '../refusal.ts'
 import type { Settings } from '../config/settings.ts'
 import { parsePeer, type Peer } from '../visitor-address.ts'
 
-/** Unanswered requests on one connection. Browsers send none ahead of an answer, and proxies few. */
+/** Unanswered requests on one connection. Browsers send none ahead of a response, and proxies few. */
 const MAX_PIPELINED = 16
 
 /** one visitor may have a sixteenth of the requests in flight: each may hold an image until it is sent */
@@ -27,7 +27,7 @@ export class Connections {
   #addresses = new Map<Socket, string>()
   /** connections without a request, those idle longest first */
   #idle = new Set<Socket>()
-  /** `last` resolves after the answer to the last request of a connection */
+  /** `last` resolves after the response to the last request of a connection */
   #turns = new WeakMap<Socket, Turn>()
   #requests: Queue
   #running = 0

@@ -1,5 +1,5 @@
 /**
- * Writes every answer. A handler returns a `Reply`. `ReplyWriter` alone writes status and headers, decides
+ * Writes every response. A handler returns a `Reply`. `ReplyWriter` alone writes status and headers, decides
  * whether the visitor already has it (304), and streams the content.
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
@@ -13,12 +13,12 @@ export type Headers = Record<string, string | number | string[] | undefined>
 type File = {
   type: string, etag: string, body?: Body, bytes?: Uint8Array, length?: number, contentRange?: string
 }
-/** An answer. Without a `share`, only static files may be cached. */
+/** A response. Without a `share`, only static files may be cached. */
 export type Reply = Cacheable & { headers?: Headers, content?: Text | File }
 /** The request headers that the writer reads. */
 type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
 
-/** Headers of every answer, by its kind. */
+/** Headers of every response, by its kind. */
 const ALWAYS: Record<Kind, Headers> = {
   page: {
     'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; " +
@@ -46,12 +46,12 @@ function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined)
   return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
 }
 
-/** A body broke off in the middle, so the transfer did too; the message says why. */
+/** A transfer was interrupted because its body was; the message says why. */
 export class BrokenTransfer extends Error {}
 
 /**
  * Sends a body as fast as the visitor reads it, and cancels it if the visitor leaves. Throws a BrokenTransfer
- * if the body breaks off.
+ * if the body is interrupted.
  */
 async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
@@ -67,8 +67,8 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
     response.end()
   } catch (error) {
     if (response.destroyed) return
-    // the visitor must see that the transfer broke off; HTTP/1.0 shows it only by a reset, which loses bytes
-    // that are on their way
+    // the visitor must see that the transfer was interrupted; HTTP/1.0 shows it only by a reset, which loses
+    // bytes that are on their way
     if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy()
     else response.destroy()
     const { message, cause } = error as Error
@@ -79,7 +79,7 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
 const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
-/** The ETag of an answer. Pages of protected links have none, because no cache may keep them. */
+/** The ETag of a response. Pages of protected links have none, because no cache may keep them. */
 function etagOf ({ status, kind, share, content }: Reply): string | undefined {
   if (!content) return undefined
   if (!('raw' in content)) return content.etag
@@ -87,7 +87,7 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
 }
 
 /**
- * The only writer of answers. It takes the operator's `responseHeaders` (names in lower case), which go out
+ * The only writer of responses. It takes the operator's `responseHeaders` (names in lower case), which go out
  * with the content of open links only.
  */
 export class ReplyWriter {
@@ -101,7 +101,7 @@ export class ReplyWriter {
 
   /**
    * Answers a request. Resolves when everything is sent or the visitor has left; throws a BrokenTransfer if a
-   * body breaks off.
+   * body is interrupted.
    */
   async write (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> {
     const { content } = reply

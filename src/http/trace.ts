@@ -1,4 +1,4 @@
-/** Logs single requests: all of them with LOG_LEVEL=debug, otherwise those that broke off. */
+/** Logs single requests: all of them with LOG_LEVEL=debug, otherwise those that were interrupted. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../log.ts'
 import type { Refusal } from '../refusal.ts'
@@ -8,11 +8,11 @@ export type Trace = {
   /** `route` is the path as in the table of routes */
   found: (route: string, link: LinkAddress | undefined) => void
   refused: (refusal: Refusal) => void
-  /** Logs that Immich broke off in the middle of a transfer. */
+  /** Logs that Immich stopped in the middle of a transfer. */
   brokeOff: (reason: string) => void
 }
 
-/** Follows a request until its answer ends. `bytes` counts those of the connection, headers included. */
+/** Follows a request until its response ends. `bytes` counts those of the connection, headers included. */
 export function traceRequest (
   request: IncomingMessage, response: ServerResponse, log: Log, isVerbose: boolean
 ): Trace {
@@ -22,7 +22,7 @@ export function traceRequest (
   let at: { route: string, link?: LinkAddress | undefined } = { route: 'none' }
   let refusal: string | undefined
   const fields = () => ({
-    link: at.link && log.nameOf(at.link), method, route: at.route, status: response.statusCode,
+    link: at.link && log.hashOf(at.link), method, route: at.route, status: response.statusCode,
     bytes: socket.bytesWritten - bytesBefore, ms: Math.round(performance.now() - begun)
   })
   if (isVerbose) {
@@ -34,6 +34,6 @@ export function traceRequest (
   return {
     found: (route, link) => { at = { route, link } },
     refused: ({ reason, message }) => { refusal = message ? `${reason}: ${message}` : reason },
-    brokeOff: reason => log.warn('transfer broke off', { ...fields(), reason })
+    brokeOff: reason => log.warn('transfer interrupted', { ...fields(), reason })
   }
 }

@@ -16,32 +16,32 @@ export type Context = {
   app: App, request: IncomingMessage, target: Target, visitor: Visitor, isHead: boolean
 }
 /** The named parts of a path, percent-decoded but not yet checked. */
-export type Parts = Record<string, string | undefined>
+export type PathParts = Record<string, string | undefined>
 /** Answers a request, or throws a Refusal. */
-export type Handler = (context: Context, parts: Parts) => Promise<Reply> | Reply
+export type Handler = (context: Context, parts: PathParts) => Promise<Reply> | Reply
 
 /** The caller for requests to Immich, which end when the visitor leaves. */
 export const callerOf = ({ visitor, request }: Context): Caller => ({ lane: visitor.address, until: request })
 
 /** The link that a path names. Throws a Refusal (missing) if it cannot be one. */
-export function linkOf ({ key, slug }: Parts): LinkAddress {
+export function linkOf ({ key, slug }: PathParts): LinkAddress {
   const link = parseLinkAddress(key, slug)
   if (!link) throw new Refusal('missing')
   return link
 }
 
-function assetIdOf ({ id }: Parts): AssetId {
+function assetIdOf ({ id }: PathParts): AssetId {
   const assetId = parseAssetId(id)
   if (!assetId) throw new Refusal('missing')
   return assetId
 }
 
-export const openShare = ({ app, visitor }: Context, parts: Parts): Promise<Share> =>
+export const openShare = ({ app, visitor }: Context, parts: PathParts): Promise<Share> =>
   app.gate.open(linkOf(parts), visitor)
 
 /** The share and the item that a path names; the video part of a motion photo only with `asVideo`. */
 export async function openItem (
-  context: Context, parts: Parts, asVideo = false
+  context: Context, parts: PathParts, asVideo = false
 ): Promise<{ share: Share, item: Item }> {
   const id = assetIdOf(parts)
   const share = await openShare(context, parts)

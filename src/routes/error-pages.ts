@@ -41,7 +41,7 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
     const words = renderer.words(language)
     const text = words[`${notice}Text`] ?? ''
     const title = words[`${notice}Title`] ?? ''
-    return renderer.card('notice', language, title, { text, isPassing: notice !== 'notFound' })
+    return renderer.card('notice', language, title, { text, isTemporary: notice !== 'notFound' })
   }, headers)
 }
 
@@ -58,8 +58,8 @@ function missingReply (context: Context): Reply | undefined {
 }
 
 /**
- * The answer to a refusal. Give `link` if its password form may be shown here; programs that fetch a file get
- * the same answer as for a link that does not exist.
+ * The response to a refusal. Give `link` if its password form may be shown here; programs that fetch a file
+ * get the same as for a link that does not exist.
  */
 export function refusalReply (context: Context, refusal: Refusal, link?: LinkAddress): Reply | undefined {
   const { log } = context.app

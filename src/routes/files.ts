@@ -4,19 +4,19 @@ import { UNKNOWN_TYPE, type Item, type Media, type Share, type Wanted } from '..
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
 import { imageVersion } from '../urls.ts'
-import { callerOf, openItem, type Context, type Parts } from './context.ts'
+import { callerOf, openItem, type Context, type PathParts } from './context.ts'
 
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const
 type As = Exclude<Wanted['as'], 'zip'>
 
-export async function showImage (context: Context, parts: Parts): Promise<Reply> {
+export async function showImage (context: Context, parts: PathParts): Promise<Reply> {
   const size = SIZES.find(size => size === (parts.size ?? 'preview'))
   if (!size) throw new Refusal('missing')
   const { share, item } = await openItem(context, parts)
   return fileReply(context, share, item, size)
 }
 
-export async function showVideo (context: Context, parts: Parts): Promise<Reply> {
+export async function showVideo (context: Context, parts: PathParts): Promise<Reply> {
   const { share, item } = await openItem(context, parts, true)
   return fileReply(context, share, item, 'playback')
 }

@@ -6,12 +6,12 @@ import { isRefusal, Refusal } from '../refusal.ts'
 import { linkPath } from '../urls.ts'
 import {
   callerOf, jsonReply, linkOf, openItem, openShare, pageReply, placeOf, redirect, textOf,
-  type Context, type Parts
+  type Context, type PathParts
 } from './context.ts'
 import { fileReply } from './files.ts'
 
 /** The gallery, or the file itself if the link shares just one. */
-export async function showGallery (context: Context, parts: Parts): Promise<Reply> {
+export async function showGallery (context: Context, parts: PathParts): Promise<Reply> {
   const { app: { settings, renderer }, target: { page } } = context
   const share = await openShare(context, parts)
   const only = share.items.length === 1 ? share.items[0] : undefined
@@ -30,7 +30,7 @@ export async function showGallery (context: Context, parts: Parts): Promise<Repl
   return pageReply(share, textOf(context, share, ['gallery', place, page], make))
 }
 
-export async function showPhoto (context: Context, parts: Parts): Promise<Reply> {
+export async function showPhoto (context: Context, parts: PathParts): Promise<Reply> {
   const { gate, renderer } = context.app
   const { share, item } = await openItem(context, parts)
   const facts = share.tells.description ? await gate.facts(share, item, callerOf(context)) : {}
@@ -40,7 +40,7 @@ export async function showPhoto (context: Context, parts: Parts): Promise<Reply>
 }
 
 /** A stretch of the list. */
-export async function sendStretch (context: Context, parts: Parts): Promise<Reply> {
+export async function sendStretch (context: Context, parts: PathParts): Promise<Reply> {
   const { stretch = '' } = parts
   if (!/^\d{1,6}$/.test(stretch)) throw new Refusal('missing')
   const share = await openShare(context, parts)
@@ -48,17 +48,17 @@ export async function sendStretch (context: Context, parts: Parts): Promise<Repl
 }
 
 /** The marks by which the browser recognises photos that are new since the last visit. */
-export async function sendMarks (context: Context, parts: Parts): Promise<Reply> {
+export async function sendMarks (context: Context, parts: PathParts): Promise<Reply> {
   const share = await openShare(context, parts)
   return jsonReply(context, share, ['marks'], () => marksJson(share))
 }
 
 /** The facts for the details panel. */
-export async function sendFacts (context: Context, parts: Parts): Promise<Reply> {
+export async function sendFacts (context: Context, parts: PathParts): Promise<Reply> {
   const { share, item } = await openItem(context, parts)
   const facts = await context.app.gate.facts(share, item, callerOf(context))
   return jsonReply(context, share, ['facts', item.id, facts], () => JSON.stringify(facts))
 }
 
 /** Some clients repeat a POST at a link's address; this leads them back to it, as earlier releases did. */
-export const redirectToLink = (_: Context, parts: Parts): Reply => redirect(303, linkPath(linkOf(parts)))
+export const redirectToLink = (_: Context, parts: PathParts): Reply => redirect(303, linkPath(linkOf(parts)))

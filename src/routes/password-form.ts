@@ -21,8 +21,8 @@ export async function unlock (context: Context): Promise<Reply> {
   const again = { link, next }
   try {
     const cookies = await tryPasswords(context, link, text(form.get('password')))
-    const isForgetful = visitor.wantsHtml && !keepsCookies(context)
-    const location = isForgetful ? `${next}?problem=cookiesOff` : next
+    const dropsCookies = visitor.wantsHtml && !keepsCookies(context)
+    const location = dropsCookies ? `${next}?problem=cookiesOff` : next
     return { status: 303, kind: 'page', headers: { location, 'set-cookie': cookies } }
   } catch (error) {
     if (isRefusal(error, 'locked')) {

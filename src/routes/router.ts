@@ -1,6 +1,6 @@
 /** The table of all addresses with their handlers. */
 import { decode } from '../json.ts'
-import type { Handler, Parts } from './context.ts'
+import type { Handler, PathParts } from './context.ts'
 import { showImage, showVideo } from './files.ts'
 import * as pages from './pages.ts'
 import { unlock } from './password-form.ts'
@@ -52,7 +52,7 @@ const ROUTES: Route[] = [
 ]
 
 /** The route of a request with the parts of its path; undefined if there is none. */
-export function findRoute (method: string, path: string): { route: Route, parts: Parts } | undefined {
+export function findRoute (method: string, path: string): { route: Route, parts: PathParts } | undefined {
   for (const route of ROUTES) {
     const match = route.methods.includes(method) ? route.pattern.exec(path) : undefined
     if (!match) continue

@@ -2,7 +2,7 @@
 import { createText, PLAIN } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
-import { cardReply, redirect, type Context, type Parts } from './context.ts'
+import { cardReply, redirect, type Context, type PathParts } from './context.ts'
 
 export function showHome (context: Context): Reply {
   const { app: { settings, renderer } } = context
@@ -35,7 +35,7 @@ export const sendIcon = (context: Context): Reply =>
   staticReply(context, 'icon.png', false)
 
 /** An address with an older or newer version gets the current file, uncached. */
-export function sendStatic (context: Context, { version = '', file = '' }: Parts): Reply {
+export function sendStatic (context: Context, { version = '', file = '' }: PathParts): Reply {
   if (!/^[\da-f]{12}$/.test(version)) throw new Refusal('missing')
   return staticReply(context, file, version === context.app.statics.version)
 }

@@ -1,5 +1,5 @@
 /** The zip of a link, or of items chosen from it. */
-import type { Parts as Bytes } from '../body.ts'
+import type { Parts } from '../body.ts'
 import { disposition, safeName } from '../file-name.ts'
 import { parseAssetIds } from '../form.ts'
 import type { Item, Share } from '../gate/gate.ts'
@@ -7,28 +7,28 @@ import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
 import { linkPath } from '../urls.ts'
 import { decodeSelection, encodeSelection } from '../zip/selection.ts'
-import { linkOf, openShare, readForm, redirect, type Context, type Parts } from './context.ts'
+import { linkOf, openShare, readForm, redirect, type Context, type PathParts } from './context.ts'
 
 /** bytes of an asset id in a form, with its quotes and comma percent-encoded, and of the rest of the form */
 const ID_BYTES = 45
 const FORM_OVERHEAD_BYTES = 200
 
 /** A share with a zip. Throws a Refusal (missing) if it has none. */
-async function openZipped (context: Context, parts: Parts): Promise<Share> {
+async function openZipped (context: Context, parts: PathParts): Promise<Share> {
   const share = await openShare(context, parts)
   if (!share.can.zip || share.items.length === 0) throw new Refusal('missing')
   return share
 }
 
 /** Redirects to the zip of the chosen items, whose address names them, so that a download can be resumed. */
-export async function sendChosenZip (context: Context, parts: Parts): Promise<Reply> {
+export async function sendChosenZip (context: Context, parts: PathParts): Promise<Reply> {
   const share = await openZipped(context, parts)
   // a large form takes memory and time, so it counts as a zip
   const release = await context.app.zipSlots(context.visitor.address)
   try { return await redirectToChosen(context, parts, share) } finally { release() }
 }
 
-async function redirectToChosen (context: Context, parts: Parts, share: Share): Promise<Reply> {
+async function redirectToChosen (context: Context, parts: PathParts, share: Share): Promise<Reply> {
   const form = await readForm(context, FORM_OVERHEAD_BYTES + share.items.length * ID_BYTES)
   const ids = new Set(parseAssetIds(form.get('assets')))
   const chosen = new Set(share.items.filter(({ id }) => ids.has(id)))
@@ -39,7 +39,7 @@ async function redirectToChosen (context: Context, parts: Parts, share: Share): 
 }
 
 /** The zip of all items, or of those that the address names, or the range of it that is still needed. */
-export async function sendZip (context: Context, parts: Parts): Promise<Reply> {
+export async function sendZip (context: Context, parts: PathParts): Promise<Reply> {
   const { app, visitor, target: { chosen } } = context
   const share = await openZipped(context, parts)
   const items = chosen === '' ? undefined : decodeSelection(share.items, chosen)
@@ -71,8 +71,8 @@ async function zipReply (
   }
   let zip: ReturnType<typeof zips.open> | undefined
   // opened only when it is read, not if the visitor has it already
-  async function * parts (): Bytes {
-    const link = log.nameOf({ key: share.key })
+  async function * parts (): Parts {
+    const link = log.hashOf({ key: share.key })
     log.info('zip', { link, files: plan.entries.length, bytes: plan.length, from: part?.first })
     zip = zips.open(share, plan, { lane, first: part?.first ?? 0, ...part && { last: part.last } })
     try { yield * zip.parts } finally { release() }

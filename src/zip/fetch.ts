@@ -1,4 +1,4 @@
-/** Gets the files of one zip from the gate, and retries where a zip would otherwise break off. */
+/** Gets the files of one zip from the gate, and retries where a zip would otherwise be interrupted. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Item, Media, Share, Wanted, ZipFile, ZipGate } from '../gate/gate.ts'
 import { Refusal } from '../refusal.ts'
@@ -66,7 +66,7 @@ export class Fetcher {
     return this.#ask(this.#given, { as: 'zip', head: true }).then(() => true, () => false)
   }
 
-  /** The parts of a file. If it breaks off, it is resumed where it stopped. Throws if that fails too. */
+  /** The parts of a file. If it is interrupted, it is resumed. Throws if that fails too. */
   async * read (file: ZipFile, first: Media, from = 0): AsyncGenerator<Uint8Array> {
     let media = first
     let bytes = from

@@ -16,12 +16,12 @@ const MIN_AHEAD_BYTES = 64 * 1024
  * `media` gives the rest. `isSent`: the visitor already has part of the entry. `size` is absent if Immich
  * gives none.
  */
-export type Opened = Readonly<{
+export type OpenedFile = Readonly<{
   entry: Entry, isSent: boolean, checkpoint?: Checkpoint, media?: Media, size?: number, lack?: Lack
 }>
 /** The absence of a file; see `Fetcher.get`. */
 export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
-type Opening = Readonly<{ opened: Promise<Opened>, bytes: number }>
+type Opening = Readonly<{ opened: Promise<OpenedFile>, bytes: number }>
 
 /** The part of the shared state that opening files needs. */
 export type FilesContext = Readonly<{
@@ -33,7 +33,7 @@ export type FilesContext = Readonly<{
   distrustSizes: (share: Share) => void
 }>
 
-export class Files {
+export class LookAhead {
   #context: FilesContext
   #share: Share
   #plan: Plan
@@ -57,7 +57,7 @@ export class Files {
   }
 
   /** The files in turn. Throws if one cannot be fetched, or is not the one that was announced. */
-  async * open (): AsyncGenerator<Opened> {
+  async * open (): AsyncGenerator<OpenedFile> {
     const { entries } = this.#plan
     let bytes = 0
     for (let next = 0; next < entries.length || this.#openings.length > 0;) {
@@ -88,7 +88,7 @@ export class Files {
     return { opened, bytes: Math.max(MIN_AHEAD_BYTES, size ?? AHEAD_BYTES) }
   }
 
-  async #openFile (entry: Entry, isSent: boolean, known?: Checkpoint): Promise<Opened> {
+  async #openFile (entry: Entry, isSent: boolean, known?: Checkpoint): Promise<OpenedFile> {
     const { file } = entry
     if (known && known.bytes === file.size) {
       // nothing is fetched, so thousands of these in a row would keep everybody else waiting

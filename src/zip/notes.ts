@@ -8,7 +8,7 @@ export const SUMMARY_NAME = 'Files not included.txt'
 
 const WHY: Record<Absence, string> = {
   missing: 'it is missing on the server',
-  withheld: 'it would reveal where and when it was taken'
+  withheld: 'only its original exists, and originals are not shared here'
 }
 
 /** The text in place of one file. */

@@ -30,15 +30,6 @@ export function timeOf ({ time = EARLIEST }: Pick<ZipFile, 'time'>): Date {
   )
 }
 
-/** The bytes of all files, which a visitor sees before a download; undefined if a size is unknown. */
-export function bytesOf (files: readonly ZipFile[]): number | undefined {
-  let bytes = 0
-  for (const { size } of files) {
-    if (size === undefined) return undefined
-    bytes += size
-  }
-  return bytes
-}
 
 /** The plan of a zip of these files. `isSized` is false if their sizes proved wrong, so that none is used. */
 export function planZip (files: readonly ZipFile[], naming: Naming, isSized = true): Plan {

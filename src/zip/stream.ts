@@ -13,7 +13,7 @@ import { between, type Body, type Parts } from '../body.ts'
 import type { Share, ZipGate } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher } from './fetch.ts'
-import { Files, type FilesContext, type Lack, type Opened } from './look-ahead.ts'
+import { LookAhead, type FilesContext, type Lack, type OpenedFile } from './look-ahead.ts'
 import { Ruler, standIn } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { createNames, nameOf, noteName } from './names.ts'
@@ -37,7 +37,7 @@ class Written {
   getCentralDirectoryRecord (): Buffer { return Buffer.from(this.#record, 'latin1') }
 }
 
-/** This many missing files in a row mean that Immich has lost its storage, not just these files. */
+/** Stop after this many missing files in a row, if Immich gave no other file in between. */
 const MAX_UNPROVEN_IN_A_ROW = 3
 /** The limit even if Immich still has other files: a part of its storage may be gone for a while. */
 const MAX_MISSING_IN_A_ROW = 20
@@ -63,7 +63,7 @@ export class Zip implements Body {
   #plan: Plan
   #controller = new AbortController()
   #fetcher: Fetcher
-  #files: Files
+  #files: LookAhead
   #zip = new yazl.ZipFile()
   #output: Readable
   #source = Readable.from([])
@@ -80,7 +80,7 @@ export class Zip implements Body {
     this.#context = context
     this.#plan = plan
     this.#fetcher = new Fetcher(context.gate, share, { lane, controller: this.#controller })
-    this.#files = new Files(context, share, plan, this.#fetcher, first)
+    this.#files = new LookAhead(context, share, plan, this.#fetcher, first)
     const { outputStream } = this.#zip
     if (!(outputStream instanceof Readable)) throw new TypeError('yazl writes into something else')
     this.#output = outputStream
@@ -99,7 +99,7 @@ export class Zip implements Body {
 
   #fail = (error: Error): void => {
     const hasLeft = this.#controller.signal.aborted
-    if (!hasLeft) this.#context.log.warn('a zip broke off', { error: error.message })
+    if (!hasLeft) this.#context.log.warn('zip interrupted', { error: error.message })
     this.cancel(error)
   }
 
@@ -116,7 +116,7 @@ export class Zip implements Body {
     this.#remember(last?.crc32 ?? 0)
   }
 
-  async #addFile (opened: Opened): Promise<void> {
+  async #addFile (opened: OpenedFile): Promise<void> {
     const { entry: { file }, media, size } = opened
     this.#unprovenInARow = 0
     this.#missingInARow = 0
@@ -128,13 +128,13 @@ export class Zip implements Body {
   }
 
   /** The name of a file: from the plan, or else from the file itself. */
-  #nameOf ({ entry: { file, number, name }, media }: Opened): string {
+  #nameOf ({ entry: { file, number, name }, media }: OpenedFile): string {
     if (name) return name
     const named = { ...file, name: file.name || media?.name || '' }
     return this.#unique(nameOf(named, number, this.#context.naming, media?.type ?? '', media?.isReduced))
   }
 
-  async * #partsOf ({ entry: { file }, checkpoint, media, size = 0 }: Opened): Parts {
+  async * #partsOf ({ entry: { file }, checkpoint, media, size = 0 }: OpenedFile): Parts {
     if (checkpoint) yield * standIn(checkpoint.bytes, checkpoint.crc)
     if (!media) return
     const parts = this.#fetcher.read(file, media, checkpoint?.bytes)
@@ -156,7 +156,7 @@ export class Zip implements Body {
   }
 
   /** Adds a text in place of a file. Throws if that contradicts the bytes that the visitor already has. */
-  async #addNote (opened: Opened, { absence, isProven }: Lack): Promise<void> {
+  async #addNote (opened: OpenedFile, { absence, isProven }: Lack): Promise<void> {
     const { entry: { file }, isSent } = opened
     if (isSent) throw new Error('a file that was sent before is missing now')
     this.#unprovenInARow = isProven ? 0 : this.#unprovenInARow + 1
@@ -167,7 +167,7 @@ export class Zip implements Body {
     this.#context.retireEtag(this.#plan)
     const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
     this.#missing.push(missing)
-    this.#context.log.warn('not in a zip', { asset: file.item.id, reason: absence })
+    this.#context.log.warn('zip file missing', { asset: file.item.id, reason: absence })
     const isTooSmall = this.#plan.length !== undefined && (file.size ?? 0) < MIN_NOTE_BYTES
     if (!isTooSmall) await this.#writeText(noteName(missing.name), noteText(missing))
   }
@@ -179,7 +179,7 @@ export class Zip implements Body {
     const nameBytes = Buffer.byteLength(SUMMARY_NAME)
     const size = length === undefined ? text.length : this.#ruler.sizeToFill(length, nameBytes)
     if (size === undefined) throw new Error('no room for a list of the missing files')
-    this.#context.log.warn('a zip lacks files', { missing: this.#missing.length, files: entries.length })
+    this.#context.log.warn('zip incomplete', { missing: this.#missing.length, files: entries.length })
     await this.#writeText(SUMMARY_NAME, text, size)
   }
 

@@ -1,4 +1,4 @@
-/** Zips: plans that visitors share, the answer to a request for a zip, and the zip itself. */
+/** Zips: plans that visitors share, the response to a request for a zip, and the zip itself. */
 import { randomBytes } from 'node:crypto'
 import type { Item, Share, ZipGate } from '../gate/gate.ts'
 import { once, type Log } from '../log.ts'

@@ -1,6 +1,6 @@
 /**
  * A bare server to compare with: fetch, and a reader loop that awaits drain; or with `pipeTo`, without
- * backpressure, the shape that Immich Public Proxy 3.2 published. It checks nothing and keeps nothing.
+ * backpressure, as Immich Public Proxy 3.2 did. It checks nothing and keeps nothing.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

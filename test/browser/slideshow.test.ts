@@ -1,4 +1,4 @@
-/** A slideshow that runs for a day on a shelf. */
+/** The slideshow in kiosk mode (`?play`), for a day of the browser's clock. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { start } from '../helpers.ts'

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { check as checkSettings } from '../../src/config/check.ts'
 import { createKeys } from '../../src/keys.ts'
-import { createLinkNames } from '../../src/log.ts'
+import { createLinkHashes } from '../../src/log.ts'
 import { listen, PROCESS_ENV, ROOT } from '../helpers.ts'
 import { addLink, photo, sampleLibrary } from '../library.ts'
 import { startImmich } from '../standin.ts'
@@ -214,7 +214,7 @@ test('a link that does not work', async () => {
   const slug = `/s/${encodeURIComponent(slugged.slug!)}`
   assert.match((await check(slug)).text, /it is an album of 30 photos/)
   const cases: [string, object, RegExp][] = [
-    [`/share/${links.expired.key}`, {}, /^WRONG Immich knows no such link, or it has expired/],
+    [`/share/${links.expired.key}`, {}, /^WRONG Immich has no such link, or it has expired/],
     [`/share/${key.slice(0, -5)}`, {}, /^WRONG part of its key is missing/],
     [slug, { allowSlugLinks: false }, /^WRONG addresses with \/s\/ are switched off/],
     ['https://example.com/photos/abc', {}, /^WRONG .* is not the address of a link/]
@@ -244,8 +244,8 @@ test('any other program in place of Immich gets one verdict, and status 1', asyn
     [404, 'nginx', /answered 404\n {6}→ another program answers there/],
     [429, '', /answered 429\n {6}→ usually a rate limit/],
     [500, '', /answered 500\n {6}→ Immich itself failed/],
-    [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy whose Immich is starting/],
-    [503, '', /answered 503\n {6}→ usually a reverse proxy whose Immich is starting/]
+    [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy: Immich behind it is starting/],
+    [503, '', /answered 503\n {6}→ usually a reverse proxy: Immich behind it is starting/]
   ]
   await Promise.all(answers.map(async ([status, body, expected]) => {
     const headers = {
@@ -265,7 +265,7 @@ test('any other program in place of Immich gets one verdict, and status 1', asyn
 test('the name of a link in the log is the same as on a server with the same secret', async () => {
   const { key } = links.album
   const IPP_SECRET = 'sixteen characters'
-  const nameOf = createLinkNames(createKeys(IPP_SECRET))
+  const nameOf = createLinkHashes(createKeys(IPP_SECRET))
   const name = nameOf({ key } as Parameters<typeof nameOf>[0])
   assert.match(
     (await check(`/share/${key}`, {}, { IPP_SECRET })).text,

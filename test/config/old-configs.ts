@@ -1,5 +1,5 @@
 /**
- * Configuration files in the shapes that the original's releases shipped, by each shape's first release.
+ * Configuration files in the shapes that earlier releases shipped, by each shape's first release.
  * Newly written, not copied.
  */
 export type Config = { ipp?: Record<string, unknown>, lightGallery?: Record<string, unknown> }

@@ -1,4 +1,4 @@
-/** The effects of configurations of the original's releases: buttons, addresses, bytes, JSON and headers. */
+/** The effects of configurations of earlier releases: buttons, addresses, bytes, JSON and headers. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'

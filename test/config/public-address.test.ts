@@ -93,7 +93,7 @@ test('a scheme or host that is not passed on', async () => {
     return 'to' in way ? { ...way, headers } : way
   }
   const scheme = await check(await front(withHeaders({ 'x-forwarded-proto': 'https' })), links.album)
-  assert.match(scheme.text, /WRONG visitors use http:\S+, but it arrives here as https:\S+\n {6}→ let/)
+  assert.match(scheme.text, /WRONG visitors use http:\S+, but the proxy sees https:\S+\n {6}→ let/)
   assert.match(scheme.text, / {6}→ let the reverse proxy send X-Forwarded-Proto/)
   assert.equal(scheme.status, 1)
   const host = await check(await front(withHeaders({ host: 'inside.example' })), links.album)

@@ -207,7 +207,7 @@ test('responseHeaders replace the defaults; framing and cookie headers are an er
   ]) {
     assert.match(
       problem({ ipp: { responseHeaders: { [name]: 'x' } } }),
-      new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", expected no header that`)
+      new RegExp(`^ipp\\.responseHeaders: got "${name.toLowerCase()}", expected no header for framing`)
     )
   }
   const responseHeaders = { 'cache-control': 'Public , max-age="60",no-transform' }

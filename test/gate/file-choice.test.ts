@@ -1,6 +1,6 @@
 /**
- * Which file of Immich's leaves for each request: every policy × both kinds of link × every kind of item ×
- * every request, against `expected`, which states the rule a second time. Then what becomes of odd answers.
+ * Which of Immich's files is sent for each request: every policy × both kinds of link × every kind of item ×
+ * every request, against `expected`, which states the rule a second time. Then what odd responses lead to.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import type { Body } from '../../src/body.ts'
 import { createKeys } from '../../src/keys.ts'
 import { Files, type Media, type Wanted } from '../../src/gate/files.ts'
 import type { Asset, Details } from '../../src/gate/immich-json.ts'
-import { makeList, makeShare, type OpenLink, type Policy } from '../../src/gate/share.ts'
+import { makeList, makeShare, type OpenedLink, type Policy } from '../../src/gate/share.ts'
 import type { Caller, Immich, Slice } from '../../src/immich.ts'
 import { parseAssetId, parseKey } from '../../src/validate.ts'
 import { newId, newKey } from '../standin.ts'
@@ -125,7 +125,7 @@ const contentOf = async ({ bytes, body }: Media): Promise<string> => {
 
 // ------------------------------------------------------------------------------------------------- the rule
 
-const OPEN: OpenLink = {
+const OPEN: OpenedLink = {
   key: parseKey(newKey())!, isProtected: false, title: '', description: '', allowDownload: true,
   showMetadata: true, assets
 }
@@ -177,7 +177,7 @@ const WANTED = ['thumbnail', 'preview', 'fullsize', 'original', 'playback', 'zip
 const KEY = createKeys('a secret of sixteen')('entity tag')
 const CALLER: Caller = { lane: 'a visitor' }
 /** A share under this policy, and the files that it gives. */
-function share (policy: Policy, link: Partial<OpenLink> = {}, odd?: Parameters<typeof door>[0]) {
+function share (policy: Policy, link: Partial<OpenedLink> = {}, odd?: Parameters<typeof door>[0]) {
   const own = { ...OPEN, ...link }
   const list = makeList(assets, 'asc', false, policy)
   const given = makeShare(own, list, policy)

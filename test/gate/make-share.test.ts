@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Asset } from '../../src/gate/immich-json.ts'
-import { isMotionPart, makeList, makeShare, type OpenLink, type Policy } from '../../src/gate/share.ts'
+import { isMotionPart, makeList, makeShare, type OpenedLink, type Policy } from '../../src/gate/share.ts'
 import { parseAssetId, parseKey, parseSlug } from '../../src/validate.ts'
 import { newId, newKey } from '../standin.ts'
 
@@ -11,7 +11,7 @@ const ALL: Policy = {
   playOriginals: true, strip: false, description: true, names: true, dates: 'day',
   facts: ['dateTimeOriginal', 'description']
 }
-const OPEN: OpenLink = {
+const OPEN: OpenedLink = {
   key: parseKey(newKey())!, isProtected: false, title: 'Title', description: 'About us',
   allowDownload: true, showMetadata: true, assets: []
 }
@@ -23,13 +23,13 @@ const asset = (time: number, more: Partial<Asset> = {}): Asset => ({
   isSphere: false, isEdited: false, time, name: 'a.jpg', ...more
 })
 const ASSETS = [asset(EVENING), asset(EVENING + HOUR), asset(EVENING - HOUR)]
-const share = (link: Partial<OpenLink> = {}, policy: Partial<Policy> = {}, assets = ASSETS) => {
+const share = (link: Partial<OpenedLink> = {}, policy: Partial<Policy> = {}, assets = ASSETS) => {
   const all = { ...ALL, ...policy }
   return makeShare({ ...OPEN, ...link }, makeList(assets, 'asc', false, all), all)
 }
 
 test('a permission needs both the owner and the operator', () => {
-  const granted = (link: Partial<OpenLink>, policy: Partial<Policy>) => {
+  const granted = (link: Partial<OpenedLink>, policy: Partial<Policy>) => {
     const { can, tells, days, times, description } = share(link, policy)
     const all = { ...can, ...tells, days: days !== undefined, times: times !== undefined }
     const names = Object.entries(all).flatMap(([name, isGranted]) => isGranted ? [name] : [])
@@ -39,7 +39,7 @@ test('a permission needs both the owner and the operator', () => {
   assert.deepEqual(everything.toSorted(), [
     'about', 'days', 'description', 'download', 'facts', 'names', 'originals', 'times', 'zip', 'zoom'
   ])
-  const cases: [Partial<OpenLink>, Partial<Policy>, string[]][] = [
+  const cases: [Partial<OpenedLink>, Partial<Policy>, string[]][] = [
     [{ allowDownload: false }, {}, ['download', 'zip', 'originals', 'zoom']],
     [{ showMetadata: false }, {}, ['facts', 'names', 'description', 'days', 'times']],
     [{}, { download: false }, ['download']],

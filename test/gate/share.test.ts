@@ -1,6 +1,6 @@
 /**
- * A share and an item cannot be forged: not by type, not by a cast that passes lint, not at run time. And
- * what either gives.
+ * A share and an item cannot be forged: not by type, not by a cast that passes lint, not at run time.
+ * Also what each contains.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -65,7 +65,7 @@ const begin = (world: 1 | 2, options: Options) =>
 
 for (const version of ['3.1.0', '2.7.5'] as const) {
   describe(`Immich ${version}`, () => {
-    test('with metadata off, no answer depends on a time, a name or a camera', async () => {
+    test('with metadata off, no response depends on a time, a name or a camera', async () => {
       const [one, two] = [await begin(1, { version }), await begin(2, { version })]
       for (const path of addressesOf(one.immich.library)) {
         const answers = [await get(one, path), await get(two, path)] as const

@@ -202,8 +202,8 @@ test('the next guess is free at its second, and each is in the log', async conte
   const lines = run.lines.filter(line => /unlock/.test(line))
     .map(line => line.replace(/"(?:address|link)":"[^"]*",?/g, ''))
   assert.deepEqual(lines, [
-    'warn unlock refused {"reason":"wrong password"}', 'warn unlock refused {"reason":"too many"}',
-    'warn unlock refused {"reason":"too many"}', 'info unlocked {}'
+    'warn unlock refused {"reason":"wrong password"}', 'warn unlock refused {"reason":"too many passwords"}',
+    'warn unlock refused {"reason":"too many passwords"}', 'info unlocked {}'
   ])
 })
 

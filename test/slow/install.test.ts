@@ -1,4 +1,4 @@
-/** Installing by npm, as an operator without a container does it, and what is installed. */
+/** Installing with npm, as an operator without a container does it, and what is installed. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

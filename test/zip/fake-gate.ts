@@ -122,7 +122,7 @@ export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
   const write = (event: string, fields?: unknown) => {
     lines.push(`${event} ${JSON.stringify(fields ?? {})}`)
   }
-  const log: Log = { error: write, warn: write, info: write, debug: write, nameOf: () => 'x' }
+  const log: Log = { error: write, warn: write, info: write, debug: write, hashOf: () => 'x' }
   const zips: Zips = createZips(fake.gate, { naming: 'original', requests, log })
   const server = createServer(async (request, response) => {
     const chosen = /\?(\d+)-(\d+)/.exec(request.url!)

@@ -36,7 +36,8 @@ describe('missing files', { concurrency: true }, () => {
           assert.equal(names.length, 8, 'seven files or notes, and the list')
           assert.ok(notes.includes('Files not included.txt'))
           if (isNamed) assert.ok(notes.includes(`${noted} is missing.txt`), String(notes))
-          assert.ok(run.lines.some(line => line.startsWith('warn not in a zip') && line.includes(lost.id)))
+          const logged = run.lines.filter(line => line.startsWith('warn zip file missing'))
+          assert.ok(logged.some(line => line.includes(lost.id)))
         }
       })
     }
@@ -64,7 +65,7 @@ describe('missing files', { concurrency: true }, () => {
     for (const name of ['3.jpg', '8.jpg']) {
       assert.ok(zip.body.includes(`${name}: it is missing on the server\n`))
     }
-    assert.ok(run.lines.includes('warn a zip lacks files {"missing":2,"files":12}'), run.lines.join('\n'))
+    assert.ok(run.lines.includes('warn zip incomplete {"missing":2,"files":12}'), run.lines.join('\n'))
   })
 
   test('storage that is gone for a second delays a zip and leaves no note', async () => {
@@ -91,7 +92,7 @@ describe('missing files', { concurrency: true }, () => {
         return isGone && path.endsWith('/original') ? { status: 404 } : undefined
       }
       assert.equal((await fetchZip(run, path)).complete, false)
-      assert.ok(run.lines.some(line => line.startsWith('warn a zip broke off') && line.includes('404')))
+      assert.ok(run.lines.some(line => line.startsWith('warn zip interrupted') && line.includes('404')))
       const socket = run.socket()
       const end = new Promise<string>(resolve => {
         socket.on('end', () => resolve('end'))

@@ -112,8 +112,8 @@ test('missing files become notes in a zip of the announced length, with a list a
     [0, 3, 7, 12, 19].map(n => `IMG_${n}.jpg is missing.txt`).concat('Files not included.txt'))
   assert.equal(names.length, 21)
   assert.ok(zip.body.includes('IMG_7.jpg: it is missing on the server\n'))
-  assert.ok(zip.body.includes('IMG_3.jpg: it would reveal where and when it was taken\n'))
-  assert.ok(lines.includes('a zip lacks files {"missing":5,"files":20}'), lines.join('\n'))
+  assert.ok(zip.body.includes('IMG_3.jpg: only its original exists, and originals are not shared here\n'))
+  assert.ok(lines.includes('zip incomplete {"missing":5,"files":20}'), lines.join('\n'))
 })
 
 test('a zip with a note never shares its ETag with a later one, and neither does a part', async () => {

@@ -61,5 +61,5 @@ test('if the preview is missing too, or a video has no transcode, a note says so
   assert.deepEqual(names, [
     '0.jpg', '1.jpg is missing.txt', 'raw.mp4 is missing.txt', 'Files not included.txt'
   ])
-  assert.ok(zip.body.includes('raw.mp4: it would reveal where and when it was taken'))
+  assert.ok(zip.body.includes('raw.mp4: only its original exists, and originals are not shared here'))
 })
