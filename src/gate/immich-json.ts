@@ -97,9 +97,9 @@ export function parseLink (value: unknown): Link | undefined {
 const MAX_MONTHS = 1200
 /**
  * The months in the response of `timeline/buckets`; undefined if it is not a list, is longer than 1,200, or
- * none of it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is requested with
- * its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a bare date in the
- * zone of its database session.
+ * none of it can be read. A month that cannot be read is left out, and `isComplete` is false. Each is
+ * requested with its time and zone (recording timeline-bucket-first-datetime-form), because Immich reads a
+ * bare date in the zone of its database session.
  */
 export function parseMonths (value: unknown): { months: Month[], isComplete: boolean } | undefined {
   if (!Array.isArray(value) || value.length > MAX_MONTHS) return undefined
