@@ -254,7 +254,8 @@ test('once it listens, the process has no permission that it does not need', asy
       cwd: ROOT,
       env: {
         PATH: `${bin}:${process.env.PATH}`, IMMICH_URL: immich.url, IPP_HOST: '127.0.0.1', IPP_PORT: '0',
-        IPP_CONFIG, NODE_OPTIONS: '--import=./test/probe.mjs'
+        // the probe tries WASI, which is experimental
+        IPP_CONFIG, NODE_OPTIONS: '--import=./test/probe.mjs --disable-warning=ExperimentalWarning'
       },
       stdio: ['ignore', 'pipe', 'inherit']
     })
