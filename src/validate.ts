@@ -114,17 +114,21 @@ export type Visitor = {
   cookies: ReadonlyMap<string, string>
   range?: ByteRange, ifRange?: string, ifNoneMatch?: string, acceptLanguage: string, acceptEncoding: string
 }
+function parseUrl (value: unknown): URL | undefined {
+  const address = match<string>(/^https?:\/\/[^\s"<>@]{1,300}$/i, value)
+  return address === undefined ? undefined : URL.parse(address) ?? undefined
+}
+
 /** An http or https address without a slash at its end. */
 export function parseBase (value: unknown): string | undefined {
-  const address = match<string>(/^https?:\/\/[^\s"<>@]{1,300}$/i, value)
-  const url = address && URL.parse(address)
+  const url = parseUrl(value)
   if (!url) return undefined
   // eslint-disable-next-line regexp/no-super-linear-move -- at most 300 characters
   return (url.origin + url.pathname).replace(/\/+$/, '')
 }
 
 /** Scheme and host of an http or https address; its path does not count, for links start at the root. */
-export const parseOrigin = (value: unknown): string | undefined => URL.parse(parseBase(value) ?? '')?.origin
+export const parseOrigin = (value: unknown): string | undefined => parseUrl(value)?.origin
 
 type Headers = IncomingMessage['headers']
 
