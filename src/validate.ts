@@ -114,10 +114,8 @@ export type Visitor = {
   cookies: ReadonlyMap<string, string>
   range?: ByteRange, ifRange?: string, ifNoneMatch?: string, acceptLanguage: string, acceptEncoding: string
 }
-function parseUrl (value: unknown): URL | undefined {
-  const address = match<string>(/^https?:\/\/[^\s"<>@]{1,300}$/i, value)
-  return address === undefined ? undefined : URL.parse(address) ?? undefined
-}
+const ADDRESS = /^https?:\/\/[^\s"<>@]{1,300}$/i
+const parseUrl = (value: unknown): URL | null => URL.parse(match<string>(ADDRESS, value) ?? '')
 
 /** An http or https address without a slash at its end. */
 export function parseBase (value: unknown): string | undefined {

@@ -107,7 +107,7 @@ const EQUIVALENT: Record<string, string> = {
     'a key has at most 130 characters, so more before 100 hexadecimal digits never decode to 50 bytes',
   'validate address && URL.parse(address) → URL.parse(address)':
     'the text "undefined" is no address either',
-  "validate parseBase(value) ?? '' → parseBase(value)": 'the text "undefined" is no address either'
+  "validate match<string>(ADDRESS, value) ?? '' → match<string>(ADDRESS, value)": 'the text "undefined" is no address either'
 }
 
 type Mutant = { name: string, file: string, mutated: string }
