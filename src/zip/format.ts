@@ -4,7 +4,9 @@
  * Record sizes are those of APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.9, 4.3.12 and 4.3.14 to 4.3.16. yazl's
  * own total is wrong from about 900 entries on, so it is not used.
  */
+import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
+import type { Parts } from '../body.ts'
 
 const LOCAL_HEADER_BYTES = 30
 const DESCRIPTOR_BYTES = 16
@@ -90,15 +92,17 @@ export const MIN_STAND_IN_BYTES = 4
 
 /**
  * A stand-in for the first `size` bytes of a file, whose CRC-32 is `crc`: zeros, and a word that makes the
- * checksum right. Throws if `size` is less than `MIN_STAND_IN_BYTES`.
+ * checksum right. Other requests get their turn after each MiB, because nothing else would interrupt it.
+ * Throws if `size` is less than `MIN_STAND_IN_BYTES`.
  */
-export function * standIn (size: number, crc: number): Generator<Buffer> {
+export async function * standIn (size: number, crc: number): Parts {
   if (size < MIN_STAND_IN_BYTES) throw new RangeError('no room for a checksum')
   let own = 0
   for (let left = size - MIN_STAND_IN_BYTES; left > 0; left -= ZEROS.length) {
     const zeros = ZEROS.subarray(0, left)
     own = crc32(zeros, own)
     yield zeros
+    await setImmediate()
   }
   yield bytesBetween(own, crc)
 }

@@ -4,15 +4,24 @@ import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { bytesBetween, Ruler, standIn } from '../../src/zip/format.ts'
 
-test('four bytes lead from any checksum to any other, so that zeros can stand in for a file', () => {
+test('four bytes lead from any checksum to any other, so that zeros can stand in for a file', async () => {
   for (const [from, to] of [[0, 0], [0, 0xffffffff], [0x12345678, 0x9abcdef0], [0xffffffff, 1]] as const) {
     assert.equal(crc32(bytesBetween(from, to), from), to)
   }
   for (const size of [4, 5, 1024 * 1024 + 3, 1024 * 1024 + 4, 3_000_000]) {
-    const bytes = Buffer.concat([...standIn(size, 0xdeadbeef)])
+    const bytes = Buffer.concat(await Array.fromAsync(standIn(size, 0xdeadbeef)))
     assert.deepEqual([bytes.length, crc32(bytes)], [size, 0xdeadbeef])
   }
-  assert.throws(() => [...standIn(3, 1)], RangeError)
+  await assert.rejects(Array.fromAsync(standIn(3, 1)), RangeError)
+})
+
+test('a stand-in gives other requests their turn after each MiB', async () => {
+  let turns = 0
+  const count = () => { turns++; timer = setImmediate(count) }
+  let timer = setImmediate(count)
+  for await (const _ of standIn(16 * 1024 * 1024, 1)) { /* nothing else waits */ }
+  clearImmediate(timer)
+  assert.ok(turns >= 14, `${turns} turns`)
 })
 
 test('an entry fills the zip up to a total, if a size for it exists', () => {
