@@ -48,18 +48,15 @@ export async function readWhole (body: Body, limit: number, budget: Budget): Pro
 }
 
 type Held = { bytes: Buffer, release: Release }
-/**
- * Memory of `total` bytes for whole files. The result reads a body of `length` bytes into it; call `release`
- * when the bytes are no longer needed. Throws a Refusal: `busy` if the memory is full or this visitor already
- * holds a quarter of it, `unreachable` if the body is interrupted or longer.
- */
+/** Memory of `total` bytes for whole files. A visitor may hold one file of any size, or a quarter of it. */
 export function createMemory (total: number) {
   const held = new Map<string, number>()
   let left = total
 
-  function reserve (visitor: string, bytes: number): Release {
+  /** Reserves memory for this visitor; undefined if there is none. */
+  function reserve (visitor: string, bytes: number): Release | undefined {
     const own = held.get(visitor) ?? 0
-    if (bytes > left || own >= quarter(total)) throw new Refusal('busy', 'too many files are in memory')
+    if (bytes > left || (own > 0 && own + bytes > quarter(total))) return undefined
     let isHeld = true
     const change = (by: number) => {
       left -= by
@@ -71,21 +68,26 @@ export function createMemory (total: number) {
     return () => { if (isHeld) change(-bytes); isHeld = false }
   }
 
-  return async (body: Body, length: number, visitor: string): Promise<Held> => {
-    let release = () => {}
+  /**
+   * Reads a body of `length` bytes; call `release` when they are no longer needed. Throws a Refusal: `busy`
+   * if there is no memory, `unreachable` if the body is interrupted or longer.
+   */
+  async function read (body: Body, length: number, visitor: string): Promise<Held> {
+    const release = reserve(visitor, length)
     try {
-      release = reserve(visitor, length)
+      if (!release) throw new Refusal('busy', 'too many files are in memory')
       return { bytes: await readWhole(body, length, { left: Infinity }), release }
     } catch (error) {
-      release()
+      release?.()
       body.cancel()
       throw error
     }
   }
+  return { reserve, read }
 }
 
 /** These bytes as a body; `end` is called, perhaps several times, when it is sent or cancelled. */
-export function bodyFrom (bytes: Buffer, end: () => void): Body {
+export function bodyFrom (bytes: Uint8Array, end: () => void): Body {
   async function * parts (): Parts {
     try {
       for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)

@@ -202,9 +202,9 @@ export class Immich {
     return { parts: parts(), cancel }
   }
 
-  /** A response, whole; without `bytes` if its Content-Length exceeds `limit`. Throws if its bytes do. */
+  /** A response, whole; without `bytes` if they may be more than `limit`. */
   async #whole (
-    call: Call, known: Known, { lane }: Waiting, limit: number, budget: Budget = { left: Infinity }
+    call: Call, known: Known, { lane }: Waiting, limit: number, budget?: Budget
   ): Promise<Whole> {
     const leave = await this.#queues[call.queue ?? 'short'](lane)
     try {
@@ -212,8 +212,10 @@ export class Immich {
       const response = await this.#ask(call, {}, known, controller)
       const body = this.#bodyOf(response, controller, leave)
       const { status, headers } = response
-      const fits = Number(headers.get('content-length')) <= limit
-      if (fits) return { status, headers, bytes: await readWhole(body, limit, budget) }
+      // a body of unknown length may be too long, unless a budget bounds it or it has none
+      const unknown = budget || status === 304 ? 0 : Infinity
+      const fits = Number(headers.get('content-length') ?? unknown) <= limit
+      if (fits) return { status, headers, bytes: await readWhole(body, limit, budget ?? { left: limit }) }
       body.cancel()
       return { status, headers }
     } finally { leave() }
@@ -272,7 +274,7 @@ export class Immich {
   /** Immich's version. Throws a Refusal if nothing answers, or something that is not Immich. */
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)
 
-  /** An image, whole; without `bytes` if its Content-Length exceeds `limit`. Throws if its bytes do. */
+  /** An image, whole; without `bytes` if they may be more than `limit`. */
   async small (call: Call, caller: Waiting, limit: number, known: Known): Promise<Whole> {
     const answer = await this.#whole(call, known, caller, limit)
     this.#noteStatus(answer.status)

@@ -108,7 +108,7 @@ export type Visitor = {
   isForgeable: boolean
   /** whether a page of another site sent the request, as far as the browser says (Fetch metadata, Origin) */
   isCrossSite: boolean
-  /** whether a page of another site requests this as a part of itself, as an image for example */
+  /** whether a page of another site requests this as a part of itself, such as an image or a frame */
   isEmbedded: boolean
   isHttps: boolean, base: string, wantsHtml: boolean
   cookies: ReadonlyMap<string, string>
@@ -160,7 +160,7 @@ export function parseVisitor (headers: Headers, peer: string, trust: Trust): Vis
     ...visitorAddress(text(headers['x-forwarded-for']), peer, trust),
     isCrossSite: isCrossSite(headers, base),
     isEmbedded: ['cross-site', 'same-site'].includes(text(headers['sec-fetch-site'])) &&
-      headers['sec-fetch-mode'] !== 'navigate',
+      headers['sec-fetch-dest'] !== 'document',
     isHttps: scheme === 'https' || base.startsWith('https:'),
     base, wantsHtml: text(headers.accept).includes('text/html'),
     cookies: parseCookies(headers.cookie),

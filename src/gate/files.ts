@@ -40,24 +40,35 @@ const OVERHEAD_BYTES = 2000
 /** larger JPEGs are replaced by their preview where metadata is stripped */
 const MAX_STRIPPED_BYTES = 64 * MIB
 const STRIP_MEMORY_BYTES = 96 * MIB
+/** memory for images on their way to visitors, who may read slowly; smaller ones are not counted */
+const SENDING_MEMORY_BYTES = 64 * MIB
+const MAX_UNCOUNTED_BYTES = 32 * 1024
 /** types that every browser shows in full resolution */
 const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif'])
 
 /** Whether an image is animated. Immich's preview of it is a still, so every download is the original. */
 const isMoving = ({ isVideo, duration }: Item): boolean => !isVideo && duration > 0
 
+/** What Immich's types begin with. Any other comes from a login page or a proxy in front of Immich. */
+const FAMILIES: Record<Kind, RegExp> = {
+  thumbnail: /^image\//, preview: /^image\//, fullsize: /^image\//, playback: /^video\//,
+  original: /^(?:image|video|application)\/(?!json|xhtml)/
+}
 const CONTENT_RANGE = /^bytes (\d{1,15}-\d{1,15}|\*)\/\d{1,15}$/
 const callFor = (kind: Kind, to: Access, id: AssetId) =>
   kind === 'original' || kind === 'playback' ? CALLS[kind](to, id) : CALLS.image(to, id, kind)
+const hasType = (kind: Kind, headers: Headers): boolean =>
+  FAMILIES[kind].test(headers.get('content-type') ?? '')
 const refused = (kind: Kind, status: number): Refusal =>
-  new Refusal(isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
+  new Refusal(status >= 300 && isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
 
 export class Files {
   #immich: Immich
   #policy: Policy
   #secret: string
   #images: Cache<Image>
-  #memory = createMemory(STRIP_MEMORY_BYTES)
+  #stripping = createMemory(STRIP_MEMORY_BYTES)
+  #sending = createMemory(SENDING_MEMORY_BYTES)
 
   /** `tagKey` keys the ETags; `cacheMib` bounds the images in memory. */
   constructor (immich: Immich, policy: Policy, tagKey: KeyObject, cacheMib: number) {
@@ -166,7 +177,7 @@ export class Files {
     // whether it can be blanked shows only in its bytes
     if (head && isJpeg) return media
     if (body && isJpeg) {
-      const { bytes, release } = await this.#memory(body, length, request.caller.lane)
+      const { bytes, release } = await this.#stripping.read(body, length, request.caller.lane)
       if (blankJpeg(bytes)) return { ...media, length, body: bodyFrom(bytes, release) }
       release()
     }
@@ -193,14 +204,19 @@ export class Files {
     if (!isOtherType && !isOtherSize) throw new Refusal('withheld', 'Immich has no transcode of this video')
   }
 
-  /** A thumbnail or preview, from the cache if it is small. */
+  /**
+   * A thumbnail or preview, from the cache if it is small. One that would take too much memory until the
+   * visitor has read it is streamed.
+   */
   async #image (kind: 'thumbnail' | 'preview', request: Request): Promise<Media> {
     const { link, item, slice: { range, head }, caller: { lane } } = request
     if (range || head) return this.#stream(kind, request)
     const name = `${kind} ${item.id} ${item.thumbhash}`
     const load = (lane: Lane, old?: Image) => this.#loadImage(kind, link, item.id, lane, old)
-    const image = await this.#images(name, lane, load)
-    return image.bytes ? image : this.#stream(kind, request)
+    const { bytes, ...image } = await this.#images(name, lane, load)
+    if (bytes && bytes.length <= MAX_UNCOUNTED_BYTES) return { ...image, bytes }
+    const release = bytes && this.#sending.reserve(lane, bytes.length)
+    return release ? { ...image, body: bodyFrom(bytes, release) } : this.#stream(kind, request)
   }
 
   /**
@@ -211,7 +227,7 @@ export class Files {
     const call = callFor(kind, link, id)
     const { status, headers, bytes } = await this.#immich.small(call, { lane }, MAX_CACHED_BYTES, known)
     if (status === 304 && old) return old
-    if (status !== 200) throw refused(kind, status)
+    if (status !== 200 || !hasType(kind, headers)) throw refused(kind, status)
     const image = { ...this.#describe(kind, id, headers), status } as const
     return bytes ? { ...image, bytes, length: bytes.length } : image
   }
@@ -234,7 +250,7 @@ export class Files {
     const { link, item: { id }, slice, caller } = request
     const { status, headers, body } = await this.#immich.stream(callFor(kind, link, id), caller, slice)
     const { immichTag: _, ...media } = this.#describe(kind, id, headers)
-    const isOk = status === 200 || status === 206
+    const isOk = (status === 200 || status === 206) && hasType(kind, headers)
     if (isOk && !slice.head) return { ...media, status, body }
     body.cancel()
     if (isOk) return { ...media, status }

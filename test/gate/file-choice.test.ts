@@ -263,7 +263,7 @@ test('without a length, nothing is certain: no blanking, and no transcode by siz
   const { get, seen } = share(strict, { allowDownload: false })
   await get('transcoded', { as: 'playback' })
   assert.ok(!seen.kinds.some(kind => kind.includes('original')))
-  const unknownType = { headers: { 'content-type': 'application/x', 'content-length': '8' } }
+  const unknownType = { headers: { 'content-type': 'video/x', 'content-length': '8' } }
   const odd = share(strict, {}, oddly('playback', unknownType))
   await assert.rejects(odd.get('another type', { as: 'playback' }), { reason: 'withheld' })
 
@@ -328,7 +328,7 @@ test('odd answers: statuses, lengths, ranges and tags', async () => {
     return { media: media as Media, seen, refusal: media as unknown as string }
   }
   for (const [status, reason] of [
-    [404, 'missing'], [400, 'missing'], [302, 'missing'], [204, 'missing'], [429, 'unreachable'],
+    [404, 'missing'], [400, 'missing'], [302, 'missing'], [204, 'unreachable'], [429, 'unreachable'],
     [500, 'unreachable'], [503, 'unreachable']
   ] as const) {
     const { refusal, seen } = await read({ status })
@@ -337,6 +337,18 @@ test('odd answers: statuses, lengths, ranges and tags', async () => {
     assert.equal((await read({ status }, { as: 'preview' })).refusal, `${reason}: preview answered ${status}`)
   }
   assert.equal((await read({ status: 304 }, { as: 'preview' })).refusal, 'missing: preview answered 304')
+  // a login page in front of Immich says 200
+  for (const [type, ...kinds] of [
+    ['text/html; charset=utf-8', 'thumbnail', 'preview', 'original'], ['application/xhtml+xml', 'original'],
+    ['application/json', 'original'], ['video/mp4', 'preview'], ['', 'preview', 'original']
+  ] as const) {
+    for (const as of kinds) {
+      const { refusal, seen } = await read({ headers: { 'content-type': type } }, { as })
+      assert.deepEqual([refusal, seen.open], [`unreachable: ${as} answered 200`, 0], type)
+    }
+  }
+  const page = await read({ headers: { 'content-type': 'text/html' } }, { as: 'playback' }, 'transcoded')
+  assert.equal(page.refusal, 'unreachable: playback answered 200')
   const headers = async (headers: Record<string, string | undefined>) => (await read({ headers })).media
   assert.equal((await headers({})).length, 3)
   for (const wrong of ['x3', '3x', '-3', '1e3', '1234567890123456', undefined]) {

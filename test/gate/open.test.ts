@@ -107,7 +107,7 @@ test('a link expires at its second, and nothing outlives it in a cache', async c
   // at once if it expires while Immich prepares the picture
   let passed = 0
   context.mock.method(Date, 'now', () => now + passed)
-  run.immich.fault = () => { passed = 200_000; return { body: 'a picture' } }
+  run.immich.fault = () => { passed = 200_000; return { body: 'a picture', headers: { 'content-type': 'image/webp' } } }
   const late = await run.get(`/share/photo/${key}/${assets![1]}/thumbnail`)
   assert.deepEqual([late.status, late.headers['cache-control']], [200, 'public, max-age=0'])
   passed = 100_000
@@ -196,7 +196,7 @@ test('a page of another site that embeds unknown links keeps its reader out of n
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
   const { key } = run.links.album
   const embed = (site: string, path: string, more = {}) =>
-    run.get(path, { headers: { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors', ...more } })
+    run.get(path, { headers: { 'sec-fetch-site': site, 'sec-fetch-dest': 'image', ...more } })
   for (const site of ['cross-site', 'same-site']) {
     for (let n = 0; n < 20; n++) {
       await embed(site, `/share/photo/${newKey(`${site} ${n}`)}/${newId('x')}/thumbnail`)
@@ -204,8 +204,12 @@ test('a page of another site that embeds unknown links keeps its reader out of n
   }
   assert.equal((await embed('cross-site', `/share/items/${key}/0`)).status, 429, 'counted apart, but counted')
   assert.equal((await run.get(`/share/${key}`, { headers: HTML })).status, 200)
-  const navigation = { 'sec-fetch-mode': 'navigate' }
-  assert.equal((await embed('cross-site', `/share/${run.links.mixed.key}`, navigation)).status, 200)
+  const link = `/share/${run.links.mixed.key}`
+  // a frame navigates too, but no visitor has chosen that
+  const frame = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }
+  assert.equal((await embed('cross-site', link, frame)).status, 429)
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  assert.equal((await embed('cross-site', link, navigation)).status, 200)
 })
 
 test('a link with a password stays locked, whatever Immich answers', async () => {
