@@ -12,12 +12,13 @@ import { parseBase, parseOrigin } from '../validate.ts'
 import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
+type Invalid = number | string | false | null
 /** Types that TypeScript infers too narrowly from config.json. */
 type Wider = {
   downloadedFilename: 'time' | 'original' | 'id' | 'short-id'
   maxDownloadQuality: 'original' | 'fullsize' | 'preview', maxZoomQuality: 'preview' | 'fullsize'
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
-  customInvalidResponse: number | string | false | null
+  customInvalidResponse: Invalid
 }
 /**
  * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
@@ -103,6 +104,14 @@ const isCacheControl = (header: string): boolean =>
     const isAge = /^(?:s-max|max-)age$/i.test(name)
     return whole !== undefined && (!isAge || /^\d+$/.test(value))
   })
+
+/** `customInvalidResponse`, an address in the form that a Location header can hold. */
+function readRedirect (given: Invalid, problems: string[]): Invalid {
+  if (typeof given !== 'string') return given
+  const { href } = URL.parse(given) ?? {}
+  if (!href) problems.push(`ipp.customInvalidResponse: got ${show(given)}, expected an address`)
+  return href ?? given
+}
 
 /** `responseHeaders` in lower case. */
 function readHeaders (given: Json, problems: string[]): Record<string, string> {
@@ -226,6 +235,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const settings: Settings = {
     ...config?.ipp as Settings,
     responseHeaders: readHeaders(config?.ipp?.responseHeaders ?? {}, problems),
+    customInvalidResponse: config?.ipp ? readRedirect(config.ipp.customInvalidResponse, problems) : false,
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
     trustedProxies: proxies(list(config?.ipp?.trustedProxies).map(text), problems),

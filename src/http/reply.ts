@@ -86,16 +86,23 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
   return status === 200 && (kind === 'static' || share?.isProtected === false) ? content.etag : undefined
 }
 
+/** Other headers by which caches keep something; they only suit media of a link that never expires. */
+const CACHE_HEADERS = /^expires$|^surrogate-control$|-cache-control$/
+
 /**
  * The only writer of responses. It takes the operator's `responseHeaders` (names in lower case), which go out
  * with the content of open links only.
  */
 export class ReplyWriter {
   #responseHeaders: Readonly<Record<string, string>>
+  /** those of them that say nothing about caching */
+  #plainHeaders: Record<string, string>
   #cacheControl: (answer: Cacheable) => string
 
   constructor (responseHeaders: Record<string, string>) {
     this.#responseHeaders = responseHeaders
+    const plain = Object.entries(responseHeaders).filter(([name]) => !CACHE_HEADERS.test(name))
+    this.#plainHeaders = Object.fromEntries(plain)
     this.#cacheControl = createCacheControl(responseHeaders['cache-control'] ?? '')
   }
 
@@ -119,8 +126,8 @@ export class ReplyWriter {
   #begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
     const { status, kind, share } = reply
     const isOpen = share !== undefined && !share.isProtected && status < 400
-    const headers: Headers = { ...isOpen && this.#responseHeaders }
-    if (share?.expiresAt !== undefined) delete headers.expires
+    const isCached = isOpen && kind === 'media' && share.expiresAt === undefined
+    const headers: Headers = { ...isOpen && (isCached ? this.#responseHeaders : this.#plainHeaders) }
     Object.assign(headers, reply.headers, more, ALWAYS[kind], {
       'cache-control': this.#cacheControl(reply),
       'referrer-policy': 'no-referrer',

@@ -69,7 +69,7 @@ const places = new WeakMap<Share, Set<string>>()
 
 /**
  * Where a page of a share is shown. Beyond the first 16 combinations of host and language, it leaves out the
- * host, which only previews in chats need, and the language's region.
+ * language's region, and a host that only the visitor names, which previews in chats need.
  */
 export function placeOf (context: Context, share: Share, link: LinkAddress): Place {
   const { base } = context.visitor
@@ -79,7 +79,7 @@ export function placeOf (context: Context, share: Share, link: LinkAddress): Pla
   const name = `${base} ${language}`
   if (known.size < MAX_PLACES) known.add(name)
   if (known.has(name)) return { link, language, base }
-  return { link, language: language.replace(/-.*/, ''), base: '' }
+  return { link, language: language.replace(/-.*/, ''), base: context.app.settings.publicBaseUrl }
 }
 
 const shareIds = new WeakMap<Share, number>()

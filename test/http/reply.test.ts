@@ -182,3 +182,48 @@ test('invented hosts and languages: 16 pages per link have a preview, the rest s
   const known = /og:url" content="http:\/\/(h\d+\.example)/.exec(tell[0]!)![1]!
   assert.match(await page(known, 'en-GB'), /og:url/)
 })
+
+test('headers for other caches go out with media of links that never expire alone', async () => {
+  const library = emptyLibrary()
+  const assets = [photo(1), photo(2)]
+  const forever = addLink(library, 'forever', {}, assets)
+  const ends = addLink(library, 'ends', { expiresAt: new Date(Date.now() + 60_000).toISOString() }, assets)
+  const cached = {
+    'CDN-Cache-Control': 'max-age=99', 'Surrogate-Control': 'max-age=99', Expires: 'never'
+  }
+  const run = await start({ library, ipp: { responseHeaders: { ...cached, 'X-Own': 'yes' } } })
+  const sent = async ({ key }: { key: string }, isMedia: boolean) => {
+    const path = isMedia ? `/share/photo/${key}/${assets[0]!.id}/thumbnail` : `/share/${key}`
+    const { headers } = await run.get(path)
+    assert.equal(headers['x-own'], 'yes')
+    return Object.keys(cached).filter(name => name.toLowerCase() in headers)
+  }
+  assert.deepEqual(await sent(forever, true), Object.keys(cached))
+  assert.deepEqual(await sent(forever, false), [])
+  assert.deepEqual(await sent(ends, true), [])
+  assert.deepEqual(await sent(ends, false), [])
+})
+
+test('HEAD describes the whole file, whatever range it names', async () => {
+  const run = await start()
+  const { album } = run.links
+  const { assets } = run.library.albums.get(album.album!)!
+  const [picture] = assets
+  const film = assets.find(id => run.library.assets.get(id)!.type === 'VIDEO')
+  for (const path of [
+    `/share/photo/${album.key}/${picture}/original`, `/share/photo/${album.key}/${picture}/thumbnail`,
+    `/share/video/${album.key}/${film}`, `/share/${album.key}/download`
+  ]) {
+    const headers = { range: 'bytes=1-2' }
+    const { status, headers: described } = await run.get(path, { method: 'HEAD', headers })
+    assert.deepEqual([status, described['content-range']], [200, undefined], path)
+    assert.ok(Number(described['content-length']) > 100, path)
+    assert.equal((await run.get(path, { headers })).status, 206, path)
+  }
+})
+
+test('an address for invalid requests may have a name beyond ASCII', async () => {
+  const run = await start({ ipp: { customInvalidResponse: 'https://例え.jp/fort' } })
+  const { status, headers } = await run.get('/nowhere')
+  assert.deepEqual([status, headers.location], [302, 'https://xn--r8jz45g.jp/fort'])
+})
