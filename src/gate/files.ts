@@ -50,15 +50,16 @@ const DISPLAYABLE = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp
 const isMoving = ({ isVideo, duration }: Item): boolean => !isVideo && duration > 0
 
 /** What Immich's types begin with. Any other comes from a login page or a proxy in front of Immich. */
+const PICTURE = /^image\//
 const FAMILIES: Record<Kind, RegExp> = {
-  thumbnail: /^image\//, preview: /^image\//, fullsize: /^image\//, playback: /^video\//,
+  thumbnail: PICTURE, preview: PICTURE, fullsize: PICTURE, playback: /^video\//,
   original: /^(?:image|video|application)\/(?!json|xhtml)/
 }
 const CONTENT_RANGE = /^bytes (\d{1,15}-\d{1,15}|\*)\/\d{1,15}$/
 const callFor = (kind: Kind, to: Access, id: AssetId) =>
   kind === 'original' || kind === 'playback' ? CALLS[kind](to, id) : CALLS.image(to, id, kind)
 const hasType = (kind: Kind, headers: Headers): boolean =>
-  FAMILIES[kind].test(headers.get('content-type') ?? '')
+  FAMILIES[kind].test(String(headers.get('content-type')))
 const refused = (kind: Kind, status: number): Refusal =>
   new Refusal(status >= 300 && isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
 

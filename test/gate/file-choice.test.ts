@@ -328,8 +328,8 @@ test('odd answers: statuses, lengths, ranges and tags', async () => {
     return { media: media as Media, seen, refusal: media as unknown as string }
   }
   for (const [status, reason] of [
-    [404, 'missing'], [400, 'missing'], [302, 'missing'], [204, 'unreachable'], [429, 'unreachable'],
-    [500, 'unreachable'], [503, 'unreachable']
+    [404, 'missing'], [400, 'missing'], [300, 'missing'], [302, 'missing'],
+    [204, 'unreachable'], [429, 'unreachable'], [500, 'unreachable'], [503, 'unreachable']
   ] as const) {
     const { refusal, seen } = await read({ status })
     assert.equal(refusal, `${reason}: original answered ${status}`)
@@ -340,15 +340,18 @@ test('odd answers: statuses, lengths, ranges and tags', async () => {
   // a login page in front of Immich says 200
   for (const [type, ...kinds] of [
     ['text/html; charset=utf-8', 'thumbnail', 'preview', 'original'], ['application/xhtml+xml', 'original'],
-    ['application/json', 'original'], ['video/mp4', 'preview'], ['', 'preview', 'original']
+    ['application/json', 'original'], ['video/mp4', 'preview'], ['', 'preview', 'original'],
+    ['text/html; image/png', 'thumbnail', 'preview', 'original']
   ] as const) {
     for (const as of kinds) {
       const { refusal, seen } = await read({ headers: { 'content-type': type } }, { as })
       assert.deepEqual([refusal, seen.open], [`unreachable: ${as} answered 200`, 0], type)
     }
   }
-  const page = await read({ headers: { 'content-type': 'text/html' } }, { as: 'playback' }, 'transcoded')
-  assert.equal(page.refusal, 'unreachable: playback answered 200')
+  for (const type of ['text/html', 'text/html; video/mp4']) {
+    const page = await read({ headers: { 'content-type': type } }, { as: 'playback' }, 'transcoded')
+    assert.equal(page.refusal, 'unreachable: playback answered 200')
+  }
   const headers = async (headers: Record<string, string | undefined>) => (await read({ headers })).media
   assert.equal((await headers({})).length, 3)
   for (const wrong of ['x3', '3x', '-3', '1e3', '1234567890123456', undefined]) {
