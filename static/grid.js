@@ -6,7 +6,7 @@
 import { icon, make } from './dom.js'
 import { load, onStretch } from './items.js'
 import { lastAtMost } from './layout.js'
-import { dates, grid, isByMonth, isGrouped, month, t, timeOf } from './link.js'
+import { dates, grid, isByMonth, isGrouped, month, t, timeOf, total } from './link.js'
 import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './positions.js'
 import { fillTile, imageOf, loadPicture, makeTile, watchPictures } from './tile.js'
 
@@ -75,6 +75,7 @@ export function relayout () {
 export function startGrid () {
   grid.classList.add('laid-out')
   grid.classList.toggle('few', isFew)
+  grid.classList.toggle('single', total === 1)
   grid.replaceChildren()
   relayout()
   if (isLong()) {

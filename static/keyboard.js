@@ -41,6 +41,8 @@ function moveFocus (event) {
   }[event.key]
   if (to === undefined || to < 0 || to >= total) return
   event.preventDefault()
+  // the title shows too
+  if (to === 0) scrollTo(0, 0)
   focusTile(to)
 }
 

@@ -86,7 +86,8 @@ function widen (ratio, groups, { target, isShared }) {
   const narrowest = NARROWEST_TILE / (target * TOO_LOW)
   const shown = ratio.map(value => Math.max(value, narrowest))
   const alone = isShared ? groups.filter(({ count }) => count === 1) : []
-  for (const { first } of alone) shown[first] = Math.max(shown[first], NARROWEST_DAY / target)
+  const narrowestDay = NARROWEST_DAY / (target * TOO_LOW_SHARED)
+  for (const { first } of alone) shown[first] = Math.max(shown[first], narrowestDay)
   return shown
 }
 

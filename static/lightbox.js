@@ -24,9 +24,13 @@ const AROUND = 100
 const MAX_DELAY_MS = 300
 /** How long the opening waits for a visible picture. */
 const PAINTED_MS = 1000
+/** A slideshow hides the controls at a slide that comes this long after the last press or movement. */
+const IDLE_MS = 3000
 
 const state = {
   isOpen: false,
+  /** When a pointer or key was last used. */
+  usedAt: 0,
   /** Settles when lightGallery has finished closing. @type {Promise<unknown>} */
   closed: Promise.resolve()
 }
@@ -145,7 +149,10 @@ function putUnder (n) {
   const slide = slideOf(n)
   const known = item(n)
   if (!slide || !known || slide.querySelector('.ipp-under')) return
-  slide.prepend(make('img', { className: 'ipp-under', src: imagePath(known, 'thumbnail'), alt: '' }))
+  const under = make('img', {
+    className: 'ipp-under', src: imagePath(known, 'thumbnail'), alt: '', onerror: () => under.remove()
+  })
+  slide.prepend(under)
 }
 
 /** Completes the slides around `n` that were drawn before their items were loaded. @param {number} n */
@@ -188,7 +195,10 @@ const play = createPlay({
     await load(n)
     return pictureOf(n)
   },
-  onChange: isPlaying => toolbar.showPlaying(isPlaying)
+  onChange: isPlaying => {
+    outer.classList.toggle('ipp-running', isPlaying)
+    toolbar.showPlaying(isPlaying)
+  }
 })
 
 const toolbar = createToolbar({ play: () => play.toggle(), motion: toggleMotion, details: toggleDetails })
@@ -245,13 +255,16 @@ function pressSpace (event) {
   toggleFilm(film)
 }
 
+/** The arrows follow the page's direction, as in the grid. */
+const [BACK, FORWARD] = document.dir === 'rtl' ? ['ArrowRight', 'ArrowLeft'] : ['ArrowLeft', 'ArrowRight']
+
 /** @param {KeyboardEvent} event */
 function onKey (event) {
   if (!state.isOpen || event.ctrlKey || event.metaKey || event.altKey) return
   outer.classList.remove('ipp-bare')
   /** @type {Record<string, (() => void) | undefined>} */
   const actions = {
-    Escape: closeTop, ArrowLeft: () => lg.goToPrevSlide(), ArrowRight: () => lg.goToNextSlide(),
+    Escape: closeTop, [BACK]: () => lg.goToPrevSlide(), [FORWARD]: () => lg.goToNextSlide(),
     i: toggleDetails, ' ': () => pressSpace(event)
   }
   // arrows seek in a focused video
@@ -264,6 +277,14 @@ function onKey (event) {
   if (!isEarly && total > 0) act()
 }
 
+/** @param {Event} event */
+function onUse (event) {
+  state.usedAt = Date.now()
+  const isMouse = event instanceof PointerEvent && event.pointerType === 'mouse'
+  if (isMouse && outer.matches('.ipp-running')) outer.classList.remove('ipp-bare')
+}
+
+for (const name of ['pointermove', 'pointerdown', 'keydown']) addEventListener(name, onUse)
 addEventListener('keydown', onKey)
 outer.addEventListener('pointerup', event => {
   // a visitor who touches a video wants to watch it
@@ -273,6 +294,8 @@ outer.addEventListener('pointerup', event => {
 })
 addEventListener('resize', resetZoom)
 on('lgBeforeSlide', ({ index }) => {
+  const isWatching = outer.matches('.ipp-running') && Date.now() - state.usedAt > IDLE_MS
+  if (isWatching) outer.classList.add('ipp-bare')
   leaveZoom()
   for (const film of outer.querySelectorAll('video')) film.pause()
   toolbar.showItem(index)

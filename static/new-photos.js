@@ -57,10 +57,14 @@ function dress (tile, n) {
   tile.append(make('span', { className: 'dot', role: 'img', ariaLabel: t.new }))
 }
 
+/** Offers news, which waits while a selection or the lightbox needs the screen.
+ * @param {string} text @param {() => void} onTake */
+const tell = (text, onTake) => offer(text, onTake).classList.add('news')
+
 export async function startNews () {
   document.addEventListener('visibilitychange', async () => {
     const isSeen = document.visibilityState === 'visible'
-    if (isSeen && await hasChanged()) offer(t.added, () => location.reload())
+    if (isSeen && await hasChanged()) tell(t.added, () => location.reload())
   })
   try {
     await findNew()
@@ -71,5 +75,5 @@ export async function startNews () {
   for (const [n, tile] of tiles) dress(tile, n)
   const [first] = fresh
   if (first === undefined) return
-  offer(t.newSince.replace('{n}', fresh.size.toLocaleString(options.lang)), () => focusTile(first))
+  tell(t.newSince.replace('{n}', fresh.size.toLocaleString(options.lang)), () => focusTile(first))
 }

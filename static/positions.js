@@ -46,8 +46,10 @@ export const view = {
 /** Lays out all photos for the window. Returns false if neither width nor row height has changed. */
 export function measure () {
   const { paddingLeft, paddingRight, minHeight } = getComputedStyle(grid)
-  const width = grid.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
+  const whole = grid.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
   const target = parseFloat(minHeight) * share
+  // a single photo is as large as the window allows
+  const width = total === 1 ? Math.min(whole, target * ratio[0]) : whole
   view.top = grid.getBoundingClientRect().top + scrollY
   if (width === view.width && target === view.target) return false
   const gap = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--gap'))

@@ -1,8 +1,8 @@
 // @ts-check
 /** The buttons of a selection (send as text, save, download) and its size. */
 import { say } from './dom.js'
-import { options, t } from './link.js'
-import { measure } from './original-info.js'
+import { options, t, total } from './link.js'
+import { measure, sizeAt } from './original-info.js'
 import { addAction, selection } from './selection.js'
 import { sizeText } from './words.js'
 
@@ -34,8 +34,10 @@ async function update () {
   const items = selection.items()
   const isMeasured = options.zip && options.download && items.length > 0
   const bytes = isMeasured ? await measure(items, signal) : undefined
+  const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
+  const shown = bytes === undefined && zip && items.length === total ? await sizeAt(zip.href, signal) : bytes
   if (signal.aborted) return
-  selection.size.textContent = bytes === undefined ? '' : sizeText(bytes)
+  selection.size.textContent = shown === undefined ? '' : sizeText(shown)
   const script = await loadSave().catch(() => undefined)
   if (signal.aborted) return
   const isFitting = items.length === 0 || script?.fitsSheet(bytes)
@@ -46,6 +48,7 @@ async function update () {
 selection.onChange = () => {
   state.measuring.abort()
   clearTimeout(state.timer)
+  selection.size.textContent = ''
   state.timer = window.setTimeout(update, PAUSE_MS)
 }
 showButton(false)

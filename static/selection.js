@@ -27,7 +27,7 @@ const state = {
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
 const count = make('p', { className: 'pick-count' })
 const size = make('p', { className: 'pick-size' })
-const pickAll = () => pick(0, total - 1, !isAll(0, total))
+const pickAll = () => pick(0, total - 1, state.picked.size < total)
 const all = make('button', { type: 'button', className: 'pick-all', onclick: pickAll }, t.selectAll)
 const slot = make('div', { className: 'pick-actions' })
 const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
@@ -118,6 +118,7 @@ function dressAll () {
   for (const [n, tile] of tiles) dress(tile, n)
   const days = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.day'))
   for (const day of days) dressDay(day)
+  all.ariaPressed = String(state.picked.size === total)
   count.textContent = counted('selected', state.picked.size)
   for (const button of slot.children) button.toggleAttribute('disabled', state.picked.size === 0)
   selection.onChange()

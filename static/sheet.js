@@ -26,6 +26,8 @@ export function openSheet (title, ...children) {
   sheet.onkeydown = event => event.stopPropagation()
   document.body.append(sheet)
   sheet.showModal()
+  // room for the scrollbar only where there is one
+  classList.toggle('with-bar', innerWidth > document.documentElement.clientWidth)
   classList.add('behind-sheet')
   return sheet
 }

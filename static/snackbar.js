@@ -13,7 +13,7 @@ function place (className, ...children) {
 }
 
 /**
- * Shows a button with `text`. `onClose` is called if the visitor closes it instead.
+ * Shows a button with `text`, and returns its bar. `onClose` is called if the visitor closes it instead.
  * @param {string} text @param {() => void} onTake @param {() => void} [onClose]
  */
 export function offer (text, onTake, onClose = () => {}) {
@@ -25,6 +25,7 @@ export function offer (text, onTake, onClose = () => {}) {
     make('button', { type: 'button', className: 'button primary', onclick: end(onTake) }, text),
     iconButton(t.close, 'close', end(onClose)))
   bar.role = 'status'
+  return bar
 }
 
 /**

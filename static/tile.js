@@ -12,7 +12,9 @@ import { isMissing, lazily, retry } from './retry.js'
  * The server's tiles, reused when their place is drawn. @type {Map<number, HTMLAnchorElement>}
  */
 const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
-const blank = /** @type {HTMLAnchorElement} */ (make('a', {}, make('img', { decoding: 'async' })))
+/** It takes the focus even before it has an address. */
+const blank = /** @type {HTMLAnchorElement} */ (
+  make('a', { tabIndex: 0 }, make('img', { decoding: 'async' })))
 const date = dates({ dateStyle: 'long' })
 const loadThumbhash = lazily(() => import('./thumbhash.js'))
 /** How the placeholder of each tile is painted. @type {WeakMap<HTMLElement, 'mean colour' | 'whole'>} */

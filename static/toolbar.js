@@ -102,6 +102,8 @@ function dressButtons () {
  */
 export function createToolbar (actions) {
   dressButtons()
+  // Tab reaches the bar before the arrows
+  outer.prepend(bar)
   if (own.counter !== false) bar.append(counter)
   const play = addToMenu('ipp-play', t.slideshow, 'slideshow', actions.play)
   play.hidden = total === 1

@@ -20,6 +20,7 @@ function albumOf (name: string, counts: number[], step = DAY) {
   return `/share/${addLink(library, name, { album: addAlbum(library, name, days), expiresAt }).key}`
 }
 const long = albumOf('long', Array.from({ length: 60 }, () => 7), 6 * DAY)
+const years = albumOf('years', Array.from({ length: 90 }, () => 10))
 const oneDay = albumOf('one day', [5])
 const some = albumOf('some', [3, 1, 14])
 
@@ -133,6 +134,30 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await page.click('.pick-all')
     assert.deepEqual(await days(), ['true', 'true', 'true'])
     assert.match((await page.textContent('.pick-count'))!, /18/)
+    assert.equal(await page.getAttribute('.pick-all', 'aria-pressed'), 'true')
+    await context.close()
+  })
+
+  test('End focuses the last photo before its stretch has come; Home shows the title too', async () => {
+    let release = () => {}
+    const held = new Promise<void>(resolve => { release = resolve })
+    const { page, context } = await open(years, {}, page =>
+      page.route(/\/items\/[^/]+\/[1-9]/, route => held.then(() => route.continue())))
+    await page.waitForSelector('.scrubber', { state: 'attached' })
+    await page.focus('a.tile[data-n="0"]')
+    const press = async (key: string, n: number) => {
+      await page.keyboard.press(key)
+      await page.waitForFunction(n => (document.activeElement as HTMLElement).dataset.n === String(n), n)
+    }
+    await press('End', 899)
+    await press('ArrowLeft', 898)
+    release()
+    await page.waitForSelector('a.tile[data-n="898"][href]')
+    await press('Home', 0)
+    assert.equal(await page.evaluate(() => scrollY), 0)
+    await page.evaluate(() => scrollTo(0, 80))
+    await press('Home', 0)
+    assert.equal(await page.evaluate(() => scrollY), 0)
     await context.close()
   })
 

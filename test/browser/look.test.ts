@@ -57,6 +57,9 @@ describe('the look', { skip }, async () => {
         return { block: edge('.ipp-block'), date: edge('.ipp-date') }
       }, side)
       assert.equal(date, block, language)
+      // the next photo is where the eye goes on reading
+      await page.keyboard.press(direction === 'rtl' ? 'ArrowLeft' : 'ArrowRight')
+      await page.waitForFunction(() => /^(2|٢)\D/.test(document.querySelector('.lg-counter')!.textContent!))
       await context.close()
     }
   })
@@ -114,8 +117,9 @@ describe('the look', { skip }, async () => {
     await context.close()
   })
 
-  test('photos in view are printed, on white, and no empty pages', async () => {
+  test('photos in view are printed whole, on white, and no empty pages', async () => {
     const { page, context } = await open({ theme: 'dark' })
+    await page.waitForFunction(() => document.querySelector('link[href$="tools.css"]'))
     await page.evaluate(() => scrollTo(0, 4000))
     await page.waitForTimeout(500)
     const pages = (await page.pdf({ format: 'A4' })).toString('latin1').match(/\/Type\s*\/Page\b/g)!.length
@@ -123,6 +127,21 @@ describe('the look', { skip }, async () => {
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
     assert.equal(ground, 'rgb(255, 255, 255)')
+    // paper is narrower than the window, and the script does not lay out anew for it
+    const cut = await page.evaluate(() => {
+      document.body.style.width = '700px'
+      const ends = Array.from(document.querySelectorAll('.tile'), tile => tile.getBoundingClientRect().right)
+      document.body.style.width = ''
+      return ends.filter(end => end > 700)
+    })
+    assert.deepEqual(cut, [])
+    await page.emulateMedia({ media: 'screen' })
+    await page.evaluate(() => scrollTo(0, 0))
+    await openPhoto(page, 0)
+    await page.emulateMedia({ media: 'print' })
+    const ink = await page.locator('.ipp-date').evaluate(date => getComputedStyle(date).color)
+    assert.equal(ink, 'rgb(0, 0, 0)')
+    assert.equal(await page.locator('main').isVisible(), false)
     await context.close()
   })
 

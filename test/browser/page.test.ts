@@ -102,6 +102,16 @@ describe('the page: headings, new photos, password, titles, no script, a bad net
     await page.click('.offer button.primary')
     await page.waitForSelector('.laid-out a.tile img.in')
     await page.clock.runFor(5000)
+    // the offer covers neither the buttons of a selection nor a photo
+    await page.waitForSelector('.news')
+    await page.click('#select')
+    await page.waitForSelector('.news', { state: 'hidden' })
+    await page.keyboard.press('Escape')
+    await page.waitForSelector('.news')
+    await page.click('a.tile[data-n="1"]')
+    await page.waitForSelector('.news', { state: 'hidden' })
+    await shown(page)
+    await page.keyboard.press('Escape')
     await page.click('.offer button:has-text("New since your last visit: 1")')
     await page.waitForFunction(() => document.activeElement!.matches('a.tile.new[data-n="70"]') &&
       document.activeElement!.querySelector('.badge')?.textContent === '360°')
