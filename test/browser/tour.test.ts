@@ -121,8 +121,11 @@ for (const engine of ENGINES) {
     test('a reload keeps the position', async () => {
       await hand.go(album)
       await gridIsThere()
-      await hand.run(() => scrollTo(0, 900))
-      await until('kept', () => history.state?.y === 900)
+      await until('kept', () => {
+        // a late change of the layout keeps the photos in place, not the number
+        if (scrollY !== 900) scrollTo(0, 900)
+        return history.state?.y === 900
+      })
       await hand.reload()
       await gridIsThere()
       await until('the place', () => Math.abs(scrollY - 900) < 5)
