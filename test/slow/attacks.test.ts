@@ -10,8 +10,8 @@ import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 
 const REQUESTS = 2000
 /**
- * On a quiet machine all kinds stay below 100 MB, except previews, which take up to 120. Most of it is
- * garbage from finished answers, which is collected later on a busy machine.
+ * On a quiet machine all kinds stay below 100 MB, except previews and originals, which take up to 120. Most
+ * of it is garbage from finished responses, which is collected later on a busy machine.
  */
 const MOST_MB = 160
 
