@@ -58,11 +58,13 @@ test('previews wait in memory for their visitor, up to a limit; others come stra
   assert.equal(asked(), 33)
   for (let n = 33; n < 43; n++) unread.push(await get(n))
   assert.equal(asked(), 33 + 10 * 2, 'each to be cached, then again as a stream')
+  const small = await gate.file(share, share.items[0]!, { as: 'thumbnail' }, { lane: 'one' })
+  assert.ok(small.bytes, 'a small image takes none of this memory')
   const other = await get(0, 'another')
-  assert.equal(asked(), 53)
+  assert.equal(asked(), 54)
   for (const { body } of [...unread, other]) body!.cancel()
   for (let n = 0; n < 40; n++) (await get(n)).body!.cancel()
-  assert.equal(asked(), 53)
+  assert.equal(asked(), 54)
 })
 
 test('a file that a browser could execute is an attachment without a type', async () => {
