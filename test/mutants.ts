@@ -67,6 +67,7 @@ const EQUIVALENT: Record<string, string> = {
   "gate/files headers.get('content-range') ?? '' → headers.get('content-range')": NULL,
   "gate/files headers.get('content-length') ?? '' → headers.get('content-length')": NULL,
   "gate/files media.contentRange ?? '' → media.contentRange": 'the text "undefined" is no range either',
+  'immich budget || status === 304 → budget': 'a 304 has no body to read',
   'gate/jpeg at >= 0 → at > 0': 'a scan never begins with the file',
   'gate/jpeg at < jpeg.length → at <= jpeg.length': 'undefined is not 0xff either',
   'gate/jpeg jpeg[at + 1] ?? 0 → jpeg[at + 1]': 'undefined is no marker either',
