@@ -309,3 +309,17 @@ test('files: their status alone tells whether Immich is well', async context => 
     assert.deepEqual(reports, [...reported, ...reported], String(given))
   }
 })
+
+test('all JSON that is being read shares one budget of 24 MiB', async context => {
+  const held: ServerResponse[] = []
+  const { url } = await record(context, (_, response) => {
+    response.write('1'.repeat(15 * 1024 * 1024))
+    held.push(response)
+  })
+  const { immich } = open(url)
+  const asked = ['one', 'another'].map(lane =>
+    immich.askJson(CALLS.link({ key }), {}, { lane }).then(() => 'read', ({ reason }) => reason as string))
+  assert.equal(await Promise.race(asked), 'busy')
+  for (const response of held) response.end()
+  assert.deepEqual((await Promise.all(asked)).sort(), ['busy', 'read'])
+})
