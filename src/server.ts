@@ -69,6 +69,8 @@ export function createProxy (
   async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
     const trace = traceRequest(request, response, log, settings.logLevel === 'debug')
+    // a range counts for GET alone (RFC 9110 section 14.2)
+    if (method !== 'GET') delete headers.range
     const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
     if (visitor.isForgeable) {
       const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
@@ -82,7 +84,7 @@ export function createProxy (
       if (reply) await writer.write(response, reply, visitor)
       else response.destroy()
     } catch (error) {
-      if (error instanceof BrokenTransfer) return trace.brokeOff(error.message)
+      if (error instanceof BrokenTransfer) return trace.interrupted(error.message)
       if (response.destroyed) return
       log.error('unexpected', { error: (error as Error).stack ?? String(error) })
       if (response.headersSent) response.destroy()

@@ -9,7 +9,7 @@ export type Trace = {
   found: (route: string, link: LinkAddress | undefined) => void
   refused: (refusal: Refusal) => void
   /** Logs that Immich stopped in the middle of a transfer. */
-  brokeOff: (reason: string) => void
+  interrupted: (reason: string) => void
 }
 
 /** Follows a request until its response ends. `bytes` counts those of the connection, headers included. */
@@ -34,6 +34,6 @@ export function traceRequest (
   return {
     found: (route, link) => { at = { route, link } },
     refused: ({ reason, message }) => { refusal = message ? `${reason}: ${message}` : reason },
-    brokeOff: reason => log.warn('transfer interrupted', { ...fields(), reason })
+    interrupted: reason => log.warn('transfer interrupted', { ...fields(), reason })
   }
 }

@@ -40,8 +40,7 @@ export async function fileReply (context: Context, share: Share, item: Item, as:
 async function getFile (context: Context, share: Share, item: Item, as: As): Promise<Media> {
   const { app: { gate }, visitor: { range, ifRange }, isHead: head } = context
   const get = (wanted: Wanted) => gate.file(share, item, wanted, callerOf(context))
-  // a range counts for GET alone (RFC 9110 section 14.2)
-  const media = await get({ as, head, ...range && !head && { range } })
+  const media = await get({ as, head, ...range && { range } })
   const isSame = ifRange === undefined || ifRange === media.etag
   if (media.status !== 206 || isSame) return media
   // the visitor has a part of an older version: send all of this one

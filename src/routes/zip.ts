@@ -60,7 +60,7 @@ async function zipReply (
   const { app: { zips, log }, visitor, isHead } = context
   const lane = visitor.address
   const plan = await zips.plan(share, lane, items)
-  const { status, part, etag = '', ...headers } = zips.answer(plan, isHead ? {} : visitor)
+  const { status, part, etag = '', ...headers } = zips.answer(plan, visitor)
   const name = `${safeName(share.title || 'photos')}.zip`
   // without a share, because no zip may be cached
   const reply = { status, kind: 'media', headers: { 'content-disposition': disposition(name) } } as const
