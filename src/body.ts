@@ -23,7 +23,9 @@ export async function * between (parts: Parts, first: number, last: number): Par
  * The whole body, of at most `limit` bytes, which count against `budget` while they are read. Throws a
  * Refusal: `unreachable` if the body is interrupted or too long, `busy` if the budget is spent.
  */
-export async function readWhole (body: Body, limit: number, budget: Budget): Promise<Buffer> {
+export async function readWhole (
+  body: Body, limit: number, budget: Budget = { left: Infinity }
+): Promise<Buffer> {
   const parts: Uint8Array[] = []
   let size = 0
   try {
@@ -76,7 +78,7 @@ export function createMemory (total: number) {
     const release = reserve(visitor, length)
     try {
       if (!release) throw new Refusal('busy', 'too many files are in memory')
-      return { bytes: await readWhole(body, length, { left: Infinity }), release }
+      return { bytes: await readWhole(body, length), release }
     } catch (error) {
       release?.()
       body.cancel()

@@ -212,10 +212,10 @@ export class Immich {
       const response = await this.#ask(call, {}, known, controller)
       const body = this.#bodyOf(response, controller, leave)
       const { status, headers } = response
-      // a body of unknown length may be too long, unless a budget bounds it or it has none
-      const unknown = budget || status === 304 ? 0 : Infinity
+      // a body of unknown length may be too long, unless a budget bounds it
+      const unknown = budget ? 0 : Infinity
       const fits = Number(headers.get('content-length') ?? unknown) <= limit
-      if (fits) return { status, headers, bytes: await readWhole(body, limit, budget ?? { left: limit }) }
+      if (fits) return { status, headers, bytes: await readWhole(body, limit, budget) }
       body.cancel()
       return { status, headers }
     } finally { leave() }

@@ -57,8 +57,10 @@ function dress (tile, n) {
   tile.append(make('span', { className: 'dot', role: 'img', ariaLabel: t.new }))
 }
 
-/** Offers news, which waits while a selection or the lightbox needs the screen.
- * @param {string} text @param {() => void} onTake */
+/**
+ * Offers news, which waits while a selection or the lightbox needs the screen.
+ * @param {string} text @param {() => void} onTake
+ */
 const tell = (text, onTake) => offer(text, onTake).classList.add('news')
 
 export async function startNews () {

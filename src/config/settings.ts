@@ -12,13 +12,12 @@ import { parseBase, parseOrigin } from '../validate.ts'
 import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
-type Invalid = number | string | false | null
 /** Types that TypeScript infers too narrowly from config.json. */
 type Wider = {
   downloadedFilename: 'time' | 'original' | 'id' | 'short-id'
   maxDownloadQuality: 'original' | 'fullsize' | 'preview', maxZoomQuality: 'preview' | 'fullsize'
   responseHeaders: Record<string, string>, groupByDate: 'day' | 'month' | false
-  customInvalidResponse: Invalid
+  customInvalidResponse: number | string | false | null
 }
 /**
  * `notices` are for the operator. `values` has every variable and key by its name, `changed` those that
@@ -105,8 +104,9 @@ const isCacheControl = (header: string): boolean =>
     return whole !== undefined && (!isAge || /^\d+$/.test(value))
   })
 
+type InvalidResponse = Wider['customInvalidResponse']
 /** `customInvalidResponse`, an address in the form that a Location header can hold. */
-function readRedirect (given: Invalid, problems: string[]): Invalid {
+function readRedirect (given: InvalidResponse, problems: string[]): InvalidResponse {
   if (typeof given !== 'string') return given
   const { href } = URL.parse(given) ?? {}
   if (!href) problems.push(`ipp.customInvalidResponse: got ${show(given)}, expected an address`)

@@ -27,6 +27,9 @@ function parseCacheControl (header: string) {
   }
 }
 
+/** Other headers by which caches keep something; they only suit media of a link that never expires. */
+export const OTHER_CACHE_HEADERS = /^expires$|^surrogate-control$|-cache-control$/
+
 /**
  * Returns the Cache-Control of a response: never past its link's expiry, and never for a shared cache if the
  * link has a password. `header` is the operator's, which applies to images and videos of open links.

@@ -4,7 +4,7 @@
  */
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 import type { Body } from '../body.ts'
-import { createCacheControl, type Cacheable } from './cache-control.ts'
+import { createCacheControl, OTHER_CACHE_HEADERS, type Cacheable } from './cache-control.ts'
 import { encode, type Text } from './compression.ts'
 
 type Kind = Cacheable['kind']
@@ -86,9 +86,6 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
   return status === 200 && (kind === 'static' || share?.isProtected === false) ? content.etag : undefined
 }
 
-/** Other headers by which caches keep something; they only suit media of a link that never expires. */
-const CACHE_HEADERS = /^expires$|^surrogate-control$|-cache-control$/
-
 /**
  * The only writer of responses. It takes the operator's `responseHeaders` (names in lower case), which go out
  * with the content of open links only.
@@ -101,7 +98,7 @@ export class ReplyWriter {
 
   constructor (responseHeaders: Record<string, string>) {
     this.#responseHeaders = responseHeaders
-    const plain = Object.entries(responseHeaders).filter(([name]) => !CACHE_HEADERS.test(name))
+    const plain = Object.entries(responseHeaders).filter(([name]) => !OTHER_CACHE_HEADERS.test(name))
     this.#plainHeaders = Object.fromEntries(plain)
     this.#cacheControl = createCacheControl(responseHeaders['cache-control'] ?? '')
   }

@@ -1,10 +1,10 @@
 /**
  * Plans a zip before any of its files is fetched.
  *
- * If every name and size is known in advance, the zip has a length and a strong ETag, and a download that
- * is interrupted can be resumed. Before 3.0.2, an album's names come only with files, and no version gives the
- * sizes of converted files: such a zip has no Content-Length, no ETag and no ranges, and a download that
- * is interrupted starts again.
+ * If every name and size is known in advance, the zip has a length and a strong ETag, and an interrupted
+ * download can be resumed. Before 3.0.2, an album's names come only with files, and no version gives the
+ * sizes of converted files: such a zip has no Content-Length, no ETag and no ranges, and an interrupted
+ * download starts again.
  */
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'

@@ -196,6 +196,8 @@ test('null for a group means its default', () => {
     assert.deepEqual([notices, changed], [[], {}], JSON.stringify(config))
   }
   assert.equal(load({ ipp: { customInvalidResponse: null } }).customInvalidResponse, null)
+  const wrong = problem({ ipp: { customInvalidResponse: 'https://[' } })
+  assert.match(wrong, /^ipp\.customInvalidResponse: got "https:\/\/\[", expected an address/)
 })
 
 test('responseHeaders replace the defaults; framing and cookie headers are an error', () => {

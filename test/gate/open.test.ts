@@ -107,7 +107,10 @@ test('a link expires at its second, and nothing outlives it in a cache', async c
   // at once if it expires while Immich prepares the picture
   let passed = 0
   context.mock.method(Date, 'now', () => now + passed)
-  run.immich.fault = () => { passed = 200_000; return { body: 'a picture', headers: { 'content-type': 'image/webp' } } }
+  run.immich.fault = () => {
+    passed = 200_000
+    return { body: 'a picture', headers: { 'content-type': 'image/webp' } }
+  }
   const late = await run.get(`/share/photo/${key}/${assets![1]}/thumbnail`)
   assert.deepEqual([late.status, late.headers['cache-control']], [200, 'public, max-age=0'])
   passed = 100_000
