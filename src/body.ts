@@ -1,6 +1,7 @@
 /** Bodies on their way from Immich to a visitor. */
-import { quarter, type Release } from './queue.ts'
+import type { Release } from './queue.ts'
 import { Refusal } from './refusal.ts'
+import { createShares, quarter } from './shares.ts'
 
 export type Parts = AsyncIterable<Uint8Array>
 /** A file as Immich sends it. Read it once to its end, or cancel it, which frees Immich at once. */
@@ -52,20 +53,14 @@ export async function readWhole (
 type Held = { bytes: Buffer, release: Release }
 /** Memory of `total` bytes for whole files. A visitor may hold one file of any size, or a quarter of it. */
 export function createMemory (total: number) {
-  const held = new Map<string, number>()
+  const shares = createShares(quarter(total))
   let left = total
 
   /** Reserves memory for this visitor; undefined if there is none. */
   function reserve (visitor: string, bytes: number): Release | undefined {
-    const own = held.get(visitor) ?? 0
-    if (bytes > left || (own > 0 && own + bytes > quarter(total))) return undefined
+    if (bytes > left || !shares.mayHold(visitor, bytes)) return undefined
     let isHeld = true
-    const change = (by: number) => {
-      left -= by
-      const sum = (held.get(visitor) ?? 0) + by
-      if (sum > 0) held.set(visitor, sum)
-      else held.delete(visitor)
-    }
+    const change = (by: number) => { left -= by; shares.add(visitor, by) }
     change(bytes)
     return () => { if (isHeld) change(-bytes); isHeld = false }
   }

@@ -1,5 +1,6 @@
 /** A fair queue for a few slots: a visitor may hold only a share of them, a quarter by default. */
 import { Refusal } from './refusal.ts'
+import { createShares, quarter, type Shares } from './shares.ts'
 
 /** Gives the slot back; calling it again does nothing. */
 export type Release = () => void
@@ -24,22 +25,21 @@ export class Lane {
  * wait, and the reason of `signal` if that ends the wait.
  */
 export type Queue = (lane: string | Lane, signal?: AbortSignal) => Promise<Release>
-/** `turn` orders visitors by when they last got a slot, or arrived if they have had none. */
-type Visitor = { held: number, waiting: number, turn: number }
 type Waiter = { lane: string | Lane, turn: number, start: (name: string) => void }
 const namesOf = (lane: string | Lane) => typeof lane === 'string' ? [lane] : lane.names
 
-/** The share of a limit that one visitor may use. */
-export const quarter = (limit: number): number => Math.ceil(limit / 4)
-
-const isSooner = (one: Visitor, other?: Visitor): boolean =>
+/** A visitor who may have the next slot, with the slots held and the turn. */
+type Candidate = { name: string, held: number, turn: number }
+const isSooner = (one: Candidate, other?: Candidate): boolean =>
   !other || one.held < other.held || (one.held === other.held && one.turn < other.turn)
 
 class FairQueue {
   #slots: number
   #room: number
-  #share: number
-  #visitors = new Map<string, Visitor>()
+  #holding: Shares
+  #waiting: Shares
+  /** by visitor who holds a slot or waits: when the latest slot was given, or else the arrival */
+  #turns = new Map<string, number>()
   /** in the order of arrival */
   #waiters = new Set<Waiter>()
   #held = 0
@@ -48,7 +48,8 @@ class FairQueue {
   constructor (slots: number, room: number, share: number) {
     this.#slots = slots
     this.#room = room
-    this.#share = share
+    this.#holding = createShares(share)
+    this.#waiting = createShares(quarter(room))
   }
 
   enter: Queue = async (lane, signal) => {
@@ -57,54 +58,48 @@ class FairQueue {
     if (first) return this.#take(first.name)
     const [name = ''] = namesOf(lane)
     const isRoom = this.#waiters.size < this.#room
-    const mayWait = isRoom && this.#visitorOf(name, this.#turn).waiting < quarter(this.#room)
-    if (!mayWait) throw new Refusal('busy')
+    if (!isRoom || !this.#waiting.mayHold(name)) throw new Refusal('busy')
     return this.#wait(name, lane, signal)
   }
 
-  #visitorOf (name: string, came: number): Visitor {
-    return this.#visitors.get(name) ?? { held: 0, waiting: 0, turn: came }
-  }
-
-  #forgetIfIdle (name: string, visitor: Visitor): void {
-    if (visitor.held === 0 && visitor.waiting === 0) this.#visitors.delete(name)
+  #forgetIfIdle (name: string): void {
+    const isIdle = this.#holding.heldBy(name) === 0 && this.#waiting.heldBy(name) === 0
+    if (isIdle) this.#turns.delete(name)
   }
 
   /** The visitor of a lane who may have a slot first; undefined if each holds a full share. */
-  #firstOf ({ lane, turn }: Pick<Waiter, 'lane' | 'turn'>) {
-    let first: { name: string, visitor: Visitor } | undefined
+  #firstOf ({ lane, turn }: Pick<Waiter, 'lane' | 'turn'>): Candidate | undefined {
+    let first: Candidate | undefined
     for (const name of namesOf(lane)) {
-      const visitor = this.#visitorOf(name, turn)
-      if (visitor.held < this.#share && isSooner(visitor, first?.visitor)) first = { name, visitor }
+      const visitor = { name, held: this.#holding.heldBy(name), turn: this.#turns.get(name) ?? turn }
+      if (this.#holding.mayHold(name) && isSooner(visitor, first)) first = visitor
     }
     return first
   }
 
   #startNext = (): void => {
-    let next: { name: string, visitor: Visitor, waiter: Waiter } | undefined
+    let next: Candidate & { waiter: Waiter } | undefined
     const seen = new Set<string | Lane>()
     for (const waiter of this.#held < this.#slots ? this.#waiters : []) {
       if (seen.has(waiter.lane)) continue
       seen.add(waiter.lane)
       const first = this.#firstOf(waiter)
-      if (first && isSooner(first.visitor, next?.visitor)) next = { ...first, waiter }
+      if (first && isSooner(first, next)) next = { ...first, waiter }
     }
     next?.waiter.start(next.name)
   }
 
   #take (name: string): Release {
-    const visitor = this.#visitorOf(name, 0)
     let isHeld = true
-    visitor.held++
     this.#held++
-    visitor.turn = ++this.#turn
-    this.#visitors.set(name, visitor)
+    this.#holding.add(name, 1)
+    this.#turns.set(name, ++this.#turn)
     return () => {
       if (!isHeld) return
       isHeld = false
-      visitor.held--
       this.#held--
-      this.#forgetIfIdle(name, visitor)
+      this.#holding.add(name, -1)
+      this.#forgetIfIdle(name)
       this.#startNext()
     }
   }
@@ -112,22 +107,22 @@ class FairQueue {
   /** Waits for a slot, in the waiting room of the visitor `name`. */
   #wait (name: string, lane: string | Lane, signal?: AbortSignal): Promise<Release> {
     return new Promise((resolve, reject) => {
-      const visitor = this.#visitorOf(name, ++this.#turn)
+      const turn = ++this.#turn
       const stopWaiting = () => {
         signal?.removeEventListener('abort', leave)
         this.#waiters.delete(waiter)
-        visitor.waiting--
+        this.#waiting.add(name, -1)
       }
       const start = (served: string) => {
         stopWaiting()
         resolve(this.#take(served))
-        this.#forgetIfIdle(name, visitor)
+        this.#forgetIfIdle(name)
       }
-      const leave = () => { stopWaiting(); this.#forgetIfIdle(name, visitor); reject(signal?.reason) }
-      const waiter = { lane, turn: this.#turn, start }
+      const leave = () => { stopWaiting(); this.#forgetIfIdle(name); reject(signal?.reason) }
+      const waiter = { lane, turn, start }
       signal?.addEventListener('abort', leave)
-      visitor.waiting++
-      this.#visitors.set(name, visitor)
+      this.#waiting.add(name, 1)
+      if (!this.#turns.has(name)) this.#turns.set(name, turn)
       this.#waiters.add(waiter)
       if (lane instanceof Lane) lane.listeners.add(this.#startNext)
     })

@@ -124,6 +124,44 @@ test('a visitor who joins a lane is served at once if there is room; the latest 
   assert.deepEqual(lane.names, Array.from({ length: 8 }, (_, n) => `visitor ${n + 12}`))
 })
 
+test('the /64s of one /48 hold two shares together, of slots and of the waiting room', async () => {
+  const queue = createQueue(16, 8)
+  const visitor = (n: number) => `2001:db8:7:${n}::/64`
+  const held = []
+  for (let n = 0; n < 8; n++) held.push(await queue(visitor(n % 3)))
+  // slots are free, but not for this network
+  const waiting = [4, 5, 6, 7].map(n => queue(visitor(n)))
+  await assert.rejects(queue(visitor(8)), { reason: 'busy' })
+  const other = await queue('2001:db8:8:0::/64')
+  other()
+  held[0]!()
+  held.push(await waiting[0]!)
+  const more = queue(visitor(8))
+  for (const release of held) release()
+  for (const release of await Promise.all([...waiting, more])) release()
+  await queue(visitor(1))
+})
+
+test('a /48 behind a proxy holds half of the streams', async () => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { upstreamStreams: 8 } } })
+  const path = `/share/video/${key}/${ids.at(-1)}`
+  const from = (address: string) => run.get(path, { headers: { 'x-forwarded-for': address, range: 'bytes=0-9' } })
+  const slow = [1, 1, 2, 3].map(n => {
+    const socket = run.socket().on('error', () => {})
+    socket.pause()
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 2001:db8:7:${n}::1\r\n\r\n`)
+    return socket
+  })
+  await until(() => run.immich.open === 4)
+  assert.equal((await from('2001:db8:7:4::1')).status, 503)
+  assert.equal((await from('2001:db8:8:1::1')).status, 206)
+  assert.equal((await from('203.0.113.1')).status, 206)
+  for (const socket of slow) socket.destroy()
+  await until(() => run.immich.open === 0)
+  assert.equal((await from('2001:db8:7:4::1')).status, 206)
+})
+
 test('zips take few slots, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({

@@ -4,9 +4,10 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { createQueue, quarter, type Queue } from '../queue.ts'
+import { createQueue, type Queue } from '../queue.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Settings } from '../config/settings.ts'
+import { createShares, quarter, type Shares } from '../shares.ts'
 import { parsePeer, type Peer } from '../visitor-address.ts'
 
 /** Unanswered requests on one connection. Browsers send none ahead of a response, and proxies few. */
@@ -25,6 +26,7 @@ export class Connections {
   #most: number
   /** each connection, with the address at its other end */
   #addresses = new Map<Socket, string>()
+  #shares: Shares
   /** connections without a request, those idle longest first */
   #idle = new Set<Socket>()
   /** `last` resolves after the response to the last request of a connection */
@@ -34,6 +36,7 @@ export class Connections {
 
   constructor (server: Server, settings: Settings) {
     this.#most = settings.limits.connections
+    this.#shares = createShares(quarter(this.#most))
     this.#requests = createQueue(this.#most, 0, Math.ceil(this.#most / VISITOR_SHARE))
     // room to answer 503 on connections above the limit
     server.maxConnections = 2 * this.#most
@@ -42,20 +45,27 @@ export class Connections {
 
   #add (socket: Socket, { address, isProxy }: Peer): void {
     const addresses = this.#addresses
+    const isOver = !isProxy && !this.#shares.mayHold(address)
     this.#idle.add(socket)
     addresses.set(socket, address)
-    socket.on('close', () => { this.#idle.delete(socket); addresses.delete(socket) })
+    this.#shares.add(address, 1)
+    socket.on('close', () => { this.#idle.delete(socket); this.#forget(socket) })
     if (addresses.size > this.#most) this.#makeRoom(socket, () => true)
-    const own = isProxy ? 0 : addresses.values().filter(other => other === address).toArray().length
-    const isOver = own > quarter(this.#most)
     if (isOver && !this.#makeRoom(socket, other => addresses.get(other) === address)) socket.destroy()
+  }
+
+  #forget (socket: Socket): void {
+    const address = this.#addresses.get(socket)
+    if (address !== undefined && this.#addresses.delete(socket)) this.#shares.add(address, -1)
   }
 
   /** Closes the longest idle connection for which `may` is true; false if there is none but `fresh`. */
   #makeRoom (fresh: Socket, may: (socket: Socket) => boolean): boolean {
     const longest = this.#idle.values().find(socket => socket !== fresh && may(socket))
-    longest?.destroy()
-    return longest !== undefined && this.#addresses.delete(longest)
+    if (!longest) return false
+    longest.destroy()
+    this.#forget(longest)
+    return true
   }
 
   /** The number of requests that are being answered. */

@@ -1,15 +1,15 @@
 /** Transfers of bodies: slow visitors, visitors who leave, forms that are too large. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readWhole } from '../../src/body.ts'
+import { createMemory, readWhole } from '../../src/body.ts'
 import { start, until } from '../helpers.ts'
 import { addLink, emptyLibrary, manyPhotos, video } from '../library.ts'
 
 function bigVideo () {
   const library = emptyLibrary()
-  const film = video(0, { original: { size: 300 * 1024 * 1024, type: 'video/mp4' } })
-  const { key } = addLink(library, 'big', {}, [film])
-  return { library, path: `/share/video/${key}/${film.id}` }
+  const videoAsset = video(0, { original: { size: 300 * 1024 * 1024, type: 'video/mp4' } })
+  const { key } = addLink(library, 'big', {}, [videoAsset])
+  return { library, path: `/share/video/${key}/${videoAsset.id}` }
 }
 
 test('the proxy waits for a slow visitor, and frees Immich if a visitor leaves', async () => {
@@ -33,14 +33,14 @@ test('the proxy waits for a slow visitor, and frees Immich if a visitor leaves',
 test('a visitor who pauses for longer than Immich may be silent loses nothing', async () => {
   const library = emptyLibrary()
   const bytes = Buffer.alloc(12_000_000, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))
-  const film = video(1, {
+  const videoAsset = video(1, {
     name: 'pause.mp4', original: { bytes, type: 'video/mp4' }, playback: { bytes, type: 'video/mp4' }
   })
-  const { key } = addLink(library, 'pause', {}, [film])
+  const { key } = addLink(library, 'pause', {}, [videoAsset])
   const run = await start({ library, ipp: { limits: { upstreamTimeout: 3 } } })
   const socket = run.socket()
   const chunks: Buffer[] = []
-  socket.write(`GET /share/video/${key}/${film.id} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+  socket.write(`GET /share/video/${key}/${videoAsset.id} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
   socket.on('data', chunk => chunks.push(chunk))
   await until(() => chunks.length > 0, 'the first bytes')
   socket.pause()
@@ -53,20 +53,20 @@ test('a visitor who pauses for longer than Immich may be silent loses nothing', 
 
 test('concurrent visitors, fast and slow, on reused connections each get their own bytes', async () => {
   const library = emptyLibrary()
-  const films = Array.from({ length: 24 }, (_, n) => {
+  const videos = Array.from({ length: 24 }, (_, n) => {
     const bytes = Buffer.from(
       Array.from({ length: 400_000 + n * 7919 }, (_, at) => (at * (2 * n + 1) + (at >> 8)) & 0xff)
     )
     const file = { bytes, type: 'video/mp4' }
-    return { bytes, film: video(n, { name: `${n}.mp4`, original: file, playback: file }) }
+    return { bytes, video: video(n, { name: `${n}.mp4`, original: file, playback: file }) }
   })
-  const { key } = addLink(library, 'own bytes', {}, films.map(({ film }) => film))
+  const { key } = addLink(library, 'own bytes', {}, videos.map(({ video }) => video))
   const run = await start({ library })
   await Promise.all(Array.from({ length: 8 }, async (_, visitor) => {
-    for (const [n, { film, bytes }] of films.entries()) {
+    for (const [n, { video, bytes }] of videos.entries()) {
       if (n % 8 === visitor) run.immich.fault = () => ({ drip: [30_000 + visitor * 5000, 1] })
-      const { body } = await run.get(`/share/video/${key}/${film.id}`)
-      assert.ok(body.equals(bytes), `film ${n} of visitor ${visitor}`)
+      const { body } = await run.get(`/share/video/${key}/${video.id}`)
+      assert.ok(body.equals(bytes), `video ${n} of visitor ${visitor}`)
     }
   }))
 })
@@ -94,8 +94,8 @@ test('a transfer visibly fails if Immich dies halfway', async () => {
     ['original', /original$/], ['preview', /thumbnail$/], ['thumbnail', /thumbnail$/]
   ] as const) {
     run.immich.fault = ({ path }) => pattern.test(path) ? { dieAfter: 1000 } : undefined
-    const answer = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
-    assert.ok(what === 'original' ? answer.status === 200 && !answer.complete : answer.status === 503, what)
+    const { status, complete } = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
+    assert.ok(what === 'original' ? status === 200 && !complete : status === 503, what)
     run.immich.fault = () => undefined
     const again = await run.get(`/share/photo/${run.links.photo.key}/${id}/${what}`)
     assert.ok(again.status === 200 && again.complete, 'nothing that failed is kept')
@@ -112,6 +112,24 @@ test('a visitor who reads nothing for too long is disconnected', async () => {
   await until(() => run.immich.open === 1)
   await until(() => run.immich.open === 0, 'Immich to be let go')
   socket.destroy()
+})
+
+test('memory: a visitor holds one file or a quarter, a /48 two, and nobody more than there is', () => {
+  const { reserve } = createMemory(100)
+  const visitor = (n: number) => `2001:db8:7:${n}::/64`
+  const large = reserve('203.0.113.1', 100)
+  assert.ok(large, 'one file of any size')
+  assert.equal(reserve(visitor(1), 1), undefined)
+  large()
+  large()
+  const held = [reserve(visitor(1), 20), reserve(visitor(1), 5), reserve(visitor(2), 25)]
+  assert.ok(held.every(Boolean))
+  for (const [name, bytes] of [[visitor(1), 1], [visitor(3), 1], ['203.0.113.1', 51]] as const) {
+    assert.equal(reserve(name, bytes), undefined, name)
+  }
+  held[1]!()
+  assert.ok(reserve(visitor(3), 5))
+  assert.ok(reserve('203.0.113.1', 50))
 })
 
 test('bodies that are read whole have a limit each and a budget together', async () => {
