@@ -27,11 +27,15 @@ type Call = {
   method?: 'POST', path: string, query?: Query, token?: Token | undefined, body?: string
   queue?: 'months' | 'health'
 }
+/** A call for an image or a file, and what Immich's types of it begin with. */
+type FileCall = Call & { types: RegExp }
 
 const byAddress = (link: LinkAddress): Query => 'key' in link ? { key: link.key } : { slug: link.slug }
 const visit = ({ key, token }: Access, path: string, query: Query = {}): Call =>
   ({ path, query: { ...query, key }, token })
 const post = (call: Call, body: unknown): Call => ({ ...call, method: 'POST', body: JSON.stringify(body) })
+const file = (to: Access, path: string, types: RegExp, query?: Query): FileCall =>
+  ({ ...visit(to, path, query), types })
 
 export const CALLS = {
   ping: (): Call => ({ path: 'server/ping', queue: 'health' }),
@@ -48,10 +52,11 @@ export const CALLS = {
   month: (to: Access, albumId: AlbumId, order: string, timeBucket: Month): Call =>
     ({ ...visit(to, 'timeline/bucket', { albumId, order, timeBucket }), queue: 'months' }),
   asset: (to: Access, id: AssetId): Call => visit(to, `assets/${id}`),
-  image: (to: Access, id: AssetId, size: 'thumbnail' | 'preview' | 'fullsize'): Call =>
-    visit(to, `assets/${id}/thumbnail`, { size }),
-  original: (to: Access, id: AssetId): Call => visit(to, `assets/${id}/original`),
-  playback: (to: Access, id: AssetId): Call => visit(to, `assets/${id}/video/playback`),
+  image: (to: Access, id: AssetId, size: 'thumbnail' | 'preview' | 'fullsize'): FileCall =>
+    file(to, `assets/${id}/thumbnail`, /^image\//, { size }),
+  original: (to: Access, id: AssetId): FileCall =>
+    file(to, `assets/${id}/original`, /^(?:image|video|application)\/(?!json|xhtml)/),
+  playback: (to: Access, id: AssetId): FileCall => file(to, `assets/${id}/video/playback`, /^video\//),
   sizes: (to: Access, of: SizesOf): Call => post(visit(to, 'download/info'), { ...of, archiveSize: 1 }),
   /** names of an album's files, `NAMES_PER_PAGE` at a time; only reads, and only since Immich 3.0.2 */
   names: (to: Access, albumId: AlbumId, page: number): Call =>
@@ -248,12 +253,19 @@ export class Immich {
     throw new Refusal(isFailed ? 'failed' : 'unreachable', message)
   }
 
-  /** Takes note of the status of an image or a file: a denied one says nothing about Immich's health. */
-  #noteStatus (status: number): void {
-    if (status < 300) this.#report()
-    else if (!isDenied(status) && status !== FAILED_STATUS) {
-      this.#report(failure(`HTTP_${status}`, `a file was answered with ${status}`))
+  /**
+   * Takes note of a response with a file: a denied one says nothing about Immich's health. Throws a Refusal
+   * (unreachable) if it is not a file of Immich's, but perhaps a login page in front of it.
+   */
+  #checkFile ({ path, types }: FileCall, status: number, headers: Headers): void {
+    const type = headers.get('content-type') ?? ''
+    const isFile = status < 300 && types.test(type)
+    const isPage = status < 300 && /^text\/html/.test(type)
+    if (isFile) this.#report()
+    else if (isPage || (!isDenied(status) && status !== FAILED_STATUS)) {
+      this.#report(failure(`HTTP_${status}`, `a file was answered with ${status}${isPage ? ' and a page' : ''}`))
     }
+    if (status < 300 && !isFile) throw new Refusal('unreachable', `${path} came as ${type || 'no type'}`)
   }
 
   /**
@@ -275,17 +287,17 @@ export class Immich {
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)
 
   /** An image, whole; without `bytes` if they may be more than `limit`. */
-  async small (call: Call, caller: Waiting, limit: number, known: Known): Promise<Whole> {
-    const answer = await this.#whole(call, known, caller, limit)
-    this.#noteStatus(answer.status)
-    return answer
+  async small (call: FileCall, caller: Waiting, limit: number, known: Known): Promise<Whole> {
+    const whole = await this.#whole(call, known, caller, limit)
+    this.#checkFile(call, whole.status, whole.headers)
+    return whole
   }
 
   /**
    * A file as a stream, which holds its slot until the body has ended or is cancelled. Throws a Refusal
    * (busy) if no slot is free.
    */
-  async stream (call: Call, caller: Caller, wanted: Slice): Promise<Answer & { body: Body }> {
+  async stream (call: FileCall, caller: Caller, wanted: Slice): Promise<Answer & { body: Body }> {
     const signal = caller.until?.signal
     const leave = caller.isInZip ? () => {} : await this.#queues.streams(caller.lane, signal)
     const controller = new AbortController()
@@ -294,9 +306,10 @@ export class Immich {
     try {
       const response = await this.#ask(call, wanted, {}, controller)
       const { status, headers } = response
-      this.#noteStatus(status)
+      this.#checkFile(call, status, headers)
       return { status, headers, body: this.#bodyOf(response, controller, leave) }
     } catch (error) {
+      abort()
       leave()
       throw error
     } finally { signal?.removeEventListener('abort', abort) }

@@ -1,4 +1,4 @@
-/** The door to Immich by itself: what exactly is sent, and what each kind of answer becomes. */
+/** The door to Immich by itself: what exactly is sent, and what becomes of each kind of response. */
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
@@ -27,15 +27,16 @@ function open (url: string, limits = LIMITS) {
   }
   return { immich: new Immich(url, limits, report), reports }
 }
+const AS_PICTURE = { 'content-type': 'image/jpeg' }
 type Sent = { method: string, url: string, headers: Record<string, string>, body: string }
-/** What fetch itself adds to each request. */
+/** Headers that fetch itself adds to each request. */
 const OWN = [
   'host', 'connection', 'accept', 'accept-language', 'sec-fetch-mode', 'user-agent', 'content-length'
 ]
-/** A server that keeps what it is sent; `answer` by default says {}. */
+/** A server that keeps what it is sent; `answer` by default says {}, whatever was requested. */
 async function record (
   context: TestContext,
-  answer = (_: IncomingMessage, response: ServerResponse) => { response.end('{}') }
+  answer = (_: IncomingMessage, response: ServerResponse) => { response.writeHead(200, AS_PICTURE).end('{}') }
 ) {
   const sent: Sent[] = []
   const server = createServer(async (request, response) => {
@@ -128,7 +129,7 @@ async function endless (context: TestContext, header = 'X: y') {
   const server = createTcpServer(socket => {
     connected++
     socket.on('error', () => {}).on('close', () => { connected-- })
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n${header}\r\n\r\n`
+    const head = `HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 90000000\r\n${header}\r\n\r\n`
     socket.on('data', () => socket.write(head + 'x'.repeat(1000)))
   })
   return { url: await listenFor(context, server), open: () => connected }
@@ -188,7 +189,7 @@ test('a body that was read to its end leaves the connection open for the next ca
   const connections = new Set<unknown>()
   const { url } = await record(context, ({ socket }, response) => {
     connections.add(socket)
-    response.end('{}')
+    response.writeHead(200, AS_PICTURE).end('{}')
   })
   const { immich } = open(url)
   for (let n = 0; n < 8; n++) {
@@ -292,9 +293,10 @@ test('what has not changed is the old value', async context => {
   assert.equal((await read(old)).value, 'new')
 })
 
-test('files: their status alone tells whether Immich is well', async context => {
+const twice = <T>(list: T[]): T[] => [...list, ...list]
+test('files: what their status tells of Immich', async context => {
   let status = 200
-  const { url } = await record(context, (_, response) => { response.writeHead(status).end('x') })
+  const { url } = await record(context, (_, response) => { response.writeHead(status, AS_PICTURE).end('x') })
   const { immich, reports } = open(url)
   const expected: [number, string[]][] = [
     [200, ['well']], [206, ['well']], [300, []], [404, []], [500, []],
@@ -306,7 +308,46 @@ test('files: their status alone tells whether Immich is well', async context => 
     const { body } = await immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
     body.cancel()
     await immich.small(CALLS.image({ key }, id, 'preview'), { lane: '' }, 1000, {})
-    assert.deepEqual(reports, [...reported, ...reported], String(given))
+    assert.deepEqual(reports, twice(reported), String(given))
+  }
+})
+
+test('files: what is not one is refused, and a page in its place means that Immich is away', async context => {
+  let type = ''
+  let closed = 0
+  const { url } = await record(context, (_, response) => {
+    response.on('close', () => { closed++ }).writeHead(200, type ? { 'content-type': type } : {}).write('x')
+  })
+  // one slot, so that each refusal must have freed it for the next
+  const { immich, reports } = open(url, { ...LIMITS, upstreamStreams: 1, upstreamRequests: 1 })
+  const picture = CALLS.image({ key }, id, 'preview')
+  const cases: [typeof picture, string, string[]][] = [
+    [picture, 'text/html; charset=utf-8', ['HTTP_200']], [picture, 'application/json', []],
+    [picture, 'video/mp4', []], [picture, 'x-image/jpeg', []], [picture, '', []],
+    [picture, 'text/plain; text/html', []], [picture, 'text/html; image/png', ['HTTP_200']],
+    [CALLS.playback({ key }, id), 'image/jpeg', []],
+    [CALLS.playback({ key }, id), 'text/html; video/mp4', ['HTTP_200']],
+    [CALLS.original({ key }, id), 'text/html; image/png', ['HTTP_200']],
+    [CALLS.original({ key }, id), 'application/json', []], [CALLS.original({ key }, id), '', []],
+    [CALLS.original({ key }, id), 'application/xhtml+xml', []]
+  ]
+  for (const [n, [call, given, reported]] of cases.entries()) {
+    type = given
+    reports.length = 0
+    const refusal = { reason: 'unreachable', message: `${call.path} came as ${given || 'no type'}` }
+    await assert.rejects(immich.stream(call, { lane: '' }, {}), refusal)
+    await assert.rejects(immich.small(call, { lane: '' }, 1000, {}), refusal)
+    assert.deepEqual(reports, twice(reported), given)
+    await until(() => closed === 2 * (n + 1))
+  }
+  for (const [call, good] of [
+    [picture, 'image/webp'], [CALLS.playback({ key }, id), 'video/mp4'],
+    [CALLS.original({ key }, id), 'application/octet-stream'], [CALLS.original({ key }, id), 'video/quicktime']
+  ] as const) {
+    type = good
+    const { body } = await immich.stream(call, { lane: '' }, {})
+    body.cancel()
+    assert.equal(reports.at(-1), 'well')
   }
 })
 

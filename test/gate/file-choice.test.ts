@@ -22,7 +22,7 @@ type FilesOf = Partial<Record<Kind, File>>
 const of = (text: string, type: string): File => ({ type, bytes: Buffer.from(text) })
 const images = { thumbnail: of('thumbnail', 'image/webp'), preview: of('preview', 'image/jpeg') }
 const jpeg: File = { type: 'image/jpeg', bytes: ORIGINAL }
-const film = of('the film', 'video/mp4')
+const videoFile = of('the video', 'video/mp4')
 const VIDEO = { isVideo: true, duration: 5000 }
 /** Each kind of item: its files, and its fields. */
 const ITEMS: Record<string, { files: FilesOf, more?: Partial<Asset> }> = {
@@ -31,16 +31,16 @@ const ITEMS: Record<string, { files: FilesOf, more?: Partial<Asset> }> = {
   broken: { files: { ...images, original: of('no jpeg', 'image/jpeg') } },
   png: { files: { ...images, original: of('png', 'image/png') } },
   // Immich could have more than may be asked for
-  heic: { files: { ...images, original: of('heic', 'image/heic'), fullsize: jpeg, playback: film } },
+  heic: { files: { ...images, original: of('heic', 'image/heic'), fullsize: jpeg, playback: videoFile } },
   raw: { files: { ...images, original: of('raw', 'image/x-adobe-dng') } },
   gif: { files: { ...images, original: of('gif', 'image/gif') }, more: { duration: 900 } },
   transcoded: {
-    files: { ...images, original: film, playback: of('a transcode', 'video/mp4') }, more: VIDEO
+    files: { ...images, original: videoFile, playback: of('a transcode', 'video/mp4') }, more: VIDEO
   },
   'another type': {
-    files: { ...images, original: of('the film', 'video/quicktime'), playback: film }, more: VIDEO
+    files: { ...images, original: of('the video', 'video/quicktime'), playback: videoFile }, more: VIDEO
   },
-  'as it is': { files: { ...images, original: film, playback: film }, more: VIDEO }
+  'as it is': { files: { ...images, original: videoFile, playback: videoFile }, more: VIDEO }
 }
 
 const PLAIN: Asset = {
@@ -53,7 +53,7 @@ const assets = Object.entries(ITEMS).map(([name, { more }]): Asset =>
   ({ ...PLAIN, id: ids.get(name)!, ...more, ...name === 'heic' && { motion: part } }))
 /** The video part of the motion photo is one more item. */
 const ALL: Record<string, { files: FilesOf, more?: Partial<Asset> }> = {
-  ...ITEMS, part: { files: { original: film, playback: film }, more: VIDEO }
+  ...ITEMS, part: { files: { original: videoFile, playback: videoFile }, more: VIDEO }
 }
 ids.set('part', part)
 const nameOf = (path: string) => [...ids].find(([, id]) => path.includes(id))![0]
@@ -257,13 +257,14 @@ test('without a length, nothing is certain: no blanking, and no transcode by siz
   for (const unknown of ['original', 'playback'] as const) {
     const { get } = share(strict, {}, oddly(unknown, noLength))
     await assert.rejects(get('transcoded', { as: 'playback' }), { reason: 'withheld' })
-    assert.equal(await contentOf(await get('another type', { as: 'playback' })), 'the film')
+    assert.equal(await contentOf(await get('another type', { as: 'playback' })), 'the video')
   }
   // what Immich recorded counts if the original may not be looked at
   const { get, seen } = share(strict, { allowDownload: false })
   await get('transcoded', { as: 'playback' })
   assert.ok(!seen.kinds.some(kind => kind.includes('original')))
-  const unknownType = { headers: { 'content-type': 'video/x', 'content-length': '8' } }
+  const length = String(videoFile.bytes.length)
+  const unknownType = { headers: { 'content-type': 'video/x', 'content-length': length } }
   const odd = share(strict, {}, oddly('playback', unknownType))
   await assert.rejects(odd.get('another type', { as: 'playback' }), { reason: 'withheld' })
 
@@ -337,21 +338,6 @@ test('odd answers: statuses, lengths, ranges and tags', async () => {
     assert.equal((await read({ status }, { as: 'preview' })).refusal, `${reason}: preview answered ${status}`)
   }
   assert.equal((await read({ status: 304 }, { as: 'preview' })).refusal, 'missing: preview answered 304')
-  // a login page in front of Immich says 200
-  for (const [type, ...kinds] of [
-    ['text/html; charset=utf-8', 'thumbnail', 'preview', 'original'], ['application/xhtml+xml', 'original'],
-    ['application/json', 'original'], ['video/mp4', 'preview'], ['', 'preview', 'original'],
-    ['text/html; image/png', 'thumbnail', 'preview', 'original']
-  ] as const) {
-    for (const as of kinds) {
-      const { refusal, seen } = await read({ headers: { 'content-type': type } }, { as })
-      assert.deepEqual([refusal, seen.open], [`unreachable: ${as} answered 200`, 0], type)
-    }
-  }
-  for (const type of ['text/html', 'text/html; video/mp4']) {
-    const page = await read({ headers: { 'content-type': type } }, { as: 'playback' }, 'transcoded')
-    assert.equal(page.refusal, 'unreachable: playback answered 200')
-  }
   const headers = async (headers: Record<string, string | undefined>) => (await read({ headers })).media
   assert.equal((await headers({})).length, 3)
   for (const wrong of ['x3', '3x', '-3', '1e3', '1234567890123456', undefined]) {
