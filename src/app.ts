@@ -22,7 +22,7 @@ export function createApp (settings: Settings, keys: Keys, log: Log, root: URL, 
     settings, log, gate, statics, isClosing,
     zips: createZips(gate, {
       naming: settings.downloadedFilename, log,
-      // stripped files are held in memory whole, so one that is sent slowly must not keep another waiting
+      // stripped files are held in memory whole, so a slow visitor must not hold several
       requests: settings.stripMetadata ? 1 : limits.zipRequests
     }),
     zipSlots: createQueue(limits.zips, 0),

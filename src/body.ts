@@ -51,7 +51,10 @@ export async function readWhole (
 }
 
 type Held = { bytes: Buffer, release: Release }
-/** Memory of `total` bytes for whole files. A visitor may hold one file of any size, or a quarter of it. */
+/**
+ * Memory of `total` bytes for whole files. A visitor may hold a quarter of it, or one file of any size as
+ * long as nobody else in the same /48 holds any.
+ */
 export function createMemory (total: number) {
   const shares = createShares(quarter(total))
   let left = total

@@ -16,7 +16,7 @@ const SPELLINGS: Record<string, string> =
 
 /**
  * One path segment that Windows, macOS and Linux all accept: no separators, control or direction characters,
- * reserved names, or dots or spaces at the ends; 200 characters at most.
+ * reserved names, or dots or spaces at the ends; its stem has 200 characters at most.
  */
 export function safeName (name: string): string {
   /* eslint-disable regexp/no-super-linear-backtracking, regexp/no-super-linear-move -- the name is short */

@@ -3,8 +3,8 @@
  * credentials are the visitor's own link and password. `#ask` is the only place in the server that opens a
  * connection, by the built-in fetch. No redirect is followed, and no header of a visitor is copied.
  *
- * Short calls (`read`, `small`) wait in one queue and streams (`stream`) in another, so that slow visitors
- * never hold up a lookup.
+ * Short calls, months of albums, health checks and streams each wait in a queue of their own, so that slow
+ * visitors never hold up a lookup.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
@@ -67,9 +67,10 @@ const NAMES_PER_PAGE = 1000
 // ----------------------------------------------------------------------------------------------- the callers
 
 /**
- * The visitor a call is made for. `lane` is the visitor's address, by which the queues are fair. `until`
- * ends the call when its signal fires. `isInZip`: the zip already holds a slot for all of its files; if they
- * waited for another, zips could wait for each other for ever.
+ * The visitor a call is made for. `lane` is the visitor's address, by which the queues are fair. The signal
+ * of `until` ends a stream's wait for its slot and its headers; after that, cancel the body. `isInZip`: the
+ * zip already holds a slot for all of its files; if they waited for another, zips could wait for each other
+ * for ever.
  */
 export type Caller = { lane: string, until?: { signal: AbortSignal }, isInZip?: boolean }
 /** The visitors who wait for a short call. */
@@ -80,9 +81,9 @@ const PROGRAM: Caller = { lane: '' }
 type Known = { etag?: string }
 /** The whole if there is no `range`; the headers alone if `head`. */
 export type Slice = { head?: boolean, range?: ByteRange }
-type Answer = { status: number, headers: Headers }
-type JsonAnswer = Answer & { value: unknown }
-type Whole = Answer & { bytes?: Buffer }
+type Head = { status: number, headers: Headers }
+type JsonResponse = Head & { value: unknown }
+type Whole = Head & { bytes?: Buffer }
 type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 
 /** the sizes of 200,000 files are 16 MB of JSON, and a month of 100,000 photos is 20 MB */
@@ -109,7 +110,7 @@ function deniedBy (path: string): number[] {
 }
 
 const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code })
-const timeout = (): Error => failure('ETIMEDOUT', 'no answer in time')
+const timeout = (): Error => failure('ETIMEDOUT', 'no response in time')
 const codeOf = (error: unknown): string => (error as { code?: string } | undefined)?.code ?? ''
 /** An address without its query, which may hold a secret. */
 function withoutQuery (address: string, base: string): string {
@@ -117,7 +118,7 @@ function withoutQuery (address: string, base: string): string {
   return url ? url.origin + url.pathname : 'nowhere'
 }
 /** Whether a connection ended before any byte of a response, as when Immich closes an idle one. */
-const isUnanswered = ({ cause }: Error): boolean =>
+const hasNoResponse = ({ cause }: Error): boolean =>
   ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
 
 /** A call as fetch takes it. */
@@ -134,10 +135,11 @@ function request ({ method, token, body }: Call, { head, range }: Slice, { etag 
 
 // -------------------------------------------------------------------------------------------------- the door
 
-export type DoorLimits = {
+export type UpstreamLimits = {
   upstreamRequests: number, upstreamQueue: number, upstreamStreams: number, upstreamTimeout: number
 }
 
+/** The door; the program has one. */
 export class Immich {
   #url: string
   /** for how long Immich may be silent, before its response and within it */
@@ -148,7 +150,7 @@ export class Immich {
   // all health checks together cost one ping at a time
   #pings = createCache<true>(0, 1, () => 1)
 
-  constructor (url: string, limits: DoorLimits, report: Report) {
+  constructor (url: string, limits: UpstreamLimits, report: Report) {
     this.#url = url
     this.#silenceMs = limits.upstreamTimeout * 1000
     this.#report = report
@@ -168,8 +170,8 @@ export class Immich {
     const url = `${this.#url}/api/${call.path}?${new URLSearchParams(call.query)}`
     const options = { ...request(call, wanted, known), signal: controller.signal }
     try {
-      // no call changes anything, so one that got no response at all is safe to repeat
-      const again = (error: Error) => { if (isUnanswered(error)) return fetch(url, options); throw error }
+      // calls only read, so one without any response is safe to repeat
+      const again = (error: Error) => { if (hasNoResponse(error)) return fetch(url, options); throw error }
       const response = await this.#wait(fetch(url, options).catch(again), controller)
       // fetch decodes it unasked, and Content-Length would no longer be true
       if (response.headers.has('content-encoding')) throw failure('NotImmich', 'an unrequested encoding')
@@ -207,7 +209,10 @@ export class Immich {
     return { parts: parts(), cancel }
   }
 
-  /** A response, whole; without `bytes` if they may be more than `limit`. */
+  /**
+   * A response, whole; without `bytes` if its length is more than `limit`, or unknown without a `budget`.
+   * Throws a Refusal: unreachable, also if more comes than was announced, or busy.
+   */
   async #whole (
     call: Call, known: Known, { lane }: Waiting, limit: number, budget?: Budget
   ): Promise<Whole> {
@@ -217,24 +222,26 @@ export class Immich {
       const response = await this.#ask(call, {}, known, controller)
       const body = this.#bodyOf(response, controller, leave)
       const { status, headers } = response
-      // a body of unknown length may be too long, unless a budget bounds it
-      const unknown = budget ? 0 : Infinity
-      const fits = Number(headers.get('content-length') ?? unknown) <= limit
+      const announced = headers.get('content-length')
+      const fits = announced === null ? budget !== undefined : Number(announced) <= limit
       if (fits) return { status, headers, bytes: await readWhole(body, limit, budget) }
       body.cancel()
       return { status, headers }
     } finally { leave() }
   }
 
-  /** A call that answers with JSON; the value is undefined if it is not JSON, or too much. */
-  async askJson (call: Call, known: Known = {}, caller: Waiting = PROGRAM): Promise<JsonAnswer> {
+  /**
+   * A call for JSON; the value is undefined if it is not JSON, or too much. Throws a Refusal: unreachable,
+   * busy.
+   */
+  async askJson (call: Call, known: Known = {}, caller: Waiting = PROGRAM): Promise<JsonResponse> {
     const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#budget)
     const isBounded = bytes !== undefined && countNodes(bytes) <= MAX_JSON_NODES
     return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }
 
-  /** Parses a response. Throws a Refusal if Immich says no, or if the response is not Immich's. */
-  accept<T> (path: string, { status, headers, value }: JsonAnswer, parse: Parse<T>): T {
+  /** Parses a response. Throws a Refusal if Immich denies or fails it, or if something else responded. */
+  accept<T> (path: string, { status, headers, value }: JsonResponse, parse: Parse<T>): T {
     const parsed = status === 200 || status === 201 ? parse(value, headers) : undefined
     if (parsed !== undefined) { this.#report(); return parsed }
     // only its words distinguish an unknown link from a missing or wrong password
@@ -255,17 +262,15 @@ export class Immich {
 
   /**
    * Takes note of a response with a file: a denied one says nothing about Immich's health. Throws a Refusal
-   * (unreachable) if it is not a file of Immich's, but perhaps a login page in front of it.
+   * (unreachable) if it is not a file but, say, a login page in front of Immich.
    */
   #checkFile ({ path, types }: FileCall, status: number, headers: Headers): void {
     const type = headers.get('content-type') ?? ''
-    const isFile = status < 300 && types.test(type)
-    const isPage = status < 300 && /^text\/html/.test(type)
-    if (isFile) this.#report()
-    else if (isPage || (!isDenied(status) && status !== FAILED_STATUS)) {
-      this.#report(failure(`HTTP_${status}`, `a file was answered with ${status}${isPage ? ' and a page' : ''}`))
-    }
-    if (status < 300 && !isFile) throw new Refusal('unreachable', `${path} came as ${type || 'no type'}`)
+    if (status < 300 && types.test(type)) return this.#report()
+    const message = `${path} answered ${status} with ${type || 'no type'}`
+    const isAway = status < 300 ? type.startsWith('text/html') : !isDenied(status) && status !== FAILED_STATUS
+    if (isAway) this.#report(failure(`HTTP_${status}`, message))
+    if (status < 300) throw new Refusal('unreachable', message)
   }
 
   /**
@@ -273,8 +278,8 @@ export class Immich {
    * Refusal: missing, locked, failed, unreachable, busy.
    */
   async read<T> (call: Call, parse: Parse<T>, caller?: Waiting, old?: T & Known): Promise<T> {
-    const answer = await this.askJson(call, old, caller)
-    return answer.status === 304 && old ? old : this.accept(call.path, answer, parse)
+    const response = await this.askJson(call, old, caller)
+    return response.status === 304 && old ? old : this.accept(call.path, response, parse)
   }
 
   /** Whether Immich answers its ping, within the time that a health check has. */
@@ -286,7 +291,9 @@ export class Immich {
   /** Immich's version. Throws a Refusal if nothing answers, or something that is not Immich. */
   version = (): Promise<[number, number, number]> => this.read(CALLS.version(), parseVersion)
 
-  /** An image, whole; without `bytes` if they may be more than `limit`. */
+  /**
+   * An image, whole; without `bytes` if they may be more than `limit`. Throws a Refusal: unreachable, busy.
+   */
   async small (call: FileCall, caller: Waiting, limit: number, known: Known): Promise<Whole> {
     const whole = await this.#whole(call, known, caller, limit)
     this.#checkFile(call, whole.status, whole.headers)
@@ -294,10 +301,10 @@ export class Immich {
   }
 
   /**
-   * A file as a stream, which holds its slot until the body has ended or is cancelled. Throws a Refusal
-   * (busy) if no slot is free.
+   * A file as a stream, which holds its slot until the body has ended or is cancelled. Throws a Refusal: busy
+   * if no slot is free, unreachable.
    */
-  async stream (call: FileCall, caller: Caller, wanted: Slice): Promise<Answer & { body: Body }> {
+  async stream (call: FileCall, caller: Caller, wanted: Slice): Promise<Head & { body: Body }> {
     const signal = caller.until?.signal
     const leave = caller.isInZip ? () => {} : await this.#queues.streams(caller.lane, signal)
     const controller = new AbortController()

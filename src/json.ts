@@ -3,9 +3,12 @@
 /** An object of which no field is known yet. */
 export type Json = Record<string, unknown>
 
+/** An object that is not a list, else undefined. */
 export const object = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Json : undefined
+/** A text, else ''. */
 export const text = (value: unknown): string => typeof value === 'string' ? value : ''
+/** A list, else an empty one. */
 export const list = (value: unknown): unknown[] => Array.isArray(value) ? value : []
 /** A finite number above 0, else 0. */
 export const positive = (value: unknown): number =>

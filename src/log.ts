@@ -20,6 +20,7 @@ function pair (name: string, value: unknown): string {
   return ` ${name}=${JSON.stringify(plain).replace(/[\x7f-\x9f\u2028\u2029]/g, '?')}`
 }
 
+/** Returns a function that hashes the key or slug of a link for the log: keyed, 10 hexadecimal digits. */
 export function createLinkHashes (keys: Keys): Log['hashOf'] {
   const key = keys('link in the log')
   const hash = (text: string) => createHmac('sha256', key).update(text).digest('hex').slice(0, 10)

@@ -52,7 +52,7 @@ export function createCache<T> (maxAge: number, capacity: number, weigh: (value:
       store(name, { value, loadedAt, weight: weigh(value) })
       return value
     } catch (error) {
-      // at once drop a value that is gone; if Immich merely fails, serve the old one until it is too old
+      // drop a value that is gone at once; if Immich only fails, serve the old one until it is too old
       const isGone = isRefusal(error, 'missing') || isRefusal(error, 'locked')
       if (isGone || !old || loadedAt - old.loadedAt >= maxAge) drop(name)
       throw error

@@ -130,8 +130,9 @@ class FairQueue {
 }
 
 /**
- * A queue with `slots` in all and `share` per visitor, in which `room` requests may wait. The next slot goes
- * to the waiting visitor who holds the fewest, and among equals to the one served longest ago.
+ * A queue with `slots` in all and `share` per visitor, in which `room` requests may wait, a quarter of them
+ * per visitor; the visitors of one /48 may have twice that. The next slot goes to the waiting visitor who
+ * holds the fewest, and among equals to the one served longest ago.
  */
 export const createQueue = (slots: number, room: number, share = quarter(slots)): Queue =>
   new FairQueue(slots, room, share).enter

@@ -35,8 +35,8 @@ export function createRateLimit (burst: number, interval: number, now = wholeNow
 }
 
 /**
- * Such a limit for each visitor's address, and four times that for all IPv6 /64s of one /48, which one
- * customer may have. `about` separates what is counted.
+ * A rate limit for each visitor's address, and one four times as large for all IPv6 /64s of one /48, which
+ * one customer may have. `about` names what is limited, such as a link: each has a count of its own.
  */
 export function createVisitorLimit (burst: number, interval: number) {
   const visitors = createRateLimit(burst, interval)

@@ -10,7 +10,7 @@ const ADVICE: [RegExp, string][] = [
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
     'nothing listens there; in a container, localhost is the container: use the name or address of Immich'],
   [/ECONNREFUSED/, 'nothing listens there: is Immich running, and is the port right?'],
-  [/Timeout|ETIMEDOUT/i, 'no answer in time: is Immich busy, or is a firewall in the way?'],
+  [/Timeout|ETIMEDOUT/i, 'no response in time: is Immich busy, or is a firewall in the way?'],
   [/WRONG_VERSION|wrong version/, 'that port does not speak https: write http:// in IMMICH_URL'],
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
   [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet: is the clock of this machine right?'],

@@ -4,7 +4,7 @@
  * - `missing`: not there, or not for this visitor
  * - `locked`: needs a password
  * - `withheld`: the operator's settings forbid it
- * - `limited`: too many wrong guesses, by this visitor or at this link
+ * - `limited`: too many wrong passwords or unknown links
  * - `busy`: a limit of this program is reached
  * - `unreachable`: Immich does not answer, or something else answers in its place
  * - `failed`: Immich answers that it failed

@@ -32,7 +32,7 @@ export type Place = { link: LinkAddress, language: string, base: string }
 
 /** The values that every template needs. */
 type Wording = { t: Words, lang: string, dir: 'ltr' | 'rtl', assets: string }
-/** A template with no link behind it. */
+/** The values of pages that show nothing of a link. */
 type CardValues = {
   home: Record<never, never>
   notice: { text: string, isTemporary: boolean }
@@ -65,6 +65,7 @@ type PhotoValues = LinkValues & {
 /** The name of an item by its position, counted from 0. */
 const nameOf = ({ isVideo }: Item, n: number, t: Words): string => `${isVideo ? t.video : t.photo} ${n + 1}`
 
+/** Makes all pages, from templates that are read once. */
 export class Renderer {
   #settings: PageSettings
   #unit: 'day' | 'month'
@@ -93,7 +94,7 @@ export class Renderer {
     return { t: this.words(language), lang: language, dir: directionOf(language), assets: this.#assets }
   }
 
-  /** A page without a link. */
+  /** A page that shows nothing of a link. */
   card<C extends Card> (card: C, language: string, title: string, values: CardValues[C]): string {
     return fill(this.#templates[card], [{ ...this.#wording(language), title, ...values }])
   }

@@ -49,7 +49,7 @@ async function replyTo (context: Context, isFull: boolean, trace: Trace) {
 
 const FAILED = createText(PLAIN, 'internal error\n')
 /** how long load balancers may take to notice a SIGTERM */
-const NOTICE_SECONDS = 3
+const DRAIN_SECONDS = 3
 
 /** The server, not yet listening, and a function that stops it. */
 export function createProxy (
@@ -66,7 +66,7 @@ export function createProxy (
   server.setTimeout(settings.limits.visitorTimeout * 1000)
   const connections = new Connections(server, settings)
 
-  async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers, socket } = request
     const trace = traceRequest(request, response, log, settings.logLevel === 'debug')
     // a range counts for GET alone (RFC 9110 section 14.2)
@@ -92,18 +92,18 @@ export function createProxy (
     }
   }
   server.on('request', async (request, response) => {
-    if (await connections.turn(request, response)) await answer(request, response)
+    if (await connections.turn(request, response)) await handle(request, response)
   })
 
   /**
-   * Stops within `seconds`. For the first `notice` of them it goes on answering but reports itself unhealthy,
+   * Stops within `seconds`. For the first `drain` of them it goes on answering but reports itself unhealthy,
    * so that a load balancer sends visitors elsewhere. Then it accepts no new connections and lets transfers
    * end.
    */
-  async function close (seconds = settings.limits.shutdown, notice = 0): Promise<void> {
+  async function close (seconds = settings.limits.shutdown, drain = 0): Promise<void> {
     isClosing = true
     const until = performance.now() + seconds * 1000
-    await sleep(Math.min(seconds, notice) * 1000)
+    await sleep(Math.min(seconds, drain) * 1000)
     server.close()
     while (connections.running > 0 && performance.now() < until) await sleep(20)
     server.closeAllConnections()
@@ -112,7 +112,7 @@ export function createProxy (
 }
 
 /** Throws a ConfigError if Node.js has permissions but cannot drop them, unless the operator accepts that. */
-function requireDrop ({ IPP_KEEP_PERMISSIONS: isAccepted }: NodeJS.ProcessEnv): void {
+function requirePermissionDrop ({ IPP_KEEP_PERMISSIONS: isAccepted }: NodeJS.ProcessEnv): void {
   const permission: object | undefined = process.permission
   if (!permission || 'drop' in permission || isAccepted === 'true') return
   throw new ConfigError(`Node.js ${process.version} cannot give up the right to read files once it runs: ` +
@@ -128,12 +128,12 @@ function dropPermissions (log: Log): void {
 }
 
 /** Logs the version of Immich once it answers, and warns if that version was not tested. */
-async function greet ({ gate, log }: App): Promise<void> {
+async function logImmichVersion ({ gate, log }: App): Promise<void> {
   const ask = () => gate.version().catch(() => undefined)
   let version = await ask()
   if (!version) log.warn('Immich does not answer yet; each request tries again')
   while (!version) {
-    await sleep(GREETING_RETRY_MS, undefined, { ref: false })
+    await sleep(VERSION_RETRY_MS, undefined, { ref: false })
     version = await ask()
   }
   log.info('Immich found', { version: version.join('.') })
@@ -141,7 +141,7 @@ async function greet ({ gate, log }: App): Promise<void> {
   const isTested = (major === 2 && minor >= 5) || (major === 3 && minor <= 1)
   if (!isTested) log.warn('this version of Immich was not tested', { tested: '2.5 to 3.1' })
 }
-const GREETING_RETRY_MS = 5000
+const VERSION_RETRY_MS = 5000
 
 const LISTEN_ADVICE: Record<string, string> = {
   EADDRINUSE: 'another program listens there: choose another IPP_PORT',
@@ -150,7 +150,7 @@ const LISTEN_ADVICE: Record<string, string> = {
 }
 
 function start (): void {
-  requireDrop(process.env)
+  requirePermissionDrop(process.env)
   const settings = loadSettings(process.env, ROOT)
   const { host, immichUrl, notices, changed } = settings
   // a closed pipe must not end the process
@@ -172,15 +172,15 @@ function start (): void {
     dropPermissions(log)
     const { port } = server.address() as { port: number }
     log.info('listening', { port, version: about.version, immich: immichUrl, configuration: changed })
-    void greet(app)
+    void logImmichVersion(app)
   })
   server.listen(settings.port, host)
-  const stop = async (signal: string, notice: number): Promise<void> => {
+  const stop = async (signal: string, drain: number): Promise<void> => {
     log.info('stopping', { signal })
-    await close(settings.limits.shutdown, notice)
+    await close(settings.limits.shutdown, drain)
     process.exit(0)
   }
-  process.on('SIGTERM', () => stop('SIGTERM', NOTICE_SECONDS))
+  process.on('SIGTERM', () => stop('SIGTERM', DRAIN_SECONDS))
   // Ctrl-C, where no load balancer has to notice
   process.on('SIGINT', () => stop('SIGINT', 0))
 }

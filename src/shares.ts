@@ -13,14 +13,14 @@ function change (sums: Map<string, number>, name: string, by: number): void {
   else sums.delete(name)
 }
 
-/** Counts what each visitor holds, who may have `share` of it, in any unit. */
+/** Counts what each visitor holds, in any unit, against a limit of `share` each. */
 export function createShares (share: number) {
   const visitors = new Map<string, number>()
   const networks = new Map<string, number>()
   const heldBy = (visitor: string): number => visitors.get(visitor) ?? 0
   return {
     heldBy,
-    /** Whether a visitor may hold `amount` more. A single thing of any size is always allowed. */
+    /** Whether a visitor may hold `amount` more; any amount while nobody in the same /48 holds anything. */
     mayHold (visitor: string, amount = 1): boolean {
       const held = networks.get(wideNetwork(visitor)) ?? 0
       const isWithin = heldBy(visitor) + amount <= share && held + amount <= share * NETWORK_FACTOR

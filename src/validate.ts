@@ -1,8 +1,8 @@
 /**
  * Turns what a visitor sends into typed values: path, headers and cookies. Anything that does not fit
- * goes no further. The branded types below are the only ones that `immich.ts` sends on.
+ * goes no further. Of what a visitor sends, only the branded types below reach Immich.
  *
- * Each `parse…` returns undefined for what it does not accept; none throws.
+ * Each parser of a single value returns undefined for what it does not accept; none throws.
  */
 import type { IncomingMessage } from 'node:http'
 import { match, text } from './json.ts'
@@ -25,8 +25,10 @@ export type ByteRange = Trusted<'byte range'>
 // ------------------------------------------------------------------------------------- links, assets, ranges
 
 export const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
+/** An asset's id, in lower case. */
 export const parseAssetId = (value: unknown): AssetId | undefined => match(UUID, text(value).toLowerCase())
 
+/** the bytes of every share key that Immich makes */
 export const KEY_BYTES = 50
 /**
  * A share key, in one spelling. Immich accepts its 50 bytes as base64url, padded or not, and as hexadecimal
@@ -53,6 +55,7 @@ export function parseLinkAddress (key: unknown, slug?: unknown): LinkAddress | u
   return validSlug && { slug: validSlug }
 }
 
+/** 1 to 256 characters without NUL. */
 export const parsePassword = (value: unknown): Password | undefined => match(/^[^\0]{1,256}$/, value)
 /** Immich's token of an unlocked link: base64 (recording 02-album-password/login-right). */
 export const parseToken = (value: unknown): Token | undefined => match(/^[\w+/=,-]{1,256}$/, value)

@@ -9,6 +9,7 @@ export const LOOPBACK = /^(127\.|::1$)/
 export const plainAddress = (address: string): string =>
   address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*/s, '')
 
+/** Whether this is a trusted proxy; false for anything that is not an IP address. */
 export const isTrustedProxy = ({ trustedProxies }: Trust, address: string): boolean =>
   isIP(address) !== 0 && trustedProxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parseMonths } from '../src/gate/immich-json.ts'
 import { listen, start } from './helpers.ts'
-import { twoPhotosAndFilm } from './library.ts'
+import { twoPhotosAndVideo } from './library.ts'
 
 test('a compressed answer, which the proxy did not ask for, is rejected', async () => {
   const run = await start()
@@ -19,14 +19,14 @@ test('a compressed answer, which the proxy did not ask for, is rejected', async 
 })
 
 test('Immich refuses connections, and comes back', async () => {
-  const shared = twoPhotosAndFilm()
+  const shared = twoPhotosAndVideo()
   const run = await start({ library: shared.library })
   await run.immich.close()
   const paths = [`/share/${shared.key}`, '/share/nothing', `/share/photo/${shared.key}/${shared.first}`]
-  const answers = await Promise.all(paths.map(path => run.get(path)))
-  for (const answer of answers) {
+  const responses = await Promise.all(paths.map(path => run.get(path)))
+  for (const response of responses) {
     assert.deepEqual(
-      [answer.status, answer.text, answer.headers['retry-after']], [503, 'unavailable\n', '10']
+      [response.status, response.text, response.headers['retry-after']], [503, 'unavailable\n', '10']
     )
   }
   assert.equal(run.lines.filter(line => line.includes('is unavailable')).length, 1)
@@ -45,7 +45,7 @@ describe('answers that are not HTTP', { concurrency: true }, () => {
     'headers without end': {
       say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'another program answers'
     },
-    'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no answer in time' }
+    'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no response in time' }
   }
   for (const [name, { say, drip, advice }] of Object.entries(answers)) {
     test(name, async context => {
@@ -67,7 +67,7 @@ describe('answers that are not HTTP', { concurrency: true }, () => {
 })
 
 test('a server that is not Immich is logged once, not with every request', async () => {
-  const shared = twoPhotosAndFilm()
+  const shared = twoPhotosAndVideo()
   const run = await start({ library: shared.library })
   run.immich.fault = () => ({ body: '<h1>router</h1>', headers: { 'content-type': 'text/html' } })
   for (let n = 0; n < 3; n++) assert.equal((await run.get(`/share/${shared.key}`)).status, 503)
@@ -86,22 +86,22 @@ test('a silent Immich times out, before and within an answer', async () => {
   assert.equal((await run.get(`/share/photo/${run.links.photo.key}/${id}/original`)).status, 503)
   run.immich.fault = ({ path }) => path.endsWith('original') ? { silentAfter: 1000 } : undefined
   // the reset may overtake the headers
-  const answer = await run.get(`/share/photo/${run.links.photo.key}/${id}/original`).catch(() => undefined)
-  assert.ok(answer === undefined || (answer.status === 200 && !answer.complete))
+  const response = await run.get(`/share/photo/${run.links.photo.key}/${id}/original`).catch(() => undefined)
+  assert.ok(response === undefined || (response.status === 200 && !response.complete))
   assert.equal(run.settings.limits.upstreamTimeout < 20, true)
   assert.ok((await start()).settings.limits.upstreamTimeout <= 19)
 })
 
 test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of months', async () => {
-  const { library, key } = twoPhotosAndFilm()
+  const { library, key } = twoPhotosAndVideo()
   const status = async (call: string, body: string, chunked = false) => {
     const run = await start({ library })
     run.immich.chunked = chunked
     const headers = { 'content-type': 'application/json' }
     run.immich.fault = ({ path }) => path.endsWith(call) ? { body, headers } : undefined
-    const answer = await run.get(`/share/items/${key}/0`)
+    const response = await run.get(`/share/items/${key}/0`)
     await run.stop()
-    return answer.status
+    return response.status
   }
   const month = (rest: string) =>
     `{"id":["${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}"],"rest":${rest}}`

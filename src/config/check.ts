@@ -1,6 +1,7 @@
 /**
- * `node src/server.ts check [LINK]`: tells the operator in plain words what is wrong, and how to fix it. Its
- * requests to Immich and to a link's public address are those that a visitor would cause.
+ * `node src/server.ts check [LINK]`: tells the operator in plain words what is wrong, and how to fix it. It
+ * only reads. At a link's public address it also tries Immich's own API with the link's key, as an attacker
+ * would.
  */
 import { Gate, type Policy, type Share } from '../gate/gate.ts'
 import { createKeys } from '../keys.ts'
@@ -15,7 +16,7 @@ import { ConfigError, loadSettings, type Settings } from './settings.ts'
 type Say = (kind: 'ok' | 'note' | 'WRONG', finding: string, fix?: string) => void
 
 /** Immich's version; undefined if there was no response, and the log has said why. */
-const reach = (gate: Gate): Promise<string | undefined> =>
+const versionOf = (gate: Gate): Promise<string | undefined> =>
   gate.version().then(version => version.join('.'), () => undefined)
 
 const COPY_IT = 'copy it from Immich as it is'
@@ -47,7 +48,7 @@ function reportLimits (share: Share, settings: Settings, say: Say): void {
 }
 
 /** The policy with everything allowed, so that only the owner's settings limit a share. */
-const generous = (policy: Policy): Policy =>
+const allowEverything = (policy: Policy): Policy =>
   ({ ...policy, slugs: true, download: true, zip: true, quality: 'original', zoom: true, dates: 'month' })
 
 /** Reports the contents and limits of a link, or why it does not open. */
@@ -69,9 +70,9 @@ async function inspect (link: LinkAddress, gate: Gate, settings: Settings, say: 
     if (reason === 'failed') {
       return say('WRONG', `Immich failed to open it: ${message}`, 'look at the log of Immich')
     }
-    // the reason is in the log's line, below
+    // the gate logged the reason, which is another finding of this report
     if (reason !== 'missing') return say('WRONG', CANNOT_TRY)
-    // Immich answers both alike (recordings 07-expired), but each of its keys has 50 bytes
+    // Immich gives both the same response (recordings 07-expired), but each of its keys has 50 bytes
     const isCut = 'key' in link && Buffer.from(link.key, 'base64url').length !== KEY_BYTES
     if (isCut) say('WRONG', "part of its key is missing, or the key is not one of Immich's", COPY_IT)
     else say('WRONG', 'Immich has no such link, or it has expired', 'look under Sharing in Immich')
@@ -87,7 +88,9 @@ function listSettings (settings: Settings, env: NodeJS.ProcessEnv, say: Say): vo
     say('ok', `${name} = ${shown} (${env[name] ? 'environment' : source})`)
   }
   for (const notice of notices) say('note', notice)
-  if (!env.IPP_SECRET) say('note', 'a restart ends all unlocks', 'set IPP_SECRET to 16 characters or more')
+  if (env.IPP_SECRET) return
+  say('note', 'after a restart, visitors must enter passwords again',
+    'set IPP_SECRET to 16 characters or more')
 }
 
 /** Reports the name of a link in the log. */
@@ -130,8 +133,8 @@ export async function check (
     const keys = createKeys('')
     const log = { ...createLog('error', keys), error, warn }
     const { immichUrl, limits } = settings
-    const gate = new Gate({ immichUrl, policy: generous(policyOf(settings)), limits, keys, log })
-    const version = await reach(gate)
+    const gate = new Gate({ immichUrl, policy: allowEverything(policyOf(settings)), limits, keys, log })
+    const version = await versionOf(gate)
     if (version) say('ok', `connected to ${immichUrl}, which is Immich ${version}`)
     if (address && version) await inspectAddress(address, gate, settings, sayOf('link'))
     else if (address) sayOf('link')('WRONG', CANNOT_TRY)

@@ -121,7 +121,10 @@ function take (config: Json, path: string): unknown {
 /** Whether a button's value, once tested for truthiness, hides it; the text "false" counts as false. */
 const isHidden = (value: unknown): boolean => value !== undefined && (!value || value === 'false')
 
-/** The generation of a file: that of the first row of SIGNS with a key that the file has. */
+/**
+ * The generation of a file: that of the first row of SIGNS with a key that the file has. A numeric
+ * `downloadedFilename` beside names of 3.x means 2.
+ */
 function generationOf (config: Json): Generation {
   const has = (sign: string) => {
     const [path = '', type] = sign.split('=')

@@ -1,13 +1,14 @@
 /**
  * Tests the public address of a link for `check`, as a visitor would reach it. It is the only code outside
- * the gate that opens connections. It never runs in the server, and never requests Immich's own address.
+ * the gate that opens connections. It never runs in the server, and sends nothing to the origin in
+ * IMMICH_URL.
  */
 import { object, parseJson, text } from '../json.ts'
 import { linkPath } from '../urls.ts'
 import type { LinkAddress } from '../validate.ts'
 
 type Finding = ['ok' | 'note' | 'WRONG', string, string?]
-type Answer = { status: number, location: string, body: string }
+type Received = { status: number, location: string, body: string }
 
 const TIMEOUT_MS = 10_000
 /** more than the head of a page, after which nothing is needed */
@@ -16,7 +17,7 @@ const MAX_CHARACTERS = 20_000
 const PASSWORD_WORDS = ['Password required', 'Invalid password']
 
 /** Resolves with the beginning of a response. Throws if none comes in time. */
-async function ask (address: string, headers: Record<string, string> = {}): Promise<Answer> {
+async function ask (address: string, headers: Record<string, string> = {}): Promise<Received> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   const response = await fetch(address, { headers, redirect: 'manual', signal })
   let body = ''
@@ -32,10 +33,10 @@ async function ask (address: string, headers: Record<string, string> = {}): Prom
 async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean> {
   const [name, value] = 'key' in link ? ['key', link.key] as const : ['slug', link.slug] as const
   const path = `${origin}/api/shared-links/me`
-  const answers = [await ask(`${path}?${new URLSearchParams({ [name]: value })}`)]
+  const responses = [await ask(`${path}?${new URLSearchParams({ [name]: value })}`)]
   // a slug may contain characters that a header cannot
-  answers.push(await ask(path, { [`x-immich-share-${name}`]: encodeURIComponent(value) }))
-  return answers.some(({ body }) => {
+  responses.push(await ask(path, { [`x-immich-share-${name}`]: encodeURIComponent(value) }))
+  return responses.some(({ body }) => {
     const { key, message } = object(parseJson(body)) ?? {}
     return text(key) !== '' || PASSWORD_WORDS.includes(text(message))
   })

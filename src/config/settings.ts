@@ -1,6 +1,6 @@
 /**
- * The settings: environment variables, and config.json checked against config.schema.json, which alone has
- * each key's type and default. The program refuses to start on a wrong value.
+ * The settings: environment variables, and config.json checked against config.schema.json, which defines each
+ * key's type and default. The program refuses to start on a wrong value; a wrong LOG_LEVEL is only a notice.
  */
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
@@ -84,7 +84,7 @@ function readJson (text: string): unknown {
   }
 }
 
-function proxies (entries: string[], problems: string[]): BlockList {
+function parseTrustedProxies (entries: string[], problems: string[]): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
     const [, net = '', bits] = /^([\da-f.:]+)(?:\/(\d+))?$/i.exec(entry) ?? []
@@ -238,7 +238,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     customInvalidResponse: config?.ipp ? readRedirect(config.ipp.customInvalidResponse, problems) : false,
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
-    trustedProxies: proxies(list(config?.ipp?.trustedProxies).map(text), problems),
+    trustedProxies: parseTrustedProxies(list(config?.ipp?.trustedProxies).map(text), problems),
     proxiesAreListed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))

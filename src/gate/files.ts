@@ -55,6 +55,7 @@ const callFor = (kind: Kind, to: Access, id: AssetId) =>
 const refused = (kind: Kind, status: number): Refusal =>
   new Refusal(status >= 300 && isDenied(status) ? 'missing' : 'unreachable', `${kind} answered ${status}`)
 
+/** Fetches files, and caches thumbnails and previews. */
 export class Files {
   #immich: Immich
   #policy: Policy
@@ -180,8 +181,8 @@ export class Files {
   }
 
   /**
-   * Throws a Refusal (withheld) unless it is certain that Immich plays a transcode of this video, because its
-   * type or size is known and differs from the original's.
+   * Throws a Refusal (withheld) unless the types or sizes that Immich reports show that it plays a transcode
+   * of this video.
    */
   async #requireTranscode (request: Request): Promise<void> {
     const { link, item, caller } = request
@@ -205,7 +206,7 @@ export class Files {
     const { link, item, slice: { range, head }, caller: { lane } } = request
     if (range || head) return this.#stream(kind, request)
     const name = `${kind} ${item.id} ${item.thumbhash}`
-    const load = (lane: Lane, old?: Image) => this.#loadImage(kind, link, item.id, lane, old)
+    const load = (waiting: Lane, old?: Image) => this.#loadImage(kind, link, item.id, waiting, old)
     const { bytes, ...image } = await this.#images(name, lane, load)
     if (bytes && bytes.length <= MAX_UNCOUNTED_BYTES) return { ...image, bytes }
     const release = bytes && this.#sending.reserve(lane, bytes.length)

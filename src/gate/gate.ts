@@ -1,12 +1,12 @@
 /**
  * The gate: the only way from this program to Immich, and the only code that decides what a visitor may see
- * and take. Everything else works on the `Share` and the files that it gives out, so that a mistake elsewhere
- * can be ugly but cannot leak.
+ * and download. Everything else works on the `Share` and the files that it gives out, so that a mistake
+ * elsewhere can be ugly but cannot leak.
  *
  * Everything that leaves needs two permissions: the owner's on the link, and the operator's (`Policy`). At
  * run time the gate accepts only shares and items that it made itself.
  */
-import { Immich, type Caller, type DoorLimits } from '../immich.ts'
+import { Immich, type Caller, type UpstreamLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
 import type { Log } from '../log.ts'
 import { createCache, type Cache } from '../memory-cache.ts'
@@ -24,7 +24,7 @@ import { collectZipFiles, type AlbumNames, type ZipFile } from './zip-metadata.t
 export { UNKNOWN_TYPE } from './immich-json.ts'
 export type { Caller, Facts, Item, Media, Policy, Share, Wanted, ZipFile }
 
-type GateLimits = DoorLimits & {
+type GateLimits = UpstreamLimits & {
   links: number, listItems: number, imageCacheMiB: number, guessesPerVisitor: number, guessesPerLink: number
 }
 type GateOptions = { immichUrl: string, policy: Policy, limits: GateLimits, keys: Keys, log: Log }
@@ -35,6 +35,7 @@ type Opened = { link: OpenedLink, list: List }
 
 const NAMES_MAX_AGE_MS = 60_000
 
+/** The gate; the program has one. */
 export class Gate {
   #policy: Policy
   #log: Log
@@ -173,7 +174,7 @@ export class Gate {
     return collectZipFiles(source, items, caller)
   }
 
-  /** Whether Immich answers, asked with at most one ping at a time. */
+  /** Whether Immich answers. At most one ping is in flight. */
   isReachable (): Promise<boolean> { return this.#immich.ping() }
 
   /** Immich's version. Throws a Refusal if Immich does not answer. */

@@ -11,7 +11,7 @@ const LINK_INTERVAL_MS = 6_000
 const NEWCOMER_FACTOR = 10
 /** an expired page still requests its pictures, so unknown links get this multiple of the password limit */
 const UNKNOWN_FACTOR = 20
-/** visitors' links that are remembered as opened; more than a household ever opens */
+/** pairs of visitor and opened link to remember; more than a household ever has */
 const MAX_OPENED = 20_000
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Reads Immich's JSON: named fields, each as a typed value. No answer is passed on whole.
+ * Reads Immich's JSON: named fields, each as a typed value. No response is passed on whole.
  *
  * Each `parse…` returns undefined for what it does not accept; none throws. The shapes are those of the
  * recordings in `test/recordings`.

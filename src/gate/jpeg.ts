@@ -47,7 +47,7 @@ function keptPart (marker: number, payload: Buffer): Buffer {
 /** Where the scan that starts at `from` ends: at the next marker that is not part of it, or at the end. */
 function endOfScan (jpeg: Buffer, from: number): number {
   for (let at = jpeg.indexOf(0xff, from); at >= 0; at = jpeg.indexOf(0xff, at + 1)) {
-    // at the end of a file that was cut off, as if a stuffed zero followed
+    // a file that ends in 0xff is treated as if a stuffed zero followed
     const second = jpeg[at + 1] ?? 0
     // a stuffed zero, fill bytes and restart markers belong to the scan
     const isRestart = second >= 0xd0 && second <= 0xd7

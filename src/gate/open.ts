@@ -17,6 +17,7 @@ type AlbumList = List & { months: Map<Month, MonthAssets> }
 
 const MAX_AGE_MS = 60_000
 
+/** The links and lists in memory. */
 export class Links {
   #immich: Immich
   #policy: Policy
@@ -48,7 +49,7 @@ export class Links {
 
   async #load (address: LinkAddress, lane: Lane, token?: Token): Promise<OpenedLink> {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
-    // whatever Immich thinks: a link with a password stays shut without the token of an unlock
+    // a link with a password stays shut without an unlock token, even if Immich opens it
     if (link.isProtected && !token) throw new Refusal('locked')
     // even if Immich stopped saying which links have a password: one that a token opened is protected
     return { ...link, isProtected: token !== undefined, ...token && { token } }
@@ -60,9 +61,9 @@ export class Links {
    */
   async list (link: OpenedLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
-    // a list with facts that the owner no longer shows is never used for a link that shows less
+    // once the owner hides metadata, a list that was cached with it must not be used
     const name = `${key} ${showMetadata}`
-    if (album) return this.#albums(name, lane, (lane, old) => this.#loadAlbum(link, album, { lane }, old))
+    if (album) return this.#albums(name, lane, (waiting, old) => this.#loadAlbum(link, album, waiting, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
     return list
@@ -74,21 +75,21 @@ export class Links {
   }
 
   async #loadAlbum (
-    link: OpenedLink, { id, order }: NonNullable<OpenedLink['album']>, caller: { lane: Lane }, old?: AlbumList
+    link: OpenedLink, { id, order }: NonNullable<OpenedLink['album']>, lane: Lane, old?: AlbumList
   ): Promise<AlbumList> {
-    const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, caller)
-    if (!announced.isComplete) this.#warnOfUnreadable('Immich names a month that cannot be read')
+    const announced = await this.#immich.read(CALLS.months(link, id, order), parseMonths, { lane })
+    if (!announced.isComplete) this.#warnOfUnreadable('Immich lists a month that cannot be parsed')
     const ask = async (month: Month, old?: MonthAssets) => {
       const call = CALLS.month(link, id, order, month)
-      return { call, answer: await this.#immich.askJson(call, old, caller) }
+      return { call, response: await this.#immich.askJson(call, old, { lane }) }
     }
     const readMonth = async (month: Month, old?: MonthAssets): Promise<MonthAssets> => {
-      let { call, answer } = await ask(month, old)
+      let { call, response } = await ask(month, old)
       // a fork of Immich takes the bare date alone
-      if (answer.status === 400) ({ call, answer } = await ask(bareDate(month), old))
-      if (answer.status === 304 && old) return old
-      if (answer.status === 400) throw new Refusal('failed', 'a month that Immich does not know')
-      return this.#immich.accept(call.path, answer, (value, headers) => {
+      if (response.status === 400) ({ call, response } = await ask(bareDate(month), old))
+      if (response.status === 304 && old) return old
+      if (response.status === 400) throw new Refusal('failed', 'a month that Immich does not know')
+      return this.#immich.accept(call.path, response, (value, headers) => {
         const assets = parseMonth(value)
         return assets && { assets, etag: headers.get('etag') ?? '' }
       })
@@ -102,7 +103,7 @@ export class Links {
         // one failing month must not hide the others; anything else, such as a revoked link, must
         if (!isRefusal(error, 'failed')) throw error
         failures.push(error)
-        this.#log.warn('Immich failed at a month of an album', { month })
+        this.#log.warn('Immich failed to list a month of an album', { month })
       }
     }))
     if (failures.length > 0 && months.size === 0) throw failures[0]

@@ -35,7 +35,7 @@ export type Share = Readonly<{
   days?: readonly number[]
   /** one per item: when it was taken, in ms since 1970 by the camera's clock; absent if not shown */
   times?: readonly number[]
-  /** changes with anything above that the visitor sees of the list, and with nothing else */
+  /** changes with the ids, motion parts, thumbhashes, days and times above, and with nothing else */
   version: string
 }> & MadeByGate<'share'>
 

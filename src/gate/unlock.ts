@@ -4,7 +4,7 @@
  * The cookie holds Immich's own token for the link, never the password, and opens exactly the link it was
  * sealed for (AES-256-GCM, with the link as additional data). Nothing is stored here, so every replica with
  * the same IPP_SECRET can open it. Immich checks the token at every lookup, so changing a password ends the
- * unlock.
+ * unlock within a minute.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes, type KeyObject } from 'node:crypto'
 import { CALLS, type Immich } from '../immich.ts'
@@ -69,18 +69,17 @@ export function createSeal (key: KeyObject, now = steadyNow) {
 type Proof = { link: Link, token: Token }
 /**
  * Checks a password at Immich. Throws a Refusal: `locked` if it is wrong, `missing` if the link is unknown or
- * has no password, or whatever else keeps Immich from answering.
+ * has no password, failed, unreachable, busy.
  */
 export async function checkPassword (
   immich: Immich, address: LinkAddress, password: Password, lane: string
 ): Promise<Proof> {
   const login = CALLS.login(address, password)
   const first = await immich.askJson(login, {}, { lane })
-  const answer = first.status !== 404 ? first
+  const response = first.status !== 404 ? first
     : await immich.askJson(CALLS.loginByQuery(address, password), {}, { lane })
-  // a password was sent, yet Immich asks for one
-  if (parseMessage(answer.value) === 'Password required') throw new Refusal('missing', 'not received')
-  return immich.accept(login.path, answer, (value, headers) => {
+  if (parseMessage(response.value) === 'Password required') throw new Refusal('missing', 'password ignored')
+  return immich.accept(login.path, response, (value, headers) => {
     const link = parseLink(value)
     const token = parseLoginCookie(headers.getSetCookie())
     if (link && !token) throw new Refusal('missing', 'a link without a password')

@@ -11,7 +11,7 @@ import { isMotionPart, type Item, type List, type OpenedLink, type Policy, type 
 /**
  * A file of a zip. `name` is Immich's file name, only its extension (".jpg") if the name may not be shown, ''
  * if nothing is known. `time` in ms since 1970 by the camera's clock, absent if it may not be shown. `size`
- * is exactly what the gate's `file` gives for it, in bytes, absent if unknown.
+ * in bytes is what Immich announces for the file that the gate gives, absent if unknown.
  */
 export type ZipFile = Readonly<{ item: Item, name: string, time?: number, size?: number }>
 
@@ -25,7 +25,7 @@ type ZipSource = {
 
 /** pages of 1,000 names; no list in memory is longer, and the response's own count is not to be trusted */
 const MAX_PAGES = 250
-/** requests for the sizes of single files: how many at once, and for how long in total */
+/** requests for the sizes of single files: how many at once, and for how long new ones are started */
 const HEADS_AT_ONCE = 4
 const HEADS_MS = 5000
 
@@ -41,14 +41,16 @@ async function ifGiven<T> (asked: Promise<T>): Promise<T | undefined> {
 async function readNames ({ immich, link }: ZipSource, albumId: AlbumId, lane: Lane): Promise<AlbumNames> {
   const names: AlbumNames = new Map()
   for (let page: number | undefined = 1, read = 0; page !== undefined && read < MAX_PAGES; read++) {
-    const answer: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, { lane })
-    for (const [id, named] of answer.assets) names.set(id, named)
-    page = answer.next
+    const found: NamesPage = await immich.read(CALLS.names(link, albumId, page), parseNames, { lane })
+    for (const [id, named] of found.assets) names.set(id, named)
+    page = found.next
   }
   return names
 }
 
-/** The headers of these files, as far as they come in time. A file that Immich cannot send has none. */
+/**
+ * The headers of these files, as many as could be requested in time; none of a file that Immich cannot send.
+ */
 async function readHeads (items: readonly Item[], head: ZipSource['head']): Promise<Map<Item, Media>> {
   const heads = new Map<Item, Media>()
   const queue = [...items]

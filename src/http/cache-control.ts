@@ -15,7 +15,10 @@ const SHORT_SECONDS = 300
 const PROTECTED_SECONDS = 3600
 const YEAR_SECONDS = 31_536_000
 
-/** Returns a function that limits the operator's Cache-Control to some seconds; Infinity sets no limit. */
+/**
+ * Returns a function that shortens the operator's Cache-Control, of which only scope and max-age are kept
+ * then. Infinity keeps it as it is.
+ */
 function parseCacheControl (header: string) {
   const isUncached = header === '' || /no-store|no-cache/i.test(header)
   const maxAge = Math.min(...[...header.matchAll(/max-?age="?(\d+)/gi)].map(([, seconds]) => Number(seconds)))
@@ -31,10 +34,11 @@ function parseCacheControl (header: string) {
 export const OTHER_CACHE_HEADERS = /^expires$|^surrogate-control$|-cache-control$/
 
 /**
- * Returns the Cache-Control of a response: never past its link's expiry, and never for a shared cache if the
- * link has a password. `header` is the operator's, which applies to images and videos of open links.
+ * Returns a function that decides the Cache-Control of a response: never past its link's expiry, and never
+ * for a shared cache if the link has a password. `header` is the operator's, which applies to images and
+ * videos of open links.
  */
-export function createCacheControl (header: string): (answer: Cacheable) => string {
+export function createCacheControl (header: string): (response: Cacheable) => string {
   const limited = parseCacheControl(header)
   return ({ status, kind, share, isVersioned }) => {
     if (status >= 400) return 'no-store'

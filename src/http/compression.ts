@@ -9,6 +9,7 @@ export const JSON_TYPE = 'application/json; charset=utf-8'
 export const PLAIN = 'text/plain; charset=utf-8'
 export type Text = { type: string, etag: string, raw: Buffer, br?: Promise<Buffer>, gzip?: Promise<Buffer> }
 
+/** A text with its media type, and a weak ETag that is the hash of its bytes. */
 export function createText (type: string, body: string | Buffer): Text {
   const raw = Buffer.from(body)
   const hash = createHash('sha256').update(raw).digest('base64url').slice(0, 20)

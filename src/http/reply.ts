@@ -79,7 +79,7 @@ async function pump (response: ServerResponse, body: Body): Promise<void> {
 const bodyOf = (content: Reply['content']): Body | undefined =>
   content && 'body' in content ? content.body : undefined
 
-/** The ETag of a response. Pages of protected links have none, because no cache may keep them. */
+/** The ETag of a response. Of pages and JSON, only those of open links have one: no cache may keep others. */
 function etagOf ({ status, kind, share, content }: Reply): string | undefined {
   if (!content) return undefined
   if (!('raw' in content)) return content.etag
@@ -92,9 +92,9 @@ function etagOf ({ status, kind, share, content }: Reply): string | undefined {
  */
 export class ReplyWriter {
   #responseHeaders: Readonly<Record<string, string>>
-  /** those of them that say nothing about caching */
+  /** those that go out with every kind of content; `#begin` replaces cache-control */
   #plainHeaders: Record<string, string>
-  #cacheControl: (answer: Cacheable) => string
+  #cacheControl: (response: Cacheable) => string
 
   constructor (responseHeaders: Record<string, string>) {
     this.#responseHeaders = responseHeaders
@@ -144,7 +144,7 @@ export class ReplyWriter {
   ): Promise<void> {
     const { body, encoding } = text ? await encode(text, acceptEncoding) : { body: Buffer.alloc(0) }
     if (response.destroyed) return
-    // Node sends no body in answer to a HEAD
+    // Node sends no body for a HEAD
     this.#begin(response, reply, {
       'content-type': text?.type, 'content-encoding': encoding, 'content-length': body.length,
       etag: etagOf(reply)

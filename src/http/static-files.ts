@@ -6,7 +6,7 @@ import { createText, type Text } from './compression.ts'
 
 const TYPES: Record<string, string> =
   { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', png: 'image/png' }
-/** `templates/head.html` also lists the first script's imports, so that browsers fetch them at once. */
+/** Files in `static/`. Keep `templates/head.html` in step, which lists the first script's imports. */
 const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'selection.css', 'favicon.svg', 'icon.png',
   'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js',

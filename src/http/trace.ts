@@ -1,4 +1,4 @@
-/** Logs single requests: all of them with LOG_LEVEL=debug, otherwise those that were interrupted. */
+/** Logs single requests: those that were interrupted, and with LOG_LEVEL=debug all of them. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../log.ts'
 import type { Refusal } from '../refusal.ts'

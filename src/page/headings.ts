@@ -7,7 +7,7 @@ type Unit = 'day' | 'month'
 const timeOf = (day: number, unit: Unit): number =>
   unit === 'month' ? Date.UTC(Math.floor(day / 12), day % 12) : day * DAY
 
-/** The heading of a day or month. A day has its year if the day `before` was in another. */
+/** The heading of a day or month. A day has its year, unless the day `before` was in the same. */
 export function headingOf (day: number, unit: Unit, language: string, before?: number): string {
   if (unit === 'month') {
     return dateFormat(language, { year: 'numeric', month: 'long' }).format(timeOf(day, unit))
@@ -18,7 +18,7 @@ export function headingOf (day: number, unit: Unit, language: string, before?: n
   return dateFormat(language, isSameYear ? parts : { ...parts, year: 'numeric' }).format(timeOf(day, unit))
 }
 
-/** The months that days or months in order of time span, in either direction; '' if there are none. */
+/** The months that days or months in order of time span, in either direction; '' if none is known. */
 export function spanOf (days: readonly number[], unit: Unit, language: string): string {
   const ends = [days[0] ?? 0, days.at(-1) ?? 0].map(day => timeOf(day, unit))
   const from = Math.min(...ends)

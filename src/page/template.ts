@@ -1,6 +1,6 @@
 /**
- * Templates have three constructs: `{{name}}`, always escaped; `{{#name}}…{{/name}}`, repeated for each entry
- * of a list or shown if there is a value, and `{{^name}}…{{/name}}`, shown if there is none; `{{>file}}`,
+ * Templates have four constructs: `{{name}}`, always escaped; `{{#name}}…{{/name}}`, repeated for each entry
+ * of a list or shown if there is a value; `{{^name}}…{{/name}}`, shown if there is none; and `{{>file}}`,
  * another template. There is no way to insert a value unescaped.
  */
 import { readFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ const escape = (value: unknown): string =>
   String(value ?? '').replace(/[&<>"'`]/g, char => `&#${char.charCodeAt(0)};`)
 
 /** The value of a dotted name, whose first part is looked up from the innermost scope outwards. */
-function look (scopes: Values[], [first = '', ...rest]: string[]): unknown {
+function lookUp (scopes: Values[], [first = '', ...rest]: string[]): unknown {
   const scope = scopes.findLast(scope => Object.hasOwn(scope, first))
   return rest.reduce<unknown>((value, field) => (value as Values | undefined)?.[field], scope?.[first])
 }
@@ -50,7 +50,7 @@ function render (parts: Part[], scopes: Values[]): string {
 }
 
 function renderValue ({ path, inner, isInverted }: Exclude<Part, string>, scopes: Values[]): string {
-  const value = look(scopes, path)
+  const value = lookUp(scopes, path)
   if (!inner) return escape(value)
   const values = Array.isArray(value) ? value : [value].filter(Boolean)
   if (isInverted) return values.length > 0 ? '' : render(inner, scopes)

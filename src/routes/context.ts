@@ -20,7 +20,9 @@ export type PathParts = Record<string, string | undefined>
 /** Answers a request, or throws a Refusal. */
 export type Handler = (context: Context, parts: PathParts) => Promise<Reply> | Reply
 
-/** The caller for requests to Immich, which end when the visitor leaves. */
+/**
+ * The visitor as the caller of Immich. If they leave, waiting for a stream ends (`IncomingMessage.signal`).
+ */
 export const callerOf = ({ visitor, request }: Context): Caller => ({ lane: visitor.address, until: request })
 
 /** The link that a path names. Throws a Refusal (missing) if it cannot be one. */
@@ -36,6 +38,7 @@ function assetIdOf ({ id }: PathParts): AssetId {
   return assetId
 }
 
+/** The share of the link that a path names. Throws a Refusal, as the gate's `open` does. */
 export const openShare = ({ app, visitor }: Context, parts: PathParts): Promise<Share> =>
   app.gate.open(linkOf(parts), visitor)
 
@@ -60,6 +63,7 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
   return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
 }
 
+/** The best language for this visitor, by its code. */
 export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
@@ -94,6 +98,7 @@ function idOf (share: Share): number {
 export const textOf = ({ app }: Context, share: Share, name: unknown[], make: () => Text): Text =>
   app.texts(JSON.stringify([idOf(share), ...name]), make)
 
+/** A reply with a page of a share. */
 export const pageReply = (share: Share, content: Text): Reply =>
   ({ status: 200, kind: 'page', share, content })
 
@@ -103,10 +108,11 @@ export function jsonReply (context: Context, share: Share, name: unknown[], make
   return { status: 200, kind: 'data', share, content }
 }
 
+/** A reply that leads to another address, or a path of this site. */
 export const redirect = (status: 301 | 302 | 303, location: string): Reply =>
   ({ status, kind: 'page', headers: { location } })
 
-/** A reply with a page that belongs to no link, made once for each language and `name`. */
+/** A reply with a page that shows nothing of a link, made once for each language and `name`. */
 export function cardReply (
   context: Context, status: number, name: unknown[], make: (language: string) => string,
   headers: Reply['headers'] = {}

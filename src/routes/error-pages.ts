@@ -1,4 +1,4 @@
-/** Answers to refused requests: the password form, or a page that says what is wrong. */
+/** Responses to refused requests: the password form, or a page that says what is wrong. */
 import { createText, PLAIN } from '../http/compression.ts'
 import type { Headers, Reply } from '../http/reply.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
@@ -9,8 +9,9 @@ import { mendPath } from '../pasted-address.ts'
 /** `next` is the path after the unlock, `problem` names a text, `seconds` is how long to wait. */
 export type Form = { link: LinkAddress, next: string, status: number, problem?: string, seconds?: number }
 
-/** A browser that keeps cookies sends this back with the form; in any other, an unlock has no effect. */
+/** A test cookie, sent with the form: a browser that does not return it cannot stay unlocked. */
 const COOKIE_TEST = 'ipp=1; Path=/share; Max-Age=3600; HttpOnly; SameSite=Lax'
+/** Whether the browser has returned the test cookie. */
 export const keepsCookies = ({ visitor }: Context): boolean => visitor.cookies.has('ipp')
 
 /** The form for a link's password. */
@@ -45,7 +46,7 @@ function noticeReply (context: Context, status: number, notice: Notice, headers:
   }, headers)
 }
 
-/** The same answer for everything that this visitor cannot have; undefined closes the connection. */
+/** The same response for everything that this visitor cannot have; undefined closes the connection. */
 function missingReply (context: Context): Reply | undefined {
   const { customInvalidResponse: custom } = context.app.settings
   // this depends on the address alone, so it reveals nothing
@@ -58,8 +59,8 @@ function missingReply (context: Context): Reply | undefined {
 }
 
 /**
- * The response to a refusal. Give `link` if its password form may be shown here; programs that fetch a file
- * get the same as for a link that does not exist.
+ * The response to a refusal; undefined closes the connection (`customInvalidResponse: null`). Give `link` if
+ * its password form may be shown here; programs that fetch a file get the same as for an unknown link.
  */
 export function refusalReply (context: Context, refusal: Refusal, link?: LinkAddress): Reply | undefined {
   const { log } = context.app

@@ -9,6 +9,7 @@ import { callerOf, openItem, type Context, type PathParts } from './context.ts'
 const SIZES = ['thumbnail', 'preview', 'fullsize', 'original'] as const
 type As = Exclude<Wanted['as'], 'zip'>
 
+/** A picture, as a preview if the path names no size. Throws a Refusal. */
 export async function showImage (context: Context, parts: PathParts): Promise<Reply> {
   const size = SIZES.find(size => size === (parts.size ?? 'preview'))
   if (!size) throw new Refusal('missing')
@@ -16,6 +17,7 @@ export async function showImage (context: Context, parts: PathParts): Promise<Re
   return fileReply(context, share, item, size)
 }
 
+/** A video, or the video part of a motion photo. Throws a Refusal. */
 export async function showVideo (context: Context, parts: PathParts): Promise<Reply> {
   const { share, item } = await openItem(context, parts, true)
   return fileReply(context, share, item, 'playback')

@@ -30,6 +30,7 @@ export async function showGallery (context: Context, parts: PathParts): Promise<
   return pageReply(share, textOf(context, share, ['gallery', place, page], make))
 }
 
+/** The page of one photo or video. Throws a Refusal. */
 export async function showPhoto (context: Context, parts: PathParts): Promise<Reply> {
   const { gate, renderer } = context.app
   const { share, item } = await openItem(context, parts)

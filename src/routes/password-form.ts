@@ -11,6 +11,10 @@ import { keepsCookies, passwordForm, type Form } from './error-pages.ts'
 /** bytes of a form with a link and a password */
 const MAX_FORM_BYTES = 4096
 
+/**
+ * Handles the form: sets the cookies and leads to the link (303), or back to the form with a reason (401,
+ * 429). Throws a Refusal.
+ */
 export async function unlock (context: Context): Promise<Reply> {
   const { app: { settings }, visitor } = context
   if (visitor.isCrossSite) throw new Refusal('missing')

@@ -8,11 +8,11 @@ import * as service from './service.ts'
 import { sendChosenZip, sendZip } from './zip.ts'
 
 /** Whether a protected link shows its password form: to everybody at pages, only to browsers at files. */
-type Form = 'form' | 'form for browsers' | 'no form'
-type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: Form }
+type FormPolicy = 'form' | 'form for browsers' | 'no form'
+type Route = { methods: string[], path: string, pattern: RegExp, handle: Handler, form: FormPolicy }
 
 /** A route; a trailing slash in a request makes no difference. */
-function on (methods: string[], path: string, handle: Handler, form: Form = 'no form'): Route {
+function on (methods: string[], path: string, handle: Handler, form: FormPolicy = 'no form'): Route {
   const pattern = new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}/?$`)
   return { methods, path, pattern, handle, form }
 }

@@ -1,4 +1,4 @@
-/** Answers that belong to no link: home, health, robots, icons and static files. */
+/** Responses that belong to no link: home, health, robots, icons and static files. */
 import { createText, PLAIN } from '../http/compression.ts'
 import type { Reply } from '../http/reply.ts'
 import { Refusal } from '../refusal.ts'
@@ -34,7 +34,7 @@ export const sendRobots = (): Reply => ({ status: 200, kind: 'data', content: RO
 export const sendIcon = (context: Context): Reply =>
   staticReply(context, 'icon.png', false)
 
-/** An address with an older or newer version gets the current file, uncached. */
+/** An address with an older or newer version gets the current file, which browsers revalidate each time. */
 export function sendStatic (context: Context, { version = '', file = '' }: PathParts): Reply {
   if (!/^[\da-f]{12}$/.test(version)) throw new Refusal('missing')
   return staticReply(context, file, version === context.app.statics.version)

@@ -60,7 +60,7 @@ async function zipReply (
   const { app: { zips, log }, visitor, isHead } = context
   const lane = visitor.address
   const plan = await zips.plan(share, lane, items)
-  const { status, part, etag = '', ...headers } = zips.answer(plan, visitor)
+  const { status, part, etag = '', ...headers } = zips.head(plan, visitor)
   const name = `${safeName(share.title || 'photos')}.zip`
   // without a share, because no zip may be cached
   const reply = { status, kind: 'media', headers: { 'content-disposition': disposition(name) } } as const
@@ -70,7 +70,7 @@ async function zipReply (
     return { ...reply, content }
   }
   let zip: ReturnType<typeof zips.open> | undefined
-  // opened only when it is read, not if the visitor has it already
+  // lazily, so that a 304 opens nothing
   async function * parts (): Parts {
     const link = log.hashOf({ key: share.key })
     log.info('zip', { link, files: plan.entries.length, bytes: plan.length, from: part?.first })

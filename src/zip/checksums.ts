@@ -18,6 +18,7 @@ const MAX_FILES = 100_000
 const versionOf = ({ item, size }: ZipFile): string => `${item.id} ${item.thumbhash} ${size}`
 
 export type Checksums = ReturnType<typeof createChecksums>
+/** The checkpoints of this process; those of the files sent longest ago are forgotten beyond `MAX_FILES`. */
 export function createChecksums () {
   const files = new Map<string, readonly Checkpoint[]>()
   return {

@@ -11,10 +11,12 @@ const MAX_TRIES = 6
 /** Why a file is not in the zip: Immich cannot give it, or the operator's settings withhold it. */
 export type Absence = 'missing' | 'withheld'
 /** `isProven`: Immich gave another file in between, so that only this one can be missing. */
-type Fetched = Readonly<{ media: Media } | { absence: Absence, isProven: boolean }>
+export type Absent = Readonly<{ absence: Absence, isProven: boolean }>
+type Fetched = Readonly<{ media: Media }> | Absent
 /** The files of a zip share its slot; `controller` ends all requests that are under way. */
 type Caller = Readonly<{ lane: string, controller: AbortController }>
 
+/** Fetches the files of one zip. */
 export class Fetcher {
   #gate: ZipGate
   #share: Share
@@ -34,9 +36,9 @@ export class Fetcher {
   }
 
   /**
-   * A file from byte `from` on. Immich answers 404 for every failure, so a 404 is retried like a 503. It
-   * is believed after the last try, or after the next one if Immich still has another file. Throws a
-   * Refusal if Immich stays unreachable, and any other error of the gate.
+   * A file from byte `from` on. Immich also answers 404 if it failed to read a file, so a 404 is retried like
+   * a 503. It is believed after the last try, or after the next one if Immich still has another file. Throws
+   * a Refusal if Immich stays unreachable, and any other error of the gate.
    */
   async get ({ item }: ZipFile, from = 0): Promise<Fetched> {
     const { signal } = this.#caller.controller

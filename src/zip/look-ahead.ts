@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Media, Share } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
-import { Fetcher, isRest, type Absence } from './fetch.ts'
+import { Fetcher, isRest, type Absent } from './fetch.ts'
 import { Ruler } from './format.ts'
 import type { Entry, Plan } from './plan.ts'
 import type { Checkpoint, Checksums } from './checksums.ts'
@@ -17,10 +17,10 @@ const MIN_AHEAD_BYTES = 64 * 1024
  * gives none.
  */
 export type OpenedFile = Readonly<{
-  entry: Entry, isSent: boolean, checkpoint?: Checkpoint, media?: Media, size?: number, lack?: Lack
+  entry: Entry, isSent: boolean, checkpoint?: Checkpoint, media?: Media, size?: number
+  /** set if there is no file */
+  absent?: Absent
 }>
-/** The absence of a file; see `Fetcher.get`. */
-export type Lack = Readonly<{ absence: Absence, isProven: boolean }>
 type Opening = Readonly<{ opened: Promise<OpenedFile>, bytes: number }>
 
 /** The part of the shared state that opening files needs. */
@@ -33,6 +33,7 @@ export type FilesContext = Readonly<{
   distrustSizes: (share: Share) => void
 }>
 
+/** The files of one zip, from the first that is still needed. */
 export class LookAhead {
   #context: FilesContext
   #share: Share
@@ -96,7 +97,7 @@ export class LookAhead {
       return { entry, isSent, checkpoint: known, size: file.size }
     }
     const fetched = await this.#fetcher.get(file, known?.bytes)
-    if ('absence' in fetched) return { entry, isSent, lack: fetched }
+    if ('absence' in fetched) return { entry, isSent, absent: fetched }
     const { media } = fetched
     // a server without ranges gives the whole file
     const checkpoint = media.status === 206 ? known : undefined
@@ -108,7 +109,7 @@ export class LookAhead {
   #sizeOf ({ file }: Entry, media: Media, checkpoint?: Checkpoint): number | undefined {
     const { length = media.bytes?.length } = media
     if (length === undefined) {
-      const advice = 'let no proxy in front of Immich compress or rewrite its answers'
+      const advice = 'let no proxy in front of Immich compress or rewrite its responses'
       this.#context.warnOfLength('Immich sends files without their length', { advice })
     }
     const announced = this.#plan.length === undefined ? undefined : file.size

@@ -10,10 +10,10 @@ import { finished } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import yazl from 'yazl'
 import { between, type Body, type Parts } from '../body.ts'
-import type { Share, ZipGate } from '../gate/gate.ts'
+import type { Share, ZipFile, ZipGate } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
-import { Fetcher } from './fetch.ts'
-import { LookAhead, type FilesContext, type Lack, type OpenedFile } from './look-ahead.ts'
+import { Fetcher, type Absent } from './fetch.ts'
+import { LookAhead, type FilesContext, type OpenedFile } from './look-ahead.ts'
 import { Ruler, standIn } from './format.ts'
 import type { Naming } from '../file-name.ts'
 import { createNames, nameOf, noteName } from './names.ts'
@@ -73,9 +73,10 @@ export class Zip implements Body {
   #missing: Missing[] = []
   #unprovenInARow = 0
   #missingInARow = 0
-  /** stores the checksum of the file that yazl is writing */
-  #remember = (_crc: number) => {}
+  /** the file that yazl is writing, if its checksum is to be stored */
+  #unstored?: { file: ZipFile, bytes: number, etag: string } | undefined
 
+  /** Starts at once, but goes on only as `parts` are read. */
   constructor (context: ZipContext, share: Share, plan: Plan, { lane, first, last = Infinity }: Part) {
     this.#context = context
     this.#plan = plan
@@ -105,7 +106,7 @@ export class Zip implements Body {
 
   async #run (): Promise<void> {
     for await (const opened of this.#files.open()) {
-      if (opened.lack) await this.#addNote(opened, opened.lack)
+      if (opened.absent) await this.#addNote(opened, opened.absent)
       else await this.#addFile(opened)
     }
     if (this.#missing.length > 0) await this.#addSummary()
@@ -113,7 +114,7 @@ export class Zip implements Body {
     this.#zip.entries = [...this.#written, ...this.#zip.entries]
     this.#zip.end()
     await finished(this.#output)
-    this.#remember(last?.crc32 ?? 0)
+    this.#storeChecksum(last)
   }
 
   async #addFile (opened: OpenedFile): Promise<void> {
@@ -123,8 +124,15 @@ export class Zip implements Body {
     await this.#write(this.#nameOf(opened), timeOf(file), size, this.#partsOf(opened))
     // only a zip with a length is ever resumed
     if (!media || size === undefined || this.#plan.length === undefined) return
-    const { etag } = media
-    this.#remember = crc => { this.#context.checksums.add(file, { bytes: size, crc, etag }) }
+    this.#unstored = { file, bytes: size, etag: media.etag }
+  }
+
+  /** Stores the checksum of the file that yazl has written, if it is of any use. */
+  #storeChecksum (entry?: Entry): void {
+    if (!this.#unstored) return
+    const { file, bytes, etag } = this.#unstored
+    this.#context.checksums.add(file, { bytes, crc: entry?.crc32 ?? 0, etag })
+    this.#unstored = undefined
   }
 
   /** The name of a file: from the plan, or else from the file itself. */
@@ -156,14 +164,14 @@ export class Zip implements Body {
   }
 
   /** Adds a text in place of a file. Throws if that contradicts the bytes that the visitor already has. */
-  async #addNote (opened: OpenedFile, { absence, isProven }: Lack): Promise<void> {
+  async #addNote (opened: OpenedFile, { absence, isProven }: Absent): Promise<void> {
     const { entry: { file }, isSent } = opened
-    if (isSent) throw new Error('a file that was sent before is missing now')
+    if (isSent) throw new Error('a file of which the visitor has a part is missing now')
     this.#unprovenInARow = isProven ? 0 : this.#unprovenInARow + 1
     if (absence === 'missing') this.#missingInARow++
     const isStorageGone =
       this.#unprovenInARow === MAX_UNPROVEN_IN_A_ROW || this.#missingInARow === MAX_MISSING_IN_A_ROW
-    if (isStorageGone) throw new Error('Immich gives one 404 after another')
+    if (isStorageGone) throw new Error('Immich answered 404 too many times in a row')
     this.#context.retireEtag(this.#plan)
     const missing = { name: this.#nameOf(opened), isVideo: file.item.isVideo, absence }
     this.#missing.push(missing)
@@ -193,16 +201,15 @@ export class Zip implements Body {
     this.#ruler.add(Buffer.byteLength(name), size ?? 0)
     const known = size === undefined ? {} : { size }
     const options = { compress: false, mtime, mode: 0o100644, forceDosTimestamp: true, ...known }
-    this.#zip.addReadStreamLazy(name, options, this.#give)
+    this.#zip.addReadStreamLazy(name, options, this.#openSource)
     await finished(this.#source)
   }
 
   /** yazl calls this when the previous entry is written. Only its record is kept until the end. */
-  #give = (take: (error: unknown, source: Readable) => void): void => {
+  #openSource = (take: (error: unknown, source: Readable) => void): void => {
     const [before, next] = this.#zip.entries
     if (before && next) {
-      this.#remember(before.crc32 ?? 0)
-      this.#remember = () => {}
+      this.#storeChecksum(before)
       this.#written.push(new Written(before))
       this.#zip.entries.shift()
     }

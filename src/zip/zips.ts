@@ -25,7 +25,7 @@ export type Conditions = Readonly<{ range?: ByteRange, ifRange?: string }>
  * The status and headers of a zip, and the requested part. `length` is for Content-Length; it, `etag` and
  * ranges are absent if the length of the zip is not known.
  */
-export type Answer = Readonly<{
+export type ZipHead = Readonly<{
   status: 200 | 206 | 416, length?: number, etag?: string, contentRange?: string
   part?: Readonly<{ first: number, last: number }>
 }>
@@ -55,10 +55,11 @@ function remember<V> (map: Map<string, V>, key: string, value: V): void {
 type Options = Readonly<{ naming: Naming, requests: number, log: Log }>
 export type Zips = ReturnType<typeof createZips>
 
+/** All zips of this process, with the checksums and plans that they share; each kind has a limit. */
 export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
   /** plans of whole links and of selections, for as long as their lists of items are in memory */
   let plans = new WeakMap<Share, WeakMap<readonly Item[], Promise<Plan>>>()
-  const distrusted = new Map<Key, true>()
+  const linksWithWrongSizes = new Map<Key, true>()
   /** for plans that had a note: the suffix of the next ETag, by the plan's ETag */
   const retiredEtags = new Map<string, string>()
   const checksums = createChecksums()
@@ -66,7 +67,7 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
   const context: ZipContext = {
     gate, checksums, log, naming, requests, warnOfLength: once(log.warn),
     retireEtag ({ etag = '' }) { remember(retiredEtags, etag, randomBytes(6).toString('base64url')) },
-    distrustSizes ({ key }) { remember(distrusted, key, true); plans = new WeakMap() }
+    distrustSizes ({ key }) { remember(linksWithWrongSizes, key, true); plans = new WeakMap() }
   }
   const tagOf = (etag: string): string => `"${etag}${retiredEtags.get(etag) ?? ''}"`
 
@@ -78,7 +79,7 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
     async plan (share: Share, lane: string, items = share.items): Promise<Plan> {
       const make = async () => {
         const files = await gate.zipFiles(share, items, { lane })
-        return planZip(files, naming, !distrusted.has(share.key))
+        return planZip(files, naming, !linksWithWrongSizes.has(share.key))
       }
       const known = plans.get(share) ?? new WeakMap<readonly Item[], Promise<Plan>>()
       plans.set(share, known)
@@ -95,7 +96,7 @@ export function createZips (gate: ZipGate, { naming, requests, log }: Options) {
      * Another replica, or this one after a restart, does not know about the note. It breaks off the transfer
      * while the file is missing, but notices nothing if Immich has the file again by then.
      */
-    answer (plan: Plan, { range, ifRange }: Conditions): Answer {
+    head (plan: Plan, { range, ifRange }: Conditions): ZipHead {
       const { length } = plan
       if (length === undefined || plan.etag === undefined) return { status: 200 }
       const etag = tagOf(plan.etag)

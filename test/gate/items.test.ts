@@ -152,7 +152,7 @@ test('a failed month: the page shows the others with a notice, and there is no z
   assert.equal((await run.get(`/share/${key}/download`)).status, 503)
   assert.equal((await run.get(`/share/photo/${key}/${id[0]}/thumbnail`)).status, 200)
   assert.equal(new Set(months).size, months.length, 'none is asked for again by each picture')
-  const warnings = run.lines.filter(line => line.startsWith('warn Immich failed at a month'))
+  const warnings = run.lines.filter(line => line.startsWith('warn Immich failed to list a month'))
   assert.deepEqual(warnings.map(line => line.includes(months[0]!)), [true])
   // if every month fails, there is no album to show
   isFailing = false

@@ -59,8 +59,8 @@ test('twenty at once for a cold link cost Immich one lookup', async () => {
   const run = await start()
   run.immich.fault = () => ({ delay: 30 })
   const { key } = run.links.album
-  const answers = await Promise.all(Array.from({ length: 20 }, () => run.get(`/share/${key}`)))
-  assert.ok(answers.every(({ status }) => status === 200))
+  const responses = await Promise.all(Array.from({ length: 20 }, () => run.get(`/share/${key}`)))
+  assert.ok(responses.every(({ status }) => status === 200))
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
   assert.equal(run.immich.count('/api/timeline/buckets'), 1)
 })
@@ -146,11 +146,11 @@ test('guessing at links ends in 429 and in the log; links opened before stay ope
   const { album, slug, mixed } = run.links
   const opened = `/share/${album.key}`
   assert.equal((await run.get(opened, from('203.0.113.5'))).status, 200)
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 22 }, (_, n) => run.get(`/s/word-${n}`, from('203.0.113.5')))
   )
-  assert.equal(answers.filter(({ status }) => status === 404).length, 20)
-  assert.equal(answers.filter(({ status }) => status === 429).length, 2)
+  assert.equal(responses.filter(({ status }) => status === 404).length, 20)
+  assert.equal(responses.filter(({ status }) => status === 429).length, 2)
   const refusals = run.lines.filter(line => line.startsWith('warn unlock refused'))
   assert.ok(refusals.some(line => line.includes('203.0.113.5') && line.includes('unknown links')))
   assert.equal((await run.get(opened, from('203.0.113.5'))).status, 200)
@@ -160,8 +160,8 @@ test('guessing at links ends in 429 and in the log; links opened before stay ope
     assert.equal((await run.get(path, from('203.0.113.5'))).status, 429, path)
   }
   for (const key of [run.links.password.key, mixed.key]) {
-    const { answer } = await run.unlock({ key, password: PASSWORD }, { 'x-forwarded-for': '203.0.113.5' })
-    assert.equal(answer.status, 429)
+    const { response } = await run.unlock({ key, password: PASSWORD }, { 'x-forwarded-for': '203.0.113.5' })
+    assert.equal(response.status, 429)
   }
   assert.equal((await run.get(`/share/${mixed.key}`, from('203.0.113.6'))).status, 200)
   assert.equal((await run.get('/s/word-30', from('203.0.113.6'))).status, 404)
@@ -178,7 +178,7 @@ test('links by slug can be switched off: Immich is not even asked', async () => 
       assert.equal((await run.get(address, { method, headers: HTML })).status, 404, `${method} ${address}`)
     }
   }
-  assert.equal((await run.unlock({ slug: slug!, password: 'x' })).answer.status, 404)
+  assert.equal((await run.unlock({ slug: slug!, password: 'x' })).response.status, 404)
   assert.deepEqual(run.immich.asked, [])
   assert.equal((await run.get(`/share/${key}`, { headers: HTML })).status, 200)
 })
@@ -221,8 +221,8 @@ test('a link with a password stays locked, whatever Immich answers', async () =>
   const { cookie } = await run.unlock({ key, password: PASSWORD })
   const page = { headers: { ...HTML, cookie } }
   // Immich gives the link without an unlock
-  const answer = await fetch(`${run.immich.url}/api/shared-links/me?key=${run.links.album.key}`)
-  const link = { ...await answer.json() as object, key }
+  const response = await fetch(`${run.immich.url}/api/shared-links/me?key=${run.links.album.key}`)
+  const link = { ...await response.json() as object, key }
   const give = (password: string | null) => ({ path }: { path: string }) =>
     path.endsWith('shared-links/me') ? { body: JSON.stringify({ ...link, password }) } : undefined
   run.immich.fault = give('********')
@@ -236,13 +236,13 @@ test('a link with a password stays locked, whatever Immich answers', async () =>
 test('a month that cannot be read is in the log, once', async () => {
   const run = await start()
   const { key } = run.links.album
-  const unread = () => run.lines.filter(line => line.includes('names a month that cannot be read')).length
+  const unread = () => run.lines.filter(line => line.includes('lists a month that cannot be parsed')).length
   assert.equal((await run.get(`/share/items/${key}/0`)).status, 200)
   assert.equal(unread(), 0)
   const other = await start({ library: run.library })
   const months = JSON.stringify([{ timeBucket: '2026-01-01', count: 1 }, { timeBucket: 'BC', count: 1 }])
   other.immich.fault = ({ path }) => path.endsWith('timeline/buckets') ? { body: months } : undefined
   for (const { key } of [run.links.album, run.links.slug]) await other.get(`/share/items/${key}/0`)
-  const lines = other.lines.filter(line => line.includes('names a month that cannot be read'))
+  const lines = other.lines.filter(line => line.includes('lists a month that cannot be parsed'))
   assert.equal(lines.length, 1, lines.join('\n'))
 })

@@ -130,7 +130,7 @@ export async function serve (fake: ReturnType<typeof fakeGate>, requests = 4) {
     const plan = await zips.plan(fake.share, 'x', items)
     const range = parseRange(request.headers.range)
     const ifRange = request.headers['if-range'] as string | undefined
-    const { status, length, etag, contentRange, part } = zips.answer(plan, {
+    const { status, length, etag, contentRange, part } = zips.head(plan, {
       ...range && { range },
       ...ifRange !== undefined && { ifRange }
     })
