@@ -61,12 +61,28 @@ describe('saving', { skip }, async () => {
     await page.click('#zip')
     await page.click('.sheet [aria-label="Close"]')
     await page.click('#zip')
+    // nothing that can be clicked, only the backdrop of an open sheet
+    await page.waitForSelector('.sheet[open]')
     await page.mouse.click(195, 60)
     await page.waitForSelector('.sheet', { state: 'detached' })
     await page.click('#zip')
     await page.click('.sheet .plain')
     await page.waitForSelector('body.selecting')
     assert.deepEqual(zips().filter(line => !line.startsWith('HEAD')), [])
+    assert.deepEqual(complaints, [])
+  })
+
+  test('a link with one photo offers "Download", which is the photo itself', async () => {
+    const settings = { singleImageGallery: true, singleItemAutoOpen: false }
+    const own = await start({ library: run.library, ipp: settings })
+    const { page, complaints } = await openView(browser, own.base)
+    await page.goto(`/share/${run.links.photo.key}`)
+    await page.waitForSelector('.laid-out a.tile img.in')
+    assert.equal(await page.textContent('#zip'), 'Download')
+    assert.equal(await page.getAttribute('#zip', 'aria-label'), 'Download')
+    const { name, bytes } = await take(page, () => page.click('#zip'))
+    assert.match(name, /\.jpg$/)
+    assert.equal(bytes.readUInt16BE(0), 0xffd8, 'a JPEG')
     assert.deepEqual(complaints, [])
   })
 
