@@ -38,8 +38,8 @@ export async function listen (server: Server): Promise<string> {
 }
 
 /**
- * One request, on its own connection unless there is an `agent`; resolves even if the answer breaks off (then
- * `complete` is false).
+ * Sends one request, on its own connection unless there is an `agent`. Resolves with `complete` false if the
+ * response breaks off.
  */
 export function ask (
   base: string,
@@ -48,19 +48,19 @@ export function ask (
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base)
-    const out = request({ hostname, port, path, method, headers, agent: agent ?? false }, answer => {
+    const out = request({ hostname, port, path, method, headers, agent: agent ?? false }, response => {
       const chunks: Buffer[] = []
       let complete = true
-      answer.on('data', chunk => chunks.push(chunk))
-      answer.on('error', () => { complete = false })
-      answer.on('close', () => {
+      response.on('data', chunk => chunks.push(chunk))
+      response.on('error', () => { complete = false })
+      response.on('close', () => {
         const body = Buffer.concat(chunks)
         resolve({
-          status: answer.statusCode!,
-          headers: answer.headers,
+          status: response.statusCode!,
+          headers: response.headers,
           body,
           get text () { return body.toString() },
-          complete: complete && answer.complete,
+          complete: complete && response.complete,
           json: () => JSON.parse(body.toString())
         })
       })
@@ -123,13 +123,13 @@ export async function start ({ version = '3.1.0', ipp = {}, lightGallery, env = 
     get: (path: string, options?: Ask) => ask(base, path, options),
     /** Unlocks a link, and resolves with the Cookie header for it. */
     async unlock (fields: Record<string, string>, headers: Record<string, string> = {}) {
-      const answer = await ask(base, '/share/unlock', {
+      const response = await ask(base, '/share/unlock', {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
         body: new URLSearchParams(fields).toString()
       })
-      const cookies = ([] as string[]).concat(answer.headers['set-cookie'] ?? [])
-      return { answer, cookies, cookie: cookies.map(cookie => cookie.split(';')[0]).join('; ') }
+      const cookies = ([] as string[]).concat(response.headers['set-cookie'] ?? [])
+      return { response, cookies, cookie: cookies.map(cookie => cookie.split(';')[0]).join('; ') }
     },
     socket: (): Socket => connect(Number(new URL(base).port), '127.0.0.1')
   }

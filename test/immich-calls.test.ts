@@ -109,7 +109,7 @@ test('calls: a slice, and what is known already', async context => {
   assert.deepEqual({ method: 'GET', ...headers }, { ...fresh, ...validated })
 })
 
-test('a call that got no answer at all is sent once more, and no other', async context => {
+test('only a call that got no response at all is sent again', async context => {
   for (const [say, expected] of [['', 2], ['SSH-2.0\r\n', 1]] as const) {
     let count = 0
     const server = createTcpServer(socket => {
@@ -228,9 +228,9 @@ test('health checks and months wait for no other call', async context => {
 const ERROR = '{"message":"no","error":"x","statusCode":400}'
 const LOCKED = '{"message":"Password required","error":"x","statusCode":401}'
 test('verdicts: what a status means at each address', async context => {
-  let answer: [number, string, Record<string, string>?] = [200, '{}']
+  let given: [number, string, Record<string, string>?] = [200, '{}']
   const { url } = await record(context, (_, response) => {
-    const [status, body, headers] = answer
+    const [status, body, headers] = given
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
   })
   const { immich, reports } = open(url)
@@ -245,7 +245,7 @@ test('verdicts: what a status means at each address', async context => {
     [asset, 200, 'text', 'unreachable']
   ]
   for (const [call, status, body, reason] of REASONS) {
-    answer = [status, body]
+    given = [status, body]
     reports.length = 0
     const parse = () => undefined
     await assert.rejects(immich.read(call, parse), { reason }, `${call.path} ${status}`)
@@ -253,7 +253,7 @@ test('verdicts: what a status means at each address', async context => {
     const expected = ['missing', 'locked'].includes(reason) ? [] : [`HTTP_${status}`]
     assert.deepEqual(reports, expected, `${call.path} ${status}`)
   }
-  answer = [500, ERROR]
+  given = [500, ERROR]
   reports.length = 0
   await assert.rejects(immich.read(asset, () => undefined), { reason: 'failed' })
   assert.deepEqual(reports, [], 'one photo may fail while Immich is healthy')
@@ -261,19 +261,19 @@ test('verdicts: what a status means at each address', async context => {
     ['https://login.example/here?key=secret', 'https://login.example/here'], ['/login', `${url}/login`],
     ['http://[', 'nowhere']
   ] as const) {
-    answer = [302, '', { location }]
+    given = [302, '', { location }]
     await assert.rejects(immich.read(link, () => undefined), { message: `it redirects to ${target}` })
     assert.equal(reports.at(-1), 'Redirected')
   }
-  answer = [200, '{}']
+  given = [200, '{}']
   await assert.rejects(immich.read(link, () => undefined), {
     message: 'shared-links/me answered 200, but not as Immich does'
   })
-  answer = [404, '{}']
+  given = [404, '{}']
   await assert.rejects(immich.read(link, () => 1), { message: 'shared-links/me answered 404' })
-  answer = [300, '{}']
+  given = [300, '{}']
   await assert.rejects(immich.read(link, () => 1), { message: 'shared-links/me answered 300' })
-  answer = [201, '{"a":1}']
+  given = [201, '{"a":1}']
   assert.equal(await immich.read(link, value => (value as { a: number }).a), 1)
   assert.equal(reports.at(-1), 'well')
   assert.deepEqual([400, 404, 499, 408, 425, 429, 500, 503].map(isDenied),
@@ -312,7 +312,7 @@ test('files: what their status tells of Immich', async context => {
   }
 })
 
-test('files: what is not one is refused, and a page in its place means that Immich is away', async context => {
+test('files: anything else is refused, and a page means that Immich is away', async context => {
   let type = ''
   let closed = 0
   const { url } = await record(context, (_, response) => {
@@ -334,7 +334,8 @@ test('files: what is not one is refused, and a page in its place means that Immi
   for (const [n, [call, given, reported]] of cases.entries()) {
     type = given
     reports.length = 0
-    const refusal = { reason: 'unreachable', message: `${call.path} came as ${given || 'no type'}` }
+    const message = `${call.path} answered 200 with ${given || 'no type'}`
+    const refusal = { reason: 'unreachable', message }
     await assert.rejects(immich.stream(call, { lane: '' }, {}), refusal)
     await assert.rejects(immich.small(call, { lane: '' }, 1000, {}), refusal)
     assert.deepEqual(reports, twice(reported), given)
@@ -342,7 +343,8 @@ test('files: what is not one is refused, and a page in its place means that Immi
   }
   for (const [call, good] of [
     [picture, 'image/webp'], [CALLS.playback({ key }, id), 'video/mp4'],
-    [CALLS.original({ key }, id), 'application/octet-stream'], [CALLS.original({ key }, id), 'video/quicktime']
+    [CALLS.original({ key }, id), 'application/octet-stream'],
+    [CALLS.original({ key }, id), 'video/quicktime']
   ] as const) {
     type = good
     const { body } = await immich.stream(call, { lane: '' }, {})

@@ -1,7 +1,7 @@
 /** The library for the demo and the tests: the sample pictures, and one link of every kind. */
 import { fileURLToPath } from 'node:url'
 import { readFileSync } from 'node:fs'
-import { newId, newKey, type Asset, type Library, type ShareLink } from './standin.ts'
+import { newId, newKey, type Album, type Asset, type Library, type ShareLink } from './standin.ts'
 
 const folder = fileURLToPath(new URL('./samples/', import.meta.url))
 const index = JSON.parse(readFileSync(folder + 'index.json', 'utf8')) as
@@ -103,7 +103,7 @@ export function addAlbum (
   library: Library,
   name: string,
   assets: Asset[],
-  more: Partial<Library['albums'] extends Map<string, infer A> ? A : never> = {}
+  more: Partial<Album> = {}
 ): string {
   const id = newId(`album ${name}`)
   for (const asset of assets) library.assets.set(asset.id, asset)
@@ -136,21 +136,21 @@ export const PASSWORD = 's3cret pässwörd,+&%'
 export function manyPhotos (count = 40) {
   const library = emptyLibrary()
   const large = { size: 40_000_000, type: 'video/mp4' }
-  const film = video(count, { original: large, playback: large })
-  const assets = [...Array.from({ length: count }, (_, n) => photo(n)), film]
+  const videoAsset = video(count, { original: large, playback: large })
+  const assets = [...Array.from({ length: count }, (_, n) => photo(n)), videoAsset]
   const { key } = addLink(library, 'limits', { album: addAlbum(library, 'Limits', assets) })
   return { library, key, ids: assets.map(({ id }) => id) }
 }
 /** An album of two photos and a video, shared openly and with a password. */
-export function twoPhotosAndFilm () {
+export function twoPhotosAndVideo () {
   const library = emptyLibrary()
   const large = { size: 3_000_000, type: 'video/mp4' }
   const assets = [photo(1), photo(2), video(3, { original: large, playback: large })]
   const album = addAlbum(library, 'Faults', assets)
   const { key } = addLink(library, 'faults', { album })
   const locked = addLink(library, 'faults, locked', { album, password: PASSWORD })
-  const [first, , film] = assets.map(({ id }) => id)
-  return { library, key, locked: locked.key, first, film, ids: assets.map(({ id }) => id) }
+  const [first, , videoId] = assets.map(({ id }) => id)
+  return { library, key, locked: locked.key, first, video: videoId, ids: assets.map(({ id }) => id) }
 }
 /** One link of every kind, by name. */
 export function sampleLibrary () {

@@ -78,15 +78,15 @@ for (const version of VERSIONS) {
         for (const cookie of ['', allowed.cookie, 'ipp_x=y', `immich_shared_link_token=x`]) {
           immich.asked.length = 0
           for (const path of paths) {
-            const answer = await run.get(path, { headers: { ...HTML, cookie } })
+            const response = await run.get(path, { headers: { ...HTML, cookie } })
             // only browsers get the form, even in place of a file, but never in place of a list
             const page = /^\/(share\/[\w-]{67}|s\/[\w-]+)(\/|\/[\da-f-]{36}|\/download)?(\?|$)/
             const form = page.test(path) || /^\/share\/(photo|video)\//.test(path)
-            assert.equal(answer.status, form ? 200 : 404, path)
-            assert.equal(answer.text.includes('<form'), form, path)
-            assert.ok(!answer.text.includes(title), path)
-            assert.doesNotMatch(answer.text, /og:|97 photos/, path)
-            assert.match(answer.headers['cache-control']!, /no-store/)
+            assert.equal(response.status, form ? 200 : 404, path)
+            assert.equal(response.text.includes('<form'), form, path)
+            assert.ok(!response.text.includes(title), path)
+            assert.doesNotMatch(response.text, /og:|97 photos/, path)
+            assert.match(response.headers['cache-control']!, /no-store/)
           }
           assert.ok(
             immich.asked.every(({ path }) => path === '/api/shared-links/me'),
@@ -120,10 +120,10 @@ for (const version of VERSIONS) {
       const careless = await start({ version, library })
       careless.immich.careless = true
       for (const path of addresses(links.password.key, first, assets.part.id)) {
-        const answer = await careless.get(path, { headers: HTML })
-        assert.ok(!answer.text.includes(album.name) && answer.headers['cache-control'] === 'no-store', path)
+        const { status, headers, text } = await careless.get(path, { headers: HTML })
+        assert.ok(!text.includes(album.name) && headers['cache-control'] === 'no-store', path)
         const form = /^\/share\/([\w-]{67}(\/|\/[\da-f-]{36}|\/download)?(\?|$)|(photo|video)\/)/.test(path)
-        assert.ok(form ? answer.text.includes('<form') : answer.status === 404, path)
+        assert.ok(form ? text.includes('<form') : status === 404, path)
       }
       const chosen = {
         ...links.visibility,
@@ -148,10 +148,10 @@ for (const version of VERSIONS) {
         'x-immich-share-key': secret, 'user-agent': secret, 'x-forwarded-for': secret, origin: secret,
         'x-secret': secret
       }
-      const answers: Answer[] = []
+      const responses: Answer[] = []
       const query = `isTrashed=true&visibility=hidden&password=${secret}`
       for (const path of addresses(links.album.key, first, assets.part.id)) {
-        answers.push(await run.get(`${path}?${query}`, { headers }))
+        responses.push(await run.get(`${path}?${query}`, { headers }))
       }
       for (const asked of immich.asked) {
         for (const sent of [JSON.stringify(asked.headers), asked.query.toString(), asked.body]) {
@@ -160,12 +160,12 @@ for (const version of VERSIONS) {
         for (const name of ['isTrashed', 'visibility', 'password']) assert.ok(!asked.query.has(name))
         assert.match(asked.headers['accept-encoding'] as string, /^identity(, identity)?$/)
       }
-      for (const answer of answers) {
+      for (const response of responses) {
         for (const name of ['x-powered-by', 'x-immich-cid', 'x-correlation-id', 'location']) {
-          assert.equal(answer.headers[name], undefined)
+          assert.equal(response.headers[name], undefined)
         }
         for (const leak of ['/data/upload', 'originalPath', 'checksum', 'ownerId', 'admin@example.com']) {
-          assert.ok(!answer.text.includes(leak))
+          assert.ok(!response.text.includes(leak))
         }
       }
       const redirected = await run.get(`/share/photo/${links.noDownload.key}/${first}/fullsize`)
@@ -235,10 +235,10 @@ for (const version of VERSIONS) {
       immich.fault = () => ({ reset: true })
       const down = new Set<string>()
       for (const path of [`/share/${wrong}`, `/s/whatever`, `/share/photo/${wrong}/${first}`]) {
-        const answer = await run.get(path, { headers: HTML })
-        assert.equal(answer.status, 503, path)
-        assert.ok(Number(answer.headers['retry-after']) > 0)
-        down.add(answer.text)
+        const response = await run.get(path, { headers: HTML })
+        assert.equal(response.status, 503, path)
+        assert.ok(Number(response.headers['retry-after']) > 0)
+        down.add(response.text)
       }
       assert.equal(down.size, 1)
       immich.fault = () => undefined

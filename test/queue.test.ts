@@ -146,7 +146,8 @@ test('a /48 behind a proxy holds half of the streams', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { upstreamStreams: 8 } } })
   const path = `/share/video/${key}/${ids.at(-1)}`
-  const from = (address: string) => run.get(path, { headers: { 'x-forwarded-for': address, range: 'bytes=0-9' } })
+  const from = (address: string) =>
+    run.get(path, { headers: { 'x-forwarded-for': address, range: 'bytes=0-9' } })
   const slow = [1, 1, 2, 3].map(n => {
     const socket = run.socket().on('error', () => {})
     socket.pause()

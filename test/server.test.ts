@@ -153,8 +153,8 @@ test('SIGTERM ends it after running transfers', async () => {
   const running = ask(base, `/share/photo/${links.photo.key}/${links.photo.assets![0]}/original`)
   await until(() => immich.count(/original$/) === 1)
   proxy.child.kill('SIGTERM')
-  const answer = await running
-  assert.ok(answer.status === 200 && answer.complete)
+  const response = await running
+  assert.ok(response.status === 200 && response.complete)
   await until(() => proxy.code !== undefined)
   assert.equal(proxy.code, 0)
 })
@@ -207,9 +207,9 @@ test('an unexpected error ends only its own request, and is logged', async () =>
   const { gate } = run.proxy.app
   const { open } = gate
   gate.open = () => { throw broken }
-  const answer = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
+  const response = await run.get(`/share/${run.links.album.key}`, { headers: HTML })
   assert.deepEqual(
-    [answer.status, answer.text, answer.headers['cache-control']], [500, 'internal error\n', 'no-store']
+    [response.status, response.text, response.headers['cache-control']], [500, 'internal error\n', 'no-store']
   )
   assert.ok(run.lines.some(line => line.startsWith('error unexpected') && line.includes('thrown on purpose')))
   gate.open = open
@@ -236,8 +236,8 @@ test('a closed log does not end the program', async () => {
   for (let n = 0; n < 5; n++) {
     const body = new URLSearchParams({ key, password: 'wrong' }).toString()
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const answer = await ask(`http://127.0.0.1:${port}`, '/share/unlock', { method: 'POST', body, headers })
-    assert.equal(answer.status, 401)
+    const response = await ask(`http://127.0.0.1:${port}`, '/share/unlock', { method: 'POST', body, headers })
+    assert.equal(response.status, 401)
   }
   assert.equal(child.exitCode, null)
   child.kill('SIGKILL')

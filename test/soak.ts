@@ -21,10 +21,10 @@ const library = emptyLibrary()
 const thumbnails = { bytes: Buffer.alloc(14_000, 'thumbnail'), type: 'image/webp' }
 const previews = { bytes: Buffer.alloc(250_000, 'preview'), type: 'image/jpeg' }
 const originals = { size: 4_000_000, type: 'image/jpeg' }
-const film = { size: 80_000_000, type: 'video/mp4' }
+const videoFile = { size: 80_000_000, type: 'video/mp4' }
 const assets = Array.from({ length: 5000 }, (_, n) => n % 50 === 7
   ? video(n, {
-    name: `soak ${n}.mp4`, thumbnail: thumbnails, preview: previews, original: film, playback: film
+    name: `soak ${n}.mp4`, thumbnail: thumbnails, preview: previews, original: videoFile, playback: videoFile
   })
   : photo(n, {
     name: `soak ${n}.jpg`, thumbnail: thumbnails, preview: previews, original: originals,
@@ -73,11 +73,11 @@ const get = (path: string, way: Way = {}) => new Promise<Got>(resolve => {
   const end = (status: number, complete: boolean, size = 0, got: Record<string, unknown> = {}) =>
     resolve({ path, status, complete, size, ms: performance.now() - began, headers: got })
   const to = { port, host: '127.0.0.1', path, method, headers, agent: alone ? false : agent }
-  const out = request(to, answer => {
+  const out = request(to, response => {
     let size = 0
-    answer.on('data', chunk => { size += chunk.length; if (size >= leaveAfter) answer.destroy() })
-    answer.on('error', () => {})
-    answer.on('close', () => end(answer.statusCode!, answer.complete, size, answer.headers))
+    response.on('data', chunk => { size += chunk.length; if (size >= leaveAfter) response.destroy() })
+    response.on('error', () => {})
+    response.on('close', () => end(response.statusCode!, response.complete, size, response.headers))
   })
   out.on('error', () => end(0, false))
   out.end(body)

@@ -27,8 +27,8 @@ async function begin (version: Version) {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body)
     }
-    const answer = await fetch(`${immich.url}/api/search/metadata?key=${key}`, options)
-    return { status: answer.status, json: await answer.json() as any }
+    const response = await fetch(`${immich.url}/api/search/metadata?key=${key}`, options)
+    return { status: response.status, json: await response.json() as any }
   }
   return { album, key, chosen, search }
 }

@@ -1,4 +1,4 @@
-/** Compares the stand-in with the answers of real Immich servers, so that the other tests rest on facts. */
+/** Compares the stand-in with recordings of real Immich servers, so that the other tests rest on facts. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -37,7 +37,7 @@ const fileOf = ({ answer }: Recording): File => ({
   }
 })
 
-/** The library that a server must have had to give these answers. */
+/** Returns the library that the recorded server must have had. */
 function rebuild (rows: Recording[]): Library {
   const library = emptyLibrary()
   const blank = (id: string): Asset => ({
@@ -204,10 +204,10 @@ const ask = (base: string, row: Recording) =>
     const out = request(
       base + row.path,
       { method: row.method, headers: row.headers ?? {}, agent: false },
-      async answer => {
+      async response => {
         const chunks = []
-        for await (const chunk of answer) chunks.push(chunk)
-        resolve({ status: answer.statusCode!, headers: answer.headers, body: Buffer.concat(chunks) })
+        for await (const chunk of response) chunks.push(chunk)
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) })
       }
     )
     out.on('error', reject)

@@ -40,7 +40,7 @@ const big = (size: number) =>
     playback: { size, type: 'video/mp4' }
   })
 const videos = [big(200_000_000), big(2_000_000_000)]
-const films = addLink(library, 'films', {}, videos).key
+const videosKey = addLink(library, 'videos', {}, videos).key
 const originals = Array.from({ length: 100 }, (_, n) =>
   photo(n, { name: `zip ${n}.jpg`, original: { size: 5_000_000, type: 'image/jpeg' } })
 )
@@ -121,13 +121,13 @@ type Got = { status: number, size: number, first: number, whole: number }
 function get (port: number, path: string, headers: Record<string, string> = {}, slow = 0): Promise<Got> {
   return new Promise((resolve, reject) => {
     const start = performance.now()
-    const out = request({ port, host: '127.0.0.1', path, headers, agent: slow ? false : agent }, answer => {
+    const out = request({ port, host: '127.0.0.1', path, headers, agent: slow ? false : agent }, response => {
       let [size, first] = [0, 0]
-      answer.on('data', chunk => { first ||= performance.now() - start; size += chunk.length })
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode!, size, first, whole: performance.now() - start })
+      response.on('data', chunk => { first ||= performance.now() - start; size += chunk.length })
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, size, first, whole: performance.now() - start })
       )
-      answer.on('error', reject)
+      response.on('error', reject)
     })
     out.on('error', reject)
     out.end()
@@ -197,10 +197,10 @@ const image = (target: Target, n: number, size: string, link = key) =>
   target === proxy
     ? `/share/photo/${link}/${assets[n % assets.length]!.id}/${size}`
     : `/api/assets/${assets[n % assets.length]!.id}/thumbnail?size=${size}&key=${link}`
-const film = (target: Target, n = 0) =>
+const videoPath = (target: Target, n = 0) =>
   target === proxy
-    ? `/share/video/${films}/${videos[n]!.id}`
-    : `/api/assets/${videos[n]!.id}/video/playback?key=${films}`
+    ? `/share/video/${videosKey}/${videos[n]!.id}`
+    : `/api/assets/${videos[n]!.id}/video/playback?key=${videosKey}`
 
 await compare(
   'hot thumbnail',
@@ -233,7 +233,7 @@ await compare(
 await compare(
   '200 MB video',
   's of CPU a GB',
-  target => load(target, () => film(target), 2, 2),
+  target => load(target, () => videoPath(target), 2, 2),
   targets.slice(0, 4)
 )
 const direct: Target = {
@@ -246,14 +246,14 @@ await compare('seek', 'ms to the first byte', async (target, round) => {
   const times: number[] = []
   for (let n = 0; n < 200; n++) {
     const at = (round + 2) * 7_919_000 % 150_000_000 + n * 100_003
-    times.push((await get(target.port, film(target), { range: `bytes=${at}-${at + 999}` })).first)
+    times.push((await get(target.port, videoPath(target), { range: `bytes=${at}-${at + 999}` })).first)
   }
   return median(times)
 }, [...targets.slice(0, 4), direct])
 await compare(
   'zip',
   's of CPU a GB',
-  target => load(target, () => target === proxy ? `/share/${files}/download` : film(target), 2, 1),
+  target => load(target, () => target === proxy ? `/share/${files}/download` : videoPath(target), 2, 1),
   targets.slice(0, 2)
 )
 const html = { accept: 'text/html', 'accept-encoding': 'br' }
@@ -302,13 +302,13 @@ if (only.test('memory')) {
       const before = rss(target)
       const slow = Array.from({ length: 50 }, () => {
         const out = request(
-          { port: target.port, host: '127.0.0.1', path: film({ ...target, name: '' }, n), agent: false },
-          answer => {
-            answer.on('data', () => { answer.pause(); setTimeout(() => answer.resume(), 200) })
-            answer.on('error', () => {})
+          { port: target.port, host: '127.0.0.1', path: videoPath({ ...target, name: '' }, n), agent: false },
+          response => {
+            response.on('data', () => { response.pause(); setTimeout(() => response.resume(), 200) })
+            response.on('error', () => {})
           }
         )
-        if (target.name === 'proxy') out.path = film(proxy, n)
+        if (target.name === 'proxy') out.path = videoPath(proxy, n)
         out.on('error', () => {})
         out.end()
         return out

@@ -35,8 +35,8 @@ const [photos, eight, many, most] = [
   albumOf(65_000, 3000)
 ]
 const huge = albumOf(50, 1e9)
-const film = video(0, { name: 'bench.mp4', original: { size: 1.2e9, type: 'video/mp4' } })
-const films = addLink(library, 'bench, film', {}, [film]).key
+const videoAsset = video(0, { name: 'bench.mp4', original: { size: 1.2e9, type: 'video/mp4' } })
+const videoKey = addLink(library, 'bench, video', {}, [videoAsset]).key
 const immich = await startImmich(library)
 
 // -------------------------------------------------------------------------------------- processes under test
@@ -85,16 +85,16 @@ const PROXY = ['--permission', '--allow-fs-read=.', 'src/server.ts']
 const fetchAll = (port: number, path: string, { visitor = 1, limit = Infinity, slowMs = 0 } = {}) =>
   new Promise<number>((resolve, reject) => {
     const headers = { 'x-forwarded-for': `203.0.113.${visitor}` }
-    const out = request({ port, host: '127.0.0.1', path, headers, agent: false }, answer => {
+    const out = request({ port, host: '127.0.0.1', path, headers, agent: false }, response => {
       let size = 0
-      if (answer.statusCode !== 200) reject(new Error(`answered ${answer.statusCode}`))
-      answer.on('data', part => {
+      if (response.statusCode !== 200) reject(new Error(`answered ${response.statusCode}`))
+      response.on('data', part => {
         size += part.length
-        if (size >= limit) { answer.destroy(); resolve(size) }
-        if (slowMs) { answer.pause(); setTimeout(() => answer.resume(), slowMs) }
+        if (size >= limit) { response.destroy(); resolve(size) }
+        if (slowMs) { response.pause(); setTimeout(() => response.resume(), slowMs) }
       })
-      answer.on('end', () => resolve(size))
-      answer.on('error', error => size >= limit ? resolve(size) : reject(error))
+      response.on('end', () => resolve(size))
+      response.on('error', error => size >= limit ? resolve(size) : reject(error))
     })
     out.on('error', reject)
     out.end()
@@ -110,7 +110,7 @@ async function measureCpu (): Promise<void> {
     const before = cpuSeconds()
     return await fetchAll(port, path).then(bytes => (cpuSeconds() - before) / bytes * 1e9)
   }
-  const video = `/api/assets/${film.id}/video/playback?key=${films}`
+  const video = `/api/assets/${videoAsset.id}/video/playback?key=${videoKey}`
   const ratios: number[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     const [zip, plain] = [await perGb(proxy, zipPath(photos)), await perGb(bare, video)]

@@ -45,8 +45,8 @@ test('maxDownloadQuality: fullsize: the full resolution; preview: named as a pre
 test('preview quality: a video stays a video, and a GIF stays animated', async () => {
   for (const maxDownloadQuality of ['fullsize', 'preview'] as const) {
     const { get, links: { video, gif } } = await start({ ipp: { maxDownloadQuality } })
-    const film = await get(`/share/photo/${video.key}/${video.assets![0]}/original`)
-    assert.match(String(film.headers['content-type']), /^video\//, maxDownloadQuality)
+    const response = await get(`/share/photo/${video.key}/${video.assets![0]}/original`)
+    assert.match(String(response.headers['content-type']), /^video\//, maxDownloadQuality)
     const moving = await get(`/share/photo/${gif.key}/${gif.assets![0]}/original`)
     assert.equal(moving.headers['content-type'], 'image/gif', maxDownloadQuality)
   }

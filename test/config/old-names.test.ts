@@ -43,8 +43,8 @@ const allowed = async (config: Config) => {
 /** The fields that a visitor sees of the link's only photo. */
 const told = async (showMetadata: object) => {
   const { get, links: { photo } } = await run({ ipp: { showMetadata } })
-  const answer = await get(`/share/meta/${photo.key}/${photo.assets![0]}`)
-  return Object.keys(answer.json()).sort()
+  const response = await get(`/share/meta/${photo.key}/${photo.assets![0]}`)
+  return Object.keys(response.json()).sort()
 }
 const notices = (config: Config) => settingsOf(config).notices.join('\n')
 

@@ -368,8 +368,8 @@ test('home page, slugs and downloads can be switched off', async () => {
   for (const path of ['/', '/share', '/share/', '/s/secret-slug', `/share/${run.links.album.key}/download`]) {
     assert.equal((await run.get(path)).status, 404, path)
   }
-  assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).answer.status, 404)
-  assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
+  assert.equal((await run.unlock({ slug: 'secret-slug', password: 'hunter2' })).response.status, 404)
+  assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).response.status, 303)
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 200)
   assert.equal((await run.get('/robots.txt')).text, 'User-agent: *\nDisallow:\n')
   const icon = await run.get('/favicon.ico')

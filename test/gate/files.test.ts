@@ -14,9 +14,9 @@ const namesIn = async (zip: Buffer): Promise<string[]> => (await entriesOf(zip))
 test('a GIF is animated if downloads are allowed; a link with one image answers with the image', async () => {
   const run = await start()
   const gif = readFileSync(new URL('../samples/animated.gif', import.meta.url))
-  const answer = await run.get(`/share/${run.links.gif.key}`)
-  assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'image/gif'])
-  assert.deepEqual(answer.body, gif)
+  const response = await run.get(`/share/${run.links.gif.key}`)
+  assert.deepEqual([response.status, response.headers['content-type']], [200, 'image/gif'])
+  assert.deepEqual(response.body, gif)
   const single = await run.get(`/share/${run.links.photo.key}`)
   assert.equal(single.headers['content-type'], 'image/jpeg')
   assert.equal(single.headers['cross-origin-resource-policy'], 'cross-origin')
@@ -105,8 +105,8 @@ test('fullsize is a file that browsers show: else Immich\'s own full size, else 
     fullsize: { bytes: Buffer.from('full'), type: 'image/jpeg' }
   })
   const tiff = photo(2, { mime: 'image/tiff', original: { bytes: Buffer.from('tiff'), type: 'image/tiff' } })
-  const film = video(3)
-  const { key } = addLink(library, 'types', {}, [heic, tiff, film])
+  const videoAsset = video(3)
+  const { key } = addLink(library, 'types', {}, [heic, tiff, videoAsset])
   const run = await start({ library })
   assert.equal((await run.get(`/share/photo/${key}/${heic.id}/fullsize`)).text, 'full')
   assert.equal(
@@ -116,11 +116,11 @@ test('fullsize is a file that browsers show: else Immich\'s own full size, else 
   // a video has only its preview image, and nothing else is requested
   run.immich.asked.length = 0
   assert.equal(
-    (await run.get(`/share/photo/${key}/${film.id}/fullsize`)).headers['content-type'], 'image/jpeg'
+    (await run.get(`/share/photo/${key}/${videoAsset.id}/fullsize`)).headers['content-type'], 'image/jpeg'
   )
   assert.deepEqual(
     run.immich.asked.map(({ path, query }) => [path, query.get('size')]),
-    [[`/api/assets/${film.id}/thumbnail`, 'preview']]
+    [[`/api/assets/${videoAsset.id}/thumbnail`, 'preview']]
   )
   // an error does not mean that Immich lacks the file
   run.immich.fault = ({ path }) => path.endsWith('/original') ? { status: 404 } : undefined
@@ -141,23 +141,23 @@ test('fullsize is a file that browsers show: else Immich\'s own full size, else 
 test('videos without a transcode, if the operator does not allow playing originals', async () => {
   const library = emptyLibrary()
   const file = (size: number, type: string) => ({ size, type })
-  const films = [
+  const videos = [
     video(1, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(5000, 'video/mp4') }),
     video(2, { mime: 'video/mp4', original: file(5000, 'video/mp4'), playback: file(3000, 'video/mp4') }),
     video(3, {
       mime: 'video/quicktime', original: file(5000, 'video/quicktime'), playback: file(5000, 'video/mp4')
     })
   ]
-  const shut = addLink(library, 'shut', { allowDownload: false, showMetadata: false }, films)
-  const told = addLink(library, 'told', { allowDownload: false }, films)
-  const open = addLink(library, 'open', {}, films)
-  const untold = addLink(library, 'untold', { showMetadata: false }, films)
+  const shut = addLink(library, 'shut', { allowDownload: false, showMetadata: false }, videos)
+  const told = addLink(library, 'told', { allowDownload: false }, videos)
+  const open = addLink(library, 'open', {}, videos)
+  const untold = addLink(library, 'untold', { showMetadata: false }, videos)
   const statuses = async (key: string, ipp: object, chunked = false) => {
     const run = await start({ library, ipp: { ...ipp } })
     run.immich.chunked = chunked
     const headers = { range: 'bytes=0-9' }
     return Promise.all(
-      films.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers })).status)
+      videos.map(async ({ id }) => (await run.get(`/share/video/${key}/${id}`, { headers })).status)
     )
   }
   for (const { key } of [shut, told, open]) assert.deepEqual(await statuses(key, {}), [206, 206, 206])
@@ -175,7 +175,7 @@ test('videos without a transcode, if the operator does not allow playing origina
   // looking at the headers alone leaves no slot taken
   const one = await start({ library, ipp: { ...strict, limits: { upstreamStreams: 1 } } })
   for (const n of [1, 2, 1, 2]) {
-    assert.equal((await one.get(`/share/video/${told.key}/${films[n]!.id}`)).status, 200)
+    assert.equal((await one.get(`/share/video/${told.key}/${videos[n]!.id}`)).status, 200)
   }
   const run = await start({ library, ipp: { ...strict, maxDownloadQuality: 'preview' } })
   const zip = await run.get(`/share/${open.key}/download`)
@@ -194,8 +194,8 @@ test('a preview too large to keep is streamed, and leaves no slot taken', async 
   ])
   const run = await start({ library, ipp: { limits: { upstreamRequests: 2, upstreamQueue: 0 } } })
   for (let n = 0; n < 6; n++) {
-    const answer = await run.get(`/share/photo/${key}/${assets![0]}/preview`)
-    assert.deepEqual([answer.status, answer.body.length, answer.complete], [200, 5_000_000, true])
+    const response = await run.get(`/share/photo/${key}/${assets![0]}/preview`)
+    assert.deepEqual([response.status, response.body.length, response.complete], [200, 5_000_000, true])
   }
 })
 
@@ -207,10 +207,10 @@ test('images are cached within the limit, and requested from Immich once', async
   await run.get(`/share/items/${key}/0`)
   run.immich.asked.length = 0
   run.immich.fault = () => ({ delay: 50 })
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 20 }, () => run.get(`/share/photo/${key}/${ids[0]}/thumbnail`))
   )
-  assert.ok(answers.every(({ status, body }) => status === 200 && body.equals(answers[0]!.body)))
+  assert.ok(responses.every(({ status, body }) => status === 200 && body.equals(responses[0]!.body)))
   assert.equal(run.immich.count(/thumbnail$/), 1)
   await run.get(`/share/photo/${key}/${ids[0]}/thumbnail`)
   assert.equal(run.immich.count(/thumbnail$/), 1)

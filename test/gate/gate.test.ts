@@ -83,8 +83,8 @@ function allowed ({ download, metadata }: Owner, operator: Operator): Record<str
     'the photo itself': shownFull, 'its camera notes': shownFull && !stripMetadata,
     'the RAW file': original && !stripMetadata,
     'the full size of the RAW': rawFull, 'camera notes of the RAW': rawFull && !stripMetadata,
-    'the film': played,
-    'the transcoded film': original && !stripMetadata, 'its transcode': true,
+    'the video': played,
+    'the transcoded video': original && !stripMetadata, 'its transcode': true,
     'the moving GIF': (isTaken || zoom) && !stripMetadata,
     'the clip': operator.motionPhotos && played,
     'a file name': isTaken && metadata && operator.downloadedFilename === 'original',
@@ -119,8 +119,8 @@ const SECRETS: Record<string, { text: RegExp, at?: RegExp, of?: string }> = {
   'the RAW file': { text: /raw original/, of: 'raw' },
   'the full size of the RAW': { text: /raw fullsize/, of: 'raw' },
   'camera notes of the RAW': { text: /raw notes/, of: 'raw' },
-  'the film': { text: /film original/, of: 'film' },
-  'the transcoded film': { text: /talkie original/, of: 'talkie' },
+  'the video': { text: /video original/, of: 'video' },
+  'the transcoded video': { text: /talkie original/, of: 'talkie' },
   'its transcode': { text: /talkie transcode/, of: 'talkie' },
   'the moving GIF': { text: /gif original/, of: 'gif' },
   'the clip': { text: /clip original/, of: 'motion' },
@@ -166,7 +166,7 @@ const ASSETS: Record<string, Asset> = {
     ...pictures('raw.dng'), mime: 'image/dng', original: file('raw original', 'image/dng'),
     fullsize: file(jpeg('raw fullsize', 'raw notes'), 'image/jpeg')
   }),
-  film: video(3, { ...pictures('film.mp4'), original: file('film original', 'video/mp4') }),
+  video: video(3, { ...pictures('video.mp4'), original: file('video original', 'video/mp4') }),
   talkie: video(4, {
     ...pictures('talkie.mov'), mime: 'video/quicktime', original: file('talkie original', 'video/quicktime'),
     playback: file('talkie transcode', 'video/mp4')
@@ -202,7 +202,7 @@ function linksOf (owner: Owner): Record<string, Kind> {
     'protected slug': add('locked slug', { album, password: PASSWORD, slug: `${slug} 2` }),
     'one photo': add('photo', { description: 'Our choice' }, ['photo']),
     'one RAW': add('raw', { description: 'Our choice' }, ['raw']),
-    'one film': add('film', { description: 'Our choice' }, ['film']),
+    'one video': add('video', { description: 'Our choice' }, ['video']),
     'one GIF': add('gif', { description: 'Our choice' }, ['gif'])
   }
 }
@@ -248,12 +248,14 @@ async function toldBy (base: string, kind: Kind, cookie: string, methods: string
   const found = new Map<string, string>()
   const request = async (method: string, path: string, more: Ask = {}) => {
     const headers = { ...FORM, host: 'photos.example', cookie }
-    const answer = await ask(base, path, { method, headers, agent: KEEP_ALIVE, ...more })
-    assert.notEqual(answer.status, 500, path)
-    if (method === 'HEAD') assert.equal(answer.body.length, 0, path)
-    for (const name of await secretsIn(path, answer)) found.set(name, found.get(name) ?? `${method} ${path}`)
-    if (kind.link.password) assert.doesNotMatch(answer.text, /og:/, path)
-    return answer
+    const response = await ask(base, path, { method, headers, agent: KEEP_ALIVE, ...more })
+    assert.notEqual(response.status, 500, path)
+    if (method === 'HEAD') assert.equal(response.body.length, 0, path)
+    for (const name of await secretsIn(path, response)) {
+      if (!found.has(name)) found.set(name, `${method} ${path}`)
+    }
+    if (kind.link.password) assert.doesNotMatch(response.text, /og:/, path)
+    return response
   }
   for (const method of methods) for (const path of addressesOf(kind)) await request(method, path)
   const body = new URLSearchParams({ assets: JSON.stringify([ASSETS[kind.holds[0]!]!.id]) }).toString()

@@ -21,8 +21,8 @@ test('JSON that differs from the recordings is rejected', async context => {
   const listed = async (key: string, call: string, value: unknown) => {
     ahead(61_000)
     run.immich.fault = ({ path }) => path.endsWith(call) ? { body: JSON.stringify(value) } : undefined
-    const answer = await run.get(`/share/items/${key}/0`)
-    return answer.status === 200 ? answer.json().id : answer.status
+    const response = await run.get(`/share/items/${key}/0`)
+    return response.status === 200 ? response.json().id : response.status
   }
   const [link, own] = [await recorded(chosen), await recorded(album)]
   const [first, second, third] = link.assets

@@ -26,7 +26,7 @@ type Kind = {
   empty?: boolean
   foreign: string
   photo: string
-  film: string
+  video: string
 }
 const ROUTES = [
   'page', 'item', 'foreign item', 'items', 'meta', 'foreign meta', 'photo', 'thumbnail', 'preview',
@@ -57,17 +57,17 @@ for (const version of VERSIONS) {
     const sample = sampleLibrary()
     const { library, links } = sample
     const shared = [photo(800), photo(801, { name: 'second.jpg' }), video(802)]
-    const [first, , film] = shared.map(({ id }) => id) as [string, string, string]
+    const [first, , videoId] = shared.map(({ id }) => id) as [string, string, string]
     const foreign = sample.assets.notShared.id
     const make = (
       name: string, more: Partial<ShareLink> = {}, by: 'key' | 'slug' = 'key', rest: Partial<Kind> = {}
     ): [string, Kind] => {
       const link = addLink(library, `matrix ${name}`, more, shared)
       const ref = parseLinkAddress(by === 'key' ? link.key : undefined, link.slug)!
-      return [name, { link, ref, photo: first, film, foreign, ...rest }]
+      return [name, { link, ref, photo: first, video: videoId, foreign, ...rest }]
     }
     const bare = (name: string, link: ShareLink, rest: Partial<Kind>): [string, Kind] => [
-      name, { link, ref: parseLinkAddress(link.key)!, photo: first, film, foreign, ...rest }
+      name, { link, ref: parseLinkAddress(link.key)!, photo: first, video: videoId, foreign, ...rest }
     ]
     const kinds = new Map<string, Kind>([
       make('open'),
@@ -93,10 +93,10 @@ for (const version of VERSIONS) {
     const cookiesOf = new Map<string, string>()
     for (const [name, { link, ref, gone }] of kinds) {
       if (link.password === null || gone) continue
-      const { answer, cookie } = await run.unlock({
+      const { response, cookie } = await run.unlock({
         ...ref as Record<string, string>, password: link.password
       })
-      assert.equal(answer.status, 303, name)
+      assert.equal(response.status, 303, name)
       cookiesOf.set(name, cookie)
     }
     /** The Cookie header of a visitor with this unlock. */
@@ -122,7 +122,7 @@ for (const version of VERSIONS) {
         'the bare token': all(() => token)
       }[unlock]
     }
-    const request = (route: Route, { ref, link, photo, film, foreign }: Kind): [string, string?] => {
+    const request = (route: Route, { ref, link, photo, video, foreign }: Kind): [string, string?] => {
       const home = 'key' in ref ? `/share/${ref.key}` : `/s/${encodeURIComponent(ref.slug)}`
       const form = (id: string): [string, string] => [
         `${home}/download`, new URLSearchParams({ assets: JSON.stringify([id]) }).toString()
@@ -140,7 +140,7 @@ for (const version of VERSIONS) {
           ['thumbnail', 'preview', 'fullsize', 'original'].map(size =>
             [size, [`/share/photo/${link.key}/${photo}/${size}`]])
         ),
-        video: [`/share/video/${link.key}/${film}`],
+        video: [`/share/video/${link.key}/${video}`],
         'foreign video': [`/share/video/${link.key}/${foreign}`],
         'video of a photo': [`/share/video/${link.key}/${photo}`],
         zip: [`${home}/download`],
@@ -166,21 +166,21 @@ for (const version of VERSIONS) {
               const given = { headers, agent: KEEP_ALIVE }
               const first = await run.get(path, { method, ...given, ...body !== undefined && { body } })
               // a selection has an address of its own
-              const answer =
+              const response =
                 first.status === 303 && method === 'POST'
                   ? await run.get(first.headers.location!, given) : first
               const where = `${method} ${route}, unlock ${unlock}`
-              assert.equal(answer.status, status, where)
-              if (method !== 'HEAD' && told) assert.ok(answer.body.length > 0, where)
+              assert.equal(response.status, status, where)
+              if (method !== 'HEAD' && told) assert.ok(response.body.length > 0, where)
               if (told) continue
               // the form returns to the photo that its own address named
               assert.doesNotMatch(
-                answer.text.replace(/<input type="hidden" name="next"[^>]*>/, ''),
+                response.text.replace(/<input type="hidden" name="next"[^>]*>/, ''),
                 new RegExp(`Summer at the lake|${shared.map(({ id }) => id).join('|')}`),
                 where
               )
-              assert.equal(answer.headers['content-disposition'], undefined, where)
-              assert.equal(answer.headers['cache-control'], 'no-store', where)
+              assert.equal(response.headers['content-disposition'], undefined, where)
+              assert.equal(response.headers['cache-control'], 'no-store', where)
               // no byte of it was even fetched
               const fetched = run.immich.asked.slice(before).map(({ path }) => path)
                 .filter(path => path.includes('/assets/') || path.includes('download'))

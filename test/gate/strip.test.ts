@@ -127,12 +127,11 @@ test('through the proxy: alone, by range, in a zip; for other types a preview or
   const run = await start({ library, ipp: { stripMetadata: true } })
   const get = (id: string, size = 'original', headers = {}) =>
     run.get(`/share/photo/${key}/${id}/${size}`, { headers })
-  const answer = await get(jpeg.id)
-  assert.deepEqual(
-    [answer.status, answer.headers['content-length'], answer.complete], [200, String(original.length), true]
-  )
-  assert.ok(answer.body.equals(strip(original)))
-  assert.match(answer.headers['content-disposition']!, /place\.jpg/)
+  const response = await get(jpeg.id)
+  assert.ok(response.status === 200 && response.complete)
+  assert.equal(response.headers['content-length'], String(original.length))
+  assert.ok(response.body.equals(strip(original)))
+  assert.match(response.headers['content-disposition']!, /place\.jpg/)
   assert.ok((await get(jpeg.id, 'fullsize')).body.equals(strip(original)))
   // a preview made by Immich has no metadata to remove
   run.immich.asked.length = 0

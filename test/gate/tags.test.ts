@@ -21,9 +21,9 @@ function assetsOf (world: 1 | 2): Asset[] {
   })
   // not an extension, although it looks like one
   const place = world === 1 ? 'Picnic at St.Johann' : 'Picnic at St.Gallen'
-  const film = { ...secrets(9), original: file('film', 'video/mp4', taken(9)), mime: 'video/mp4' }
+  const videoParts = { ...secrets(9), original: file('video', 'video/mp4', taken(9)), mime: 'video/mp4' }
   const third = photo(2, { ...secrets(2), name: place })
-  return [photo(0, secrets(0)), photo(1, secrets(1)), third, video(9, film)]
+  return [photo(0, secrets(0)), photo(1, secrets(1)), third, video(9, videoParts)]
 }
 /** An album, chosen photos and one photo, with metadata off. */
 function libraryOf (world: 1 | 2): Library {
@@ -68,10 +68,10 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
     test('with metadata off, no response depends on a time, a name or a camera', async () => {
       const [one, two] = [await begin(1, { version }), await begin(2, { version })]
       for (const path of addressesOf(one.immich.library)) {
-        const answers = [await get(one, path), await get(two, path)] as const
+        const responses = [await get(one, path), await get(two, path)] as const
         // the ETag of a file is made of Immich's, and keyed
-        const isMedia = /^(image|video)\//.test(answers[0].headers['content-type'] ?? '')
-        const [first, second] = answers.map(answer => wholeOf(answer, !isMedia))
+        const isMedia = /^(image|video)\//.test(responses[0].headers['content-type'] ?? '')
+        const [first, second] = responses.map(response => wholeOf(response, !isMedia))
         assert.deepEqual(first, second, path)
       }
     })
@@ -85,9 +85,9 @@ for (const version of ['3.1.0', '2.7.5'] as const) {
       }
       const [one, two] = [await shown(1), await shown(2)]
       for (const path of addressesOf(one.immich.library)) {
-        const answers = [await get(one, path), await get(two, path)] as const
-        const isMedia = /^(image|video)\//.test(answers[0].headers['content-type'] ?? '')
-        const [first, second] = answers.map(answer => wholeOf(answer, !isMedia))
+        const responses = [await get(one, path), await get(two, path)] as const
+        const isMedia = /^(image|video)\//.test(responses[0].headers['content-type'] ?? '')
+        const [first, second] = responses.map(response => wholeOf(response, !isMedia))
         assert.deepEqual(first, second, path)
       }
     })

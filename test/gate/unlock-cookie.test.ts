@@ -19,8 +19,8 @@ test('the cookie is Secure if the visitor came by https', async () => {
   const { cookie, cookies } = await run.unlock(fields, { 'x-forwarded-proto': 'https' })
   assert.match(cookies[0]!, /^__Secure-ipp_/)
   const headers = { cookie: `${'x=y; '.repeat(2500)}${cookie}` }
-  const answer = await run.get(`/share/items/${fields.key}/0`, { headers })
-  assert.equal(answer.status, 200, 'behind 12 kB of others')
+  const response = await run.get(`/share/items/${fields.key}/0`, { headers })
+  assert.equal(response.status, 200, 'behind 12 kB of others')
   const untrusted = await start({ ipp: { trustedProxies: [] } })
   assert.ok(
     !(await untrusted.unlock(fields, { 'x-forwarded-proto': 'https' })).cookies[0]!.includes('Secure')

@@ -24,7 +24,7 @@ for (const version of VERSIONS) {
         const wrong = await run.unlock({ ...fields, password: 'wrong' }, HTML)
         // a browser is led back to the link, where Back and reload work; a program gets the status
         assert.deepEqual(
-          [wrong.answer.status, wrong.answer.headers.location], [303, `${page}?problem=wrongPassword`]
+          [wrong.response.status, wrong.response.headers.location], [303, `${page}?problem=wrongPassword`]
         )
         assert.equal(wrong.cookies.length, 0)
         assert.match(
@@ -32,10 +32,10 @@ for (const version of VERSIONS) {
           /<form[^]*That is not the right password/
         )
         const told = await run.unlock({ ...fields, password: 'wrong' })
-        assert.equal(told.answer.status, 401)
-        assert.match(told.answer.text, /<form/)
-        const { answer, cookies, cookie } = await run.unlock({ ...fields, password: right })
-        assert.deepEqual([answer.status, answer.headers.location], [303, page])
+        assert.equal(told.response.status, 401)
+        assert.match(told.response.text, /<form/)
+        const { response, cookies, cookie } = await run.unlock({ ...fields, password: right })
+        assert.deepEqual([response.status, response.headers.location], [303, page])
         for (const line of cookies) {
           assert.match(line, /; Path=\/(share|s); Max-Age=3600; HttpOnly; SameSite=Lax$/)
           assert.ok(!line.includes(right) && !line.includes('hunter'))
@@ -57,10 +57,10 @@ for (const version of VERSIONS) {
     test('an unlock by slug also opens the media, whose addresses have the key', async () => {
       const { cookie } = await run.unlock({ slug: 'secret-slug', password: 'hunter2' })
       const photo = `/share/photo/${links.slugPassword.key}/${id}`
-      const answer = await run.get(`${photo}/thumbnail`, { headers: { cookie } })
-      assert.equal(answer.status, 200)
-      assert.match(answer.headers['cache-control']!, /^private/)
-      assert.equal(answer.headers['access-control-allow-origin'], undefined)
+      const response = await run.get(`${photo}/thumbnail`, { headers: { cookie } })
+      assert.equal(response.status, 200)
+      assert.match(response.headers['cache-control']!, /^private/)
+      assert.equal(response.headers['access-control-allow-origin'], undefined)
       // Immich does not check the token there today, but every request carries it
       const before = run.immich.asked.length
       await run.get(photo, { headers: { cookie, range: 'bytes=0-9' } })
@@ -96,18 +96,18 @@ for (const version of VERSIONS) {
     })
 
     test('an invalid password, an unknown link, and a link without a password', async () => {
-      assert.equal((await run.unlock({ key: links.password.key, password: '' })).answer.status, 401)
-      assert.equal((await run.unlock({ key: links.password.key })).answer.status, 401)
-      assert.equal((await run.unlock({ key: links.expired.key, password: 'x' })).answer.status, 404)
-      assert.equal((await run.unlock({ key: '../../x', password: 'x' })).answer.status, 404)
-      assert.equal((await run.unlock({ password: 'x' })).answer.status, 404)
-      assert.equal((await run.unlock({ key: links.album.key, password: 'x' })).answer.status, 404)
+      assert.equal((await run.unlock({ key: links.password.key, password: '' })).response.status, 401)
+      assert.equal((await run.unlock({ key: links.password.key })).response.status, 401)
+      assert.equal((await run.unlock({ key: links.expired.key, password: 'x' })).response.status, 404)
+      assert.equal((await run.unlock({ key: '../../x', password: 'x' })).response.status, 404)
+      assert.equal((await run.unlock({ password: 'x' })).response.status, 404)
+      assert.equal((await run.unlock({ key: links.album.key, password: 'x' })).response.status, 404)
       assert.deepEqual(
         [(await run.get('/share/unlock')).status, (await run.get('/share/unlock')).headers.location],
         [303, '/share']
       )
       assert.equal(
-        (await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).answer.status, 404
+        (await run.unlock({ key: links.password.key, password: 'x'.repeat(9000) })).response.status, 404
       )
       const json = await run.get('/share/unlock', {
         method: 'POST',
@@ -130,7 +130,7 @@ test('a changed password at Immich ends the unlock when the link is next looked 
 test('an invalid answer to a password does not count as a wrong guess', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
   const guess = () =>
-    run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ answer }) => answer.status)
+    run.unlock({ key: run.links.password.key, password: PASSWORD }).then(({ response }) => response.status)
   for (const [status, body, told] of [
     [401, '{"message":"Password required"}', 404],
     [201, '{}', 503],
@@ -150,7 +150,7 @@ test('an invalid answer to a password does not count as a wrong guess', async ()
 test('guesses are limited per visitor and link, and per link', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 3, guessesPerLink: 5 } } })
   const guess = (address: string, key = run.links.password.key, password = 'wrong') =>
-    run.unlock({ key, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer)
+    run.unlock({ key, password }, { 'x-forwarded-for': address }).then(({ response }) => response)
   const many = await Promise.all(Array.from({ length: 6 }, () => guess('198.51.100.1')))
   assert.deepEqual(many.map(({ status }) => status).sort(), [401, 401, 401, 429, 429, 429])
   const refused = many.find(({ status }) => status === 429)!
@@ -175,7 +175,8 @@ test('key and slug of one link share one count, and the /64s of one /48 share a 
   const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
   const { key, slug } = run.links.slugPassword
   const guess = (fields: Record<string, string>, address: string, password = 'wrong') =>
-    run.unlock({ ...fields, password }, { 'x-forwarded-for': address }).then(({ answer }) => answer.status)
+    run.unlock({ ...fields, password }, { 'x-forwarded-for': address })
+      .then(({ response }) => response.status)
   assert.equal(await guess({ slug: slug! }, '203.0.113.1', 'hunter2'), 303)
   assert.equal(await guess({ key }, '203.0.113.7'), 401)
   assert.equal(await guess({ slug: slug! }, '203.0.113.7'), 401)
@@ -193,7 +194,7 @@ test('the next guess is free at its second, and each is in the log', async conte
   context.mock.method(performance, 'now', () => now)
   const run = await start({ ipp: { limits: { guessesPerVisitor: 1 } } })
   const { key } = run.links.password
-  const guess = (password: string) => run.unlock({ key, password }).then(({ answer }) => answer.status)
+  const guess = (password: string) => run.unlock({ key, password }).then(({ response }) => response.status)
   assert.deepEqual([await guess('wrong'), await guess(PASSWORD)], [401, 429])
   now += 59_999
   assert.equal(await guess(PASSWORD), 429)
@@ -218,7 +219,7 @@ test('key and slug share one count after a restart, once somebody has opened the
   assert.equal((await run.get(`/s/${slug}`, { headers: { cookie } })).status, 200)
   assert.equal((await run.get(`/share/${run.links.album.key}`)).status, 200)
   const guess = (fields: Record<string, string>) =>
-    run.unlock({ ...fields, password: 'wrong' }).then(({ answer }) => answer.status)
+    run.unlock({ ...fields, password: 'wrong' }).then(({ response }) => response.status)
   const answers: number[] = []
   for (const name of ['key', 'slug', 'key', 'slug'] as const) {
     answers.push(await guess({ [name]: { key, slug: slug! }[name] }))
@@ -240,15 +241,15 @@ test('a form from another site is refused; the unlock leads to the photo that wa
     [{ origin: run.base }, 303],
     [{ origin: 'null' }, 303]
   ] as const) {
-    const { answer } = await run.unlock(fields, headers as Record<string, string>)
-    assert.equal(answer.status, status, JSON.stringify(headers))
+    const { response } = await run.unlock(fields, headers as Record<string, string>)
+    assert.equal(response.status, status, JSON.stringify(headers))
   }
   const form = await run.get(`/share/${key}/${id}`, { headers: HTML })
   assert.match(form.text, new RegExp(`name="next" value="/share/${key}/${id}"`))
   const next = `/share/${key}/${id}`
-  assert.equal((await run.unlock({ ...fields, next })).answer.headers.location, next)
+  assert.equal((await run.unlock({ ...fields, next })).response.headers.location, next)
   assert.equal(
-    (await run.unlock({ ...fields, next, password: 'x' }, HTML)).answer.headers.location,
+    (await run.unlock({ ...fields, next, password: 'x' }, HTML)).response.headers.location,
     `${next}?problem=wrongPassword`
   )
   for (const other of [
@@ -256,8 +257,8 @@ test('a form from another site is refused; the unlock leads to the photo that wa
     `/share/photo/${run.links.album.key}/${id}`, `/share/${key}/../x`, `/share/${key}\\x`, `//${key}`,
     `/share/${key}?x`, '/s/secret-slug'
   ]) {
-    const { answer } = await run.unlock({ ...fields, next: other })
-    assert.equal(answer.headers.location, `/share/${key}`, other)
+    const { response } = await run.unlock({ ...fields, next: other })
+    assert.equal(response.headers.location, `/share/${key}`, other)
   }
 })
 
@@ -277,16 +278,16 @@ test('after an hour a browser gets the form, and the requested file after the un
     // the form brings a cookie by which a browser shows that it keeps them
     const browser = { ...HTML, cookie: String(form.headers['set-cookie']).split(';')[0]! }
     const wrong = await run.unlock({ ...fields, password: 'x' }, browser)
-    assert.equal(wrong.answer.headers.location, `${path}?problem=wrongPassword`)
+    assert.equal(wrong.response.headers.location, `${path}?problem=wrongPassword`)
     assert.match(
       (await run.get(`${path}?problem=wrongPassword`, { headers: HTML })).text,
       /That is not the right password/
     )
     const password = path.startsWith('/s/') ? 'hunter2' : PASSWORD
-    const { answer, cookie } = await run.unlock({ ...fields, password: ` ${password}\n` }, browser)
-    assert.equal(answer.headers.location, path, 'with the blanks that pasting adds')
+    const { response, cookie } = await run.unlock({ ...fields, password: ` ${password}\n` }, browser)
+    assert.equal(response.headers.location, path, 'with the blanks that pasting adds')
     const forgetful = await run.unlock({ ...fields, password }, HTML)
-    assert.equal(forgetful.answer.headers.location, `${path}?problem=cookiesOff`)
+    assert.equal(forgetful.response.headers.location, `${path}?problem=cookiesOff`)
     assert.match(
       (await run.get(`${path}?problem=cookiesOff`, { headers: HTML })).text, /The password is right, but/
     )
@@ -310,8 +311,8 @@ test('X-Forwarded-For from an unlisted proxy: logged once, and no way to unlimit
     )
     const statuses = []
     for (let n = 1; n <= 8; n++) {
-      const { answer } = await run.unlock({ key: run.links.password.key, password: 'x' }, headers(n))
-      statuses.push(answer.status)
+      const { response } = await run.unlock({ key: run.links.password.key, password: 'x' }, headers(n))
+      statuses.push(response.status)
     }
     return { statuses, lines: run.lines.filter(line => line.includes('X-Forwarded-For')).length }
   }
@@ -329,7 +330,7 @@ test('the visitor\'s address, by the trusted-proxy rule', async () => {
   const run = await start({ ipp: { limits } })
   const guess = (forwarded: string) =>
     run.unlock({ key: run.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded })
-      .then(({ answer }) => answer.status)
+      .then(({ response }) => response.status)
   assert.equal(await guess('203.0.113.1'), 401)
   assert.equal(await guess('6.6.6.6, 203.0.113.1'), 429, 'what a visitor writes in front does not count')
   assert.equal(await guess('203.0.113.1, 10.0.0.7'), 429, 'a trusted proxy is passed over')
@@ -339,7 +340,7 @@ test('the visitor\'s address, by the trusted-proxy rule', async () => {
   const direct = await start({ ipp: { limits, trustedProxies: [] } })
   const other = (forwarded: string) =>
     direct.unlock({ key: direct.links.password.key, password: 'x' }, { 'x-forwarded-for': forwarded })
-      .then(({ answer }) => answer.status)
+      .then(({ response }) => response.status)
   assert.equal(await other('203.0.113.1'), 401)
   assert.equal(await other('203.0.113.2'), 429, 'without a trusted proxy the header is nothing')
 })
@@ -347,10 +348,10 @@ test('the visitor\'s address, by the trusted-proxy rule', async () => {
 test('right passwords do not use up guesses', async () => {
   const run = await start({ ipp: { limits: { guessesPerVisitor: 2 } } })
   for (let n = 0; n < 5; n++) {
-    assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).answer.status, 303)
+    assert.equal((await run.unlock({ key: run.links.password.key, password: PASSWORD })).response.status, 303)
   }
   for (let n = 0; n < 5; n++) {
-    assert.equal((await run.unlock({ key: run.links.album.key, password: 'x' })).answer.status, 404)
+    assert.equal((await run.unlock({ key: run.links.album.key, password: 'x' })).response.status, 404)
   }
-  assert.equal((await run.unlock({ key: run.links.password.key, password: 'x' })).answer.status, 401)
+  assert.equal((await run.unlock({ key: run.links.password.key, password: 'x' })).response.status, 401)
 })

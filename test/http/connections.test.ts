@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { ask, hold, openCount, settled, sleep, start, until } from '../helpers.ts'
-import { manyPhotos, PASSWORD, twoPhotosAndFilm } from '../library.ts'
+import { manyPhotos, PASSWORD, twoPhotosAndVideo } from '../library.ts'
 
 test('connections: the longest idle one is closed; with none idle, 503, then no answer', async () => {
   const { library: given, key, ids } = manyPhotos()
@@ -88,7 +88,7 @@ test('requests in flight: one visitor has a sixteenth, behind a proxy too', asyn
   const other = image(2, '203.0.113.2')
   await until(() => openCount(run, /thumbnail$/) === 3)
   release()
-  for (const answer of [...held, other]) assert.equal((await answer).status, 200)
+  for (const response of [...held, other]) assert.equal((await response).status, 200)
   assert.equal((await image(3, '203.0.113.1')).status, 200)
 })
 
@@ -125,13 +125,13 @@ test('two Host headers are refused', async () => {
 
 describe('visitors', { concurrency: true }, () => {
   test('who leave early, hundreds of them, at every stage', async () => {
-    const shared = twoPhotosAndFilm()
+    const shared = twoPhotosAndVideo()
     const run = await start({
       library: shared.library, ipp: { limits: { upstreamRequests: 4, upstreamStreams: 4, zips: 2 } }
     })
     run.immich.fault = () => ({ drip: [20_000, 2] })
     const paths = [
-      `/share/${shared.key}`, `/share/video/${shared.key}/${shared.film}`, `/share/${shared.key}/download`,
+      `/share/${shared.key}`, `/share/video/${shared.key}/${shared.video}`, `/share/${shared.key}/download`,
       `/share/photo/${shared.key}/${shared.first}/thumbnail`
     ]
     for (let n = 0; n < 200; n++) {
@@ -152,15 +152,15 @@ describe('visitors', { concurrency: true }, () => {
   })
 
   test('who read one byte at a time slow their own transfer, fill no memory, and hinder nobody', async () => {
-    const shared = twoPhotosAndFilm()
+    const shared = twoPhotosAndVideo()
     const large = { size: 300_000_000, type: 'video/mp4' }
-    Object.assign(shared.library.assets.get(shared.film!)!, { playback: large, original: large })
+    Object.assign(shared.library.assets.get(shared.video!)!, { playback: large, original: large })
     const run = await start({ library: shared.library })
     const before = process.memoryUsage().rss
     const slow = Array.from({ length: 20 }, () => {
       const socket = run.socket()
       socket.on('error', () => {})
-      socket.write(`GET /share/video/${shared.key}/${shared.film} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      socket.write(`GET /share/video/${shared.key}/${shared.video} HTTP/1.1\r\nHost: x\r\n\r\n`)
       socket.pause()
       socket.once('readable', () => socket.read(1))
       return socket
@@ -174,7 +174,7 @@ describe('visitors', { concurrency: true }, () => {
   })
 
   test('half-open, pipelining, with a flood of headers, too long a line, nonsense', async () => {
-    const shared = twoPhotosAndFilm()
+    const shared = twoPhotosAndVideo()
     const run = await start({ library: shared.library })
     /** The bytes received until so many answers have begun, or the connection ends. */
     const say = (text: string, { half = false, answers = 1 } = {}) => new Promise<string>(resolve => {
@@ -212,7 +212,7 @@ describe('visitors', { concurrency: true }, () => {
   })
 
   test('who send a header or a body too slowly are disconnected', async () => {
-    const run = await start({ library: twoPhotosAndFilm().library })
+    const run = await start({ library: twoPhotosAndVideo().library })
     const slowly = async (text: string) => {
       const socket = run.socket()
       const began = performance.now()
@@ -236,7 +236,7 @@ describe('visitors', { concurrency: true }, () => {
   })
 
   test('whose form is too large', async () => {
-    const shared = twoPhotosAndFilm()
+    const shared = twoPhotosAndVideo()
     const run = await start({ library: shared.library })
     const post = (path: string, body: string) =>
       ask(run.base, path, {

@@ -111,10 +111,10 @@ test('every header of every kind of answer', async () => {
     ]
   ]
   for (const [path, expected, headers = {}] of table) {
-    const answer = await run.get(path, { headers })
+    const response = await run.get(path, { headers })
     for (const [name, value] of Object.entries(expected)) {
-      if (value instanceof RegExp) assert.match(String(answer.headers[name]), value, `${name} of ${path}`)
-      else assert.equal(answer.headers[name], value, `${name} of ${path}`)
+      if (value instanceof RegExp) assert.match(String(response.headers[name]), value, `${name} of ${path}`)
+      else assert.equal(response.headers[name], value, `${name} of ${path}`)
     }
   }
   // the host, the answer's age and the visitor's headers change none of these
@@ -159,10 +159,10 @@ test('concurrent requests for a page render and compress it once', async () => {
   const release = hold(run, /timeline\/bucket/)
   const headers = { ...HTML, 'accept-encoding': 'br' }
   const come = countRequests(run)
-  const answers = Array.from({ length: 100 }, () => run.get(`/share/${key}`, { headers }))
+  const responses = Array.from({ length: 100 }, () => run.get(`/share/${key}`, { headers }))
   await until(() => come() === 100)
   release()
-  const [first, ...others] = await Promise.all(answers)
+  const [first, ...others] = await Promise.all(responses)
   assert.deepEqual([first!.status, first!.headers['content-encoding'], made], [200, 'br', 1])
   assert.ok(others.every(({ body }) => body.equals(first!.body)))
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
@@ -209,10 +209,10 @@ test('HEAD describes the whole file, whatever range it names', async () => {
   const { album } = run.links
   const { assets } = run.library.albums.get(album.album!)!
   const [picture] = assets
-  const film = assets.find(id => run.library.assets.get(id)!.type === 'VIDEO')
+  const video = assets.find(id => run.library.assets.get(id)!.type === 'VIDEO')
   for (const path of [
     `/share/photo/${album.key}/${picture}/original`, `/share/photo/${album.key}/${picture}/thumbnail`,
-    `/share/video/${album.key}/${film}`, `/share/${album.key}/download`
+    `/share/video/${album.key}/${video}`, `/share/${album.key}/download`
   ]) {
     const headers = { range: 'bytes=1-2' }
     const { status, headers: described } = await run.get(path, { method: 'HEAD', headers })

@@ -10,9 +10,9 @@ for (const version of VERSIONS) {
     // Last-Modified goes out only where the time of a photo may be shown
     const run = await start({ version, ipp: { showMetadata: { exif: { dateTimeOriginal: true } } } })
     const { links, library, immich } = run
-    const film = library.assets.get(links.video.assets![0]!)!
-    const bytes = readFileSync(film.original.path!)
-    const path = `/share/video/${links.video.key}/${film.id}`
+    const video = library.assets.get(links.video.assets![0]!)!
+    const bytes = readFileSync(video.original.path!)
+    const path = `/share/video/${links.video.key}/${video.id}`
     const range = (range: string, headers = {}) => run.get(path, { headers: { range, ...headers } })
 
     test('ranges of RFC 9110', async () => {
@@ -32,22 +32,20 @@ for (const version of VERSIONS) {
         [`bytes=-${size + 100}`, 0, size - 1],
         ['BYTES = 1 - 2', 1, 2]
       ] as const) {
-        const answer = await range(asked)
-        assert.equal(answer.status, 206, asked)
-        assert.equal(answer.headers['content-range'], `bytes ${from}-${to}/${size}`, asked)
-        assert.equal(answer.headers['content-length'], String(to - from + 1), asked)
-        assert.deepEqual(answer.body, bytes.subarray(from, to + 1), asked)
+        const response = await range(asked)
+        assert.equal(response.status, 206, asked)
+        assert.equal(response.headers['content-range'], `bytes ${from}-${to}/${size}`, asked)
+        assert.equal(response.headers['content-length'], String(to - from + 1), asked)
+        assert.deepEqual(response.body, bytes.subarray(from, to + 1), asked)
       }
       for (const asked of [`bytes=${size}-`, 'bytes=-0', 'bytes=9-5']) {
-        const answer = await range(asked)
-        assert.deepEqual(
-          [answer.status, answer.headers['content-range'], answer.text], [416, `bytes */${size}`, ''], asked
-        )
+        const { status, headers, text } = await range(asked)
+        assert.deepEqual([status, headers['content-range'], text], [416, `bytes */${size}`, ''], asked)
       }
       for (const asked of ['bytes=0-1,5-9', 'items=0-5', 'bytes=abc', 'bytes', 'bytes=-', 'bytes=1-2-3']) {
-        const answer = await range(asked)
-        assert.equal(answer.status, 200, asked)
-        assert.deepEqual(answer.body, bytes, asked)
+        const response = await range(asked)
+        assert.equal(response.status, 200, asked)
+        assert.deepEqual(response.body, bytes, asked)
       }
     })
 
@@ -66,10 +64,10 @@ for (const version of VERSIONS) {
           ['if-none-match', '*']
         ] as const) {
           const given = { [name]: value }
-          const answer = await run.get(target, { headers: given })
-          const { status, body, headers: { etag } } = answer
+          const response = await run.get(target, { headers: given })
+          const { status, body, headers: { etag } } = response
           assert.deepEqual([status, body.length, etag], [304, 0, headers.etag], JSON.stringify(given))
-          assert.ok(answer.headers['cache-control'])
+          assert.ok(response.headers['cache-control'])
         }
         assert.equal((await run.get(target, { headers: { 'if-none-match': '"other"' } })).status, 200)
       }

@@ -98,7 +98,7 @@ test('previews in chats: sizes, and the video if the link shares just one', asyn
   const wide = addLink(library, 'wide', {
     album: addAlbum(library, 'Wide', [photo(1, { width: 3000, height: 2000 }), photo(2)])
   })
-  const film = addLink(library, 'film', {}, [video(3, { width: 1000, height: 2000 })])
+  const videoLink = addLink(library, 'film', {}, [video(3, { width: 1000, height: 2000 })])
   const run = await start({ library })
   const tags = async (key: string) => {
     const { text } = await run.get(`/share/${key}`, { headers: HTML })
@@ -110,7 +110,7 @@ test('previews in chats: sizes, and the video if the link shares just one', asyn
     [album['og:image:width'], album['og:image:height'], album['og:type'], album['og:video']],
     ['2160', '1440', 'website', undefined]
   )
-  const one = await tags(film.key)
+  const one = await tags(videoLink.key)
   assert.deepEqual(
     [one['og:image:width'], one['og:image:height'], one['og:type']], ['1440', '2880', 'video.other']
   )

@@ -38,8 +38,8 @@ test('errors have a type and a body: a line for programs and a page for browsers
   const run = await start()
   const { key } = run.links.password
   const told = async (path: string, headers = {}, method = 'GET') => {
-    const answer = await run.get(path, { headers, method })
-    return [answer.status, answer.headers['content-type'], answer.text.slice(0, 15)]
+    const response = await run.get(path, { headers, method })
+    return [response.status, response.headers['content-type'], response.text.slice(0, 15)]
   }
   const page = 'text/html; charset=utf-8'
   const line = 'text/plain; charset=utf-8'
@@ -71,8 +71,8 @@ test('an unlock redirects to `next`, even if that is not ASCII, and never elsewh
   const leads = async (next: string) => {
     const body = JSON.stringify({ slug, password: PASSWORD, next })
     const headers = { 'content-type': 'application/json' }
-    const answer = await run.get('/share/unlock', { method: 'POST', headers, body })
-    return [answer.status, answer.headers.location]
+    const response = await run.get('/share/unlock', { method: 'POST', headers, body })
+    return [response.status, response.headers.location]
   }
   const path = `/s/${encodeURIComponent(slug)}`
   assert.deepEqual(await leads(path), [303, path])

@@ -90,8 +90,8 @@ test('a selection in JSON works too; photos that are not in the link are not fou
     assert.equal((await post(wrong)).status, 404, JSON.stringify(wrong))
   }
   for (const name of ['', 'x', '0123456789.AAAA']) {
-    const answer = await run.get(`${path}?of=${name}`)
-    assert.equal(answer.status, name ? 404 : 200, name)
+    const response = await run.get(`${path}?of=${name}`)
+    assert.equal(response.status, name ? 404 : 200, name)
   }
 })
 

@@ -187,14 +187,14 @@ describe('the image, by podman', { skip }, async () => {
 
   test('SIGTERM lets a transfer end, and then it ends', async () => {
     const { id, base, logs } = await run()
-    const film = [...sample.library.assets.values()].find(({ type }) => type === 'VIDEO')!
+    const video = [...sample.library.assets.values()].find(({ type }) => type === 'VIDEO')!
     immich.fault = ({ path }) => path.endsWith('/playback') ? { drip: [20_000, 50] } : undefined
     const link = sample.links.video
     const transfer = ask(base, `/share/video/${link.key}/${link.assets![0]}`)
     await until(() => immich.open > 0, 'the transfer')
     must('kill', '--signal', 'TERM', id)
-    const answer = await transfer
-    assert.ok(answer.complete && answer.body.length > 0, film.name)
+    const response = await transfer
+    assert.ok(response.complete && response.body.length > 0, video.name)
     await until(() => must('inspect', '--format', '{{.State.Running}}', id) === 'false', 'the end')
     assert.equal(must('inspect', '--format', '{{.State.ExitCode}}', id), '0')
     assert.match(logs(), /info stopping signal=SIGTERM/)

@@ -49,11 +49,11 @@ const through = (port: number, host: string, path: string, { body, headers, ...m
         agent: false,
         ...more
       },
-      answer => {
+      response => {
         let text = ''
-        answer
+        response
           .on('data', chunk => { text += chunk })
-          .on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }))
+          .on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text }))
       }
     )
     out.on('error', reject)
@@ -248,9 +248,9 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
     }`, port)
   const base = `http://127.0.0.1:${port}`
   const get = async (path: string, headers: Record<string, string> = {}) => {
-    const answer = await ask(base, path, { headers })
-    asked[replicas.indexOf(Number(String(answer.headers['x-replica']).split(':')[1]))]!++
-    return answer
+    const response = await ask(base, path, { headers })
+    asked[replicas.indexOf(Number(String(response.headers['x-replica']).split(':')[1]))]!++
+    return response
   }
 
   test('an unlock at one replica counts at the other', async () => {
@@ -364,8 +364,9 @@ describe('two replicas behind one cache, configured by nginx-cache.conf', { skip
   })
 
   test('ranges of videos and zips pass through', async () => {
-    const film = library.albums.get(album.album!)!.assets.find(id => library.assets.get(id)!.type === 'VIDEO')
-    for (const path of [`/share/video/${album.key}/${film}`, `/share/${album.key}/download`]) {
+    const { assets } = library.albums.get(album.album!)!
+    const video = assets.find(id => library.assets.get(id)!.type === 'VIDEO')
+    for (const path of [`/share/video/${album.key}/${video}`, `/share/${album.key}/download`]) {
       const part = await get(path, { range: 'bytes=10-19' })
       assert.deepEqual([part.status, part.headers['content-length']], [206, '10'], path)
     }
@@ -381,9 +382,9 @@ describe('two replicas behind one cache, configured by nginx-cache.conf', { skip
     const secret = thumbnails(page.text)
     assert.ok(secret.length > 0)
     for (const image of [...secret, ...secret]) {
-      const answer = await get(image, { cookie })
-      assert.equal(answer.status, 200)
-      assert.notEqual(answer.headers['x-cache'], 'HIT')
+      const response = await get(image, { cookie })
+      assert.equal(response.status, 200)
+      assert.notEqual(response.headers['x-cache'], 'HIT')
     }
     assert.ok(stored().length > 5)
     assert.deepEqual(stored().filter(text => text.includes(password.key)), [])

@@ -59,13 +59,13 @@ const ALWAYS = [
   'content-security-policy', 'x-content-type-options', 'referrer-policy', 'cache-control',
   'cross-origin-resource-policy'
 ]
-function checkAnswer (answer: Got, what: string, most = 499) {
-  assert.ok(answer.status <= most, `${answer.status} for ${what}`)
-  if (!/image|video|octet|zip/.test(String(answer.headers['content-type']))) {
-    assert.doesNotMatch(answer.text, /\n {4}at |node:internal|\/src\/|TypeError|ReferenceError/, what)
+function checkAnswer (response: Got, what: string, most = 499) {
+  assert.ok(response.status <= most, `${response.status} for ${what}`)
+  if (!/image|video|octet|zip/.test(String(response.headers['content-type']))) {
+    assert.doesNotMatch(response.text, /\n {4}at |node:internal|\/src\/|TypeError|ReferenceError/, what)
   }
-  if (answer.status === 400 || answer.status === 431) return
-  for (const name of ALWAYS) assert.ok(answer.headers[name], `${name} for ${what}`)
+  if (response.status === 400 || response.status === 431) return
+  for (const name of ALWAYS) assert.ok(response.headers[name], `${name} for ${what}`)
 }
 /** Errors of requests that node:http refuses to send, or that the server's parser refuses. */
 const UNSENDABLE = new RegExp('ERR_INVALID_CHAR|ERR_UNESCAPED|ERR_INVALID_HTTP_TOKEN|ECONNRESET|' +
@@ -117,8 +117,8 @@ describe('fuzzing', () => {
       'GET', 'HEAD', 'GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND')
     const query = fc.option(text)
     await hold(fc.asyncProperty(path, query, header, method, async (path, query, headers, method) => {
-      const answer = await send(path + (query === null ? '' : `?${encodeURI(query)}`), { method, headers })
-      if (answer) checkAnswer(answer, `${method} ${path}`)
+      const response = await send(path + (query === null ? '' : `?${encodeURI(query)}`), { method, headers })
+      if (response) checkAnswer(response, `${method} ${path}`)
       checkAsked()
     }))
   })
@@ -131,14 +131,14 @@ describe('fuzzing', () => {
       `/s/${encodeURIComponent(slug.slug!)}`
     ]
     await hold(fc.asyncProperty(fc.constantFrom(...there), header, range, async (path, headers, range) => {
-      const answer = await send(path, { headers: { ...headers, range } })
-      if (!answer) return
-      checkAnswer(answer, path)
-      assert.ok([200, 206, 304, 404, 416].includes(answer.status), `${answer.status} for ${path}`)
-      if (answer.status === 206) assert.match(answer.headers['content-range']!, /^bytes \d+-\d+\/\d+$/)
-      const length = answer.headers['content-length']
-      if (length && answer.status < 300) assert.equal(Number(length), answer.body.length)
-      assert.doesNotMatch(JSON.stringify(answer.headers), /FUZZ/)
+      const response = await send(path, { headers: { ...headers, range } })
+      if (!response) return
+      checkAnswer(response, path)
+      assert.ok([200, 206, 304, 404, 416].includes(response.status), `${response.status} for ${path}`)
+      if (response.status === 206) assert.match(response.headers['content-range']!, /^bytes \d+-\d+\/\d+$/)
+      const length = response.headers['content-length']
+      if (length && response.status < 300) assert.equal(Number(length), response.body.length)
+      assert.doesNotMatch(JSON.stringify(response.headers), /FUZZ/)
       checkAsked()
     }))
   })
@@ -155,8 +155,8 @@ describe('fuzzing', () => {
     await hold(fc.asyncProperty(path, fields, type, raw, async (path, fields, type, raw) => {
       const isJson = type === 'application/json'
       const body = raw ?? (isJson ? JSON.stringify(fields) : new URLSearchParams(fields).toString())
-      const answer = await send(path, { method: 'POST', body, headers: { ...HTML, 'content-type': type } })
-      if (answer) checkAnswer(answer, `${path} ${body}`)
+      const response = await send(path, { method: 'POST', body, headers: { ...HTML, 'content-type': type } })
+      if (response) checkAnswer(response, `${path} ${body}`)
       checkAsked()
     }))
   })
@@ -193,9 +193,9 @@ describe('fuzzing', () => {
         path.includes(where) && !/thumbnail|original|playback/.test(path) ? { body } : undefined
       const paths = ['', `/${ids[0]}`].map(rest => `/share/${link.key}${rest}`)
       for (const path of [...paths, `/share/items/${link.key}/0`, `/share/meta/${link.key}/${ids[0]}`]) {
-        const answer = await ask(other.base, path, { headers: HTML })
-        checkAnswer(answer, `${where}: ${body.slice(0, 300)}`, 503)
-        assert.notEqual(answer.status, 500, `${where}: ${body.slice(0, 300)}`)
+        const response = await ask(other.base, path, { headers: HTML })
+        checkAnswer(response, `${where}: ${body.slice(0, 300)}`, 503)
+        assert.notEqual(response.status, 500, `${where}: ${body.slice(0, 300)}`)
       }
       run.immich.asked.push(...other.immich.asked.splice(0))
       checkAsked()

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HTML, settled, start, type Running } from '../helpers.ts'
-import { PASSWORD, twoPhotosAndFilm } from '../library.ts'
+import { PASSWORD, twoPhotosAndVideo } from '../library.ts'
 import type { Asked, Fault } from '../standin.ts'
 
 /** The calls of promise 1: each with a visitor's request that causes it, its path, and its kind of answer. */
@@ -48,7 +48,11 @@ const CALLS: Record<
     kind: 'stream',
     visit: ({ key, first }) => [`/share/photo/${key}/${first}/original`]
   },
-  playback: { path: /playback$/, kind: 'stream', visit: ({ key, film }) => [`/share/video/${key}/${film}`] },
+  playback: {
+    path: /playback$/,
+    kind: 'stream',
+    visit: ({ key, video }) => [`/share/video/${key}/${video}`]
+  },
   'original in a zip': { path: /original$/, kind: 'stream', visit: ({ key }) => [`/share/${key}/download`] }
 }
 const deep = '['.repeat(100_000) + ']'.repeat(100_000)
@@ -158,7 +162,7 @@ const REQUESTS = 2
 /** otherwise nothing requests details */
 const showMetadata = { description: true }
 const FORM = { ...HTML, 'content-type': 'application/x-www-form-urlencoded' }
-type Shared = ReturnType<typeof twoPhotosAndFilm>
+type Shared = ReturnType<typeof twoPhotosAndVideo>
 type Case = typeof CALLS[string] & { name: string, isZip: boolean }
 
 const request = ({ get }: Running, [address, body]: [string, string?]) =>
@@ -167,8 +171,8 @@ const request = ({ get }: Running, [address, body]: [string, string?]) =>
 type Got = Awaited<ReturnType<typeof request>>
 
 /** One request while Immich has the fault: the answer is an allowed one, and reveals nothing. */
-function judge (answer: Got, allowed: Outcome[], isZip: boolean): void {
-  const { status, complete, headers, text } = answer
+function judge (response: Got, allowed: Outcome[], isZip: boolean): void {
+  const { status, complete, headers, text } = response
   const fine = status < 400 ? 'fine' : status
   const outcome = complete ? fine : 'cut'
   // a zip breaks off, or has a note in place of the missing file
@@ -182,7 +186,7 @@ function judge (answer: Got, allowed: Outcome[], isZip: boolean): void {
 }
 
 async function suffer (call: Case, fault: Fault, allowed: Outcome[], right: Got): Promise<void> {
-  const shared: Shared = twoPhotosAndFilm()
+  const shared: Shared = twoPhotosAndVideo()
   // only a silent Immich makes it wait; on a busy machine a second may pass anyway
   const isSilent = fault.hang || fault.silentAfter !== undefined
   const limits = { ...LIMITS, upstreamTimeout: isSilent ? 1 : 19 }
@@ -216,12 +220,12 @@ for (const [name, { path, kind, visit }] of Object.entries(CALLS)) {
   const call: Case = { name, path, kind, visit, isZip: name.includes('zip') }
   describe(`faults at ${name}`, { concurrency: 8 }, () => {
     const healthy = (async () => {
-      const shared = twoPhotosAndFilm()
+      const shared = twoPhotosAndVideo()
       const run = await start({ library: shared.library, ipp: { showMetadata } })
-      const answer = await request(run, visit(shared))
+      const response = await request(run, visit(shared))
       await run.stop()
-      assert.ok(answer.status < 400 && answer.complete)
-      return answer
+      assert.ok(response.status < 400 && response.complete)
+      return response
     })()
     for (const [name, { fault, json, whole = json, stream = json }] of Object.entries(FAULTS)) {
       const allowed = { json, whole, stream }[kind]

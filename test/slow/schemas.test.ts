@@ -53,10 +53,10 @@ test('the Cloudflare rule is valid in its language, and matches only videos', ()
   const isFor = new Function('host', 'path', `return ${asScript}`) as (host: string, path: string) => boolean
   const { links, library } = sampleLibrary()
   const { assets } = library.albums.get(links.album.album!)!
-  const film = assets.find(id => library.assets.get(id)!.type === 'VIDEO')
+  const video = assets.find(id => library.assets.get(id)!.type === 'VIDEO')
   const { key } = links.album
   const addresses = {
-    [`/share/video/${key}/${film}`]: true, [`/share/photo/${key}/${film}/thumbnail`]: false,
+    [`/share/video/${key}/${video}`]: true, [`/share/photo/${key}/${video}/thumbnail`]: false,
     [`/share/${key}`]: false, [`/share/${key}/download`]: false, '/s/video/x': false
   }
   for (const [path, expected] of Object.entries(addresses)) {

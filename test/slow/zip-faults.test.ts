@@ -30,9 +30,9 @@ test('a failure that cannot be retried breaks the transfer visibly, and the next
 const leaveAfter = ({ base }: Running, path: string, limit: number) => new Promise<Buffer>(resolve => {
   const got: Buffer[] = []
   let bytes = 0
-  const out = request(base + path, { agent: false }, answer => {
-    answer.on('data', part => { got.push(part); bytes += part.length; if (bytes > limit) out.destroy() })
-    answer.on('error', () => {}).on('close', () => resolve(Buffer.concat(got)))
+  const out = request(base + path, { agent: false }, response => {
+    response.on('data', part => { got.push(part); bytes += part.length; if (bytes > limit) out.destroy() })
+    response.on('error', () => {}).on('close', () => resolve(Buffer.concat(got)))
   })
   out.on('error', () => {}).end()
 })

@@ -49,9 +49,9 @@ export const namesIn = async (zip: Buffer): Promise<string[]> =>
 export async function choose ({ get }: Running, path: string, ids: unknown): Promise<string> {
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = new URLSearchParams({ assets: JSON.stringify(ids) }).toString()
-  const answer = await get(path, { method: 'POST', headers, body })
-  assert.equal(answer.status, 303)
-  return answer.headers.location!
+  const response = await get(path, { method: 'POST', headers, body })
+  assert.equal(response.status, 303)
+  return response.headers.location!
 }
 
 /** Makes the stand-in lose the originals of these assets. */

@@ -49,10 +49,9 @@ test('if the preview is missing too, or a video has no transcode, a note says so
     name: '1.jpg', original: { bytes: BROKEN['text named jpg']!, type: 'image/jpeg' }
   })
   delete broken.preview
-  const film = { bytes: Buffer.alloc(5000, 'film'), type: 'video/mp4' }
-  const assets = [
-    photo(0, { name: '0.jpg' }), broken, video(2, { name: 'raw.mp4', original: film, playback: film })
-  ]
+  const file = { bytes: Buffer.alloc(5000, 'video'), type: 'video/mp4' }
+  const raw = video(2, { name: 'raw.mp4', original: file, playback: file })
+  const assets = [photo(0, { name: '0.jpg' }), broken, raw]
   const { key } = addLink(library, 'strip', {}, assets)
   const run = await start({ library, ipp: { stripMetadata: true } })
   const zip = await fetchZip(run, `/share/${key}/download`)
