@@ -11,8 +11,9 @@ import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ask, freePorts, HTML, ROOT, start, until } from '../helpers.ts'
 import { PASSWORD, sampleLibrary } from '../library.ts'
+import { listening, startNginx } from '../nginx.ts'
 import { startImmich } from '../standin.ts'
-import { has, temporaryPaths, without } from '../tools.ts'
+import { has, without } from '../tools.ts'
 
 const example = (name: string) => readFileSync(new URL(`docs/examples/${name}`, ROOT), 'utf8')
 const folder = mkdtempSync('/tmp/deploy-')
@@ -59,29 +60,6 @@ const through = (port: number, host: string, path: string, { body, headers, ...m
     out.on('error', reject)
     out.end(body)
   })
-
-async function nginx (config: string, ready: number) {
-  const file = `${folder}/nginx-${ready}.conf`
-  writeFileSync(
-    file,
-    `daemon off; user root; pid ${folder}/pid-${ready}; error_log ${folder}/error.log; events {}
-    http {
-      access_log off;
-      ${temporaryPaths(folder)}
-      ${config}
-    }`
-  )
-  const child = spawn('nginx', ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
-  after(() => { child.kill('SIGTERM') })
-  await listening(ready)
-}
-async function listening (port: number) {
-  for (let n = 0; n < 200; n++) {
-    if (await ask(`http://127.0.0.1:${port}`, '/').then(() => true, () => false)) return
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-  throw new Error('it does not listen')
-}
 
 /** Tests that must pass behind any reverse proxy, at one domain and at two. */
 function judge (name: string, get: () => { port: number, run: Awaited<ReturnType<typeof start>> }) {
@@ -147,7 +125,7 @@ function judge (name: string, get: () => { port: number, run: Awaited<ReturnType
 
 describe('nginx', { skip: lacksNginx }, async () => {
   const [run, [port]] = [await start(), await freePorts(1) as [number]]
-  await nginx(
+  await startNginx(folder,
     example('nginx.conf')
       .replaceAll('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
       .replaceAll('/etc/ssl/photos.example.com.pem', `${folder}/server.pem`)
@@ -237,7 +215,7 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
   const asked = [0, 0]
   const replicas = await Promise.all([replica(immich.url), replica(immich.url)])
   const [port] = await freePorts(1) as [number]
-  await nginx(`upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
+  await startNginx(folder, `upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
     server {
       listen 127.0.0.1:${port};
       location / {
@@ -316,7 +294,7 @@ describe('two replicas behind one cache, configured by nginx-cache.conf', { skip
   const ports = await Promise.all([replica(immich.url), replica(immich.url)])
   const [port] = await freePorts(1) as [number]
   const cache = `${folder}/photos-cache`
-  await nginx(
+  await startNginx(folder,
     example('nginx-cache.conf')
       .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
       .replace('/etc/ssl/share.example.com.pem', `${folder}/server.pem`)
