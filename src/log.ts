@@ -3,7 +3,9 @@
  * slug appears only as a short keyed hash, and no value can break out of its line.
  */
 import { createHmac } from 'node:crypto'
+import { text } from './json.ts'
 import type { Keys } from './keys.ts'
+import { createVisitorLimit } from './rate-limit.ts'
 import type { LinkAddress } from './validate.ts'
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -11,6 +13,10 @@ export type LogLevel = typeof LOG_LEVELS[number]
 type Write = (event: string, fields?: Record<string, unknown>) => void
 /** `hashOf` returns a link's hash in the log, by which it can be found again but not opened or guessed. */
 export type Log = Record<LogLevel, Write> & { hashOf: (link: LinkAddress) => string }
+
+/** lines of one event from one visitor at once, and the time to the next one, so that nobody fills the disk */
+const MAX_LINES = 200
+const LINE_INTERVAL_MS = 1000
 
 /** ` name=value`, quoted unless the value is plain. */
 function pair (name: string, value: unknown): string {
@@ -27,10 +33,20 @@ export function createLinkHashes (keys: Keys): Log['hashOf'] {
   return link => hash('key' in link ? link.key : link.slug)
 }
 
-/** A log of the events that are at least as severe as `level`. */
+/**
+ * A log of the events that are at least as severe as `level`. Of one event with one visitor's `address`, or with
+ * none, it writes `MAX_LINES` at once and then one a second; `debug` has no such limit.
+ */
 export function createLog (level: LogLevel, keys: Keys): Log {
+  const limit = createVisitorLimit(MAX_LINES, LINE_INTERVAL_MS)
+  function isTooMuch (event: string, address: string): boolean {
+    if (limit.wait(address, event) > 0) return true
+    limit.count(address, event, 1)
+    return false
+  }
   const writer = (severity: LogLevel): Write => (event, fields = {}) => {
     if (LOG_LEVELS.indexOf(severity) > LOG_LEVELS.indexOf(level)) return
+    if (severity !== 'debug' && isTooMuch(event, text(fields.address))) return
     const known = Object.entries(fields).filter(([, value]) => value !== undefined)
     const pairs = known.map(([name, value]) => pair(name, value)).join('')
     process.stdout.write(`${new Date().toISOString()} ${severity} ${event}${pairs}\n`)

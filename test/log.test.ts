@@ -32,6 +32,20 @@ test('no value can break out of its line', () => {
   assert.match(line!, /^\S+ info event plain=a\/b text="a \\"b\\"\\nerror forged\?\?"$/)
 })
 
+test('one event of one visitor has 200 lines, and others keep theirs', () => {
+  const refuse = (log: ReturnType<typeof createLog>, address: string) => log.warn('refused', { address })
+  const lines = written('debug', log => {
+    for (let n = 0; n < 1000; n++) refuse(log, '203.0.113.1')
+    for (let n = 0; n < 1000; n++) log.debug('request')
+    for (let n = 0; n < 250; n++) log.error('a failure')
+    refuse(log, '203.0.113.2')
+    log.error('another')
+  })
+  const count = (pattern: RegExp) => lines.filter(line => pattern.test(line)).length
+  assert.deepEqual([/refused.*0\.113\.1/, /request/, /a failure/, /0\.113\.2/, /another/].map(count),
+    [200, 1000, 200, 1, 1])
+})
+
 const requests = ({ lines }: Running) =>
   lines.filter(line => line.startsWith('debug request ')).map(line => JSON.parse(line.slice(14)))
 
