@@ -14,7 +14,7 @@ type Write = (event: string, fields?: Record<string, unknown>) => void
 /** `hashOf` returns a link's hash in the log, by which it can be found again but not opened or guessed. */
 export type Log = Record<LogLevel, Write> & { hashOf: (link: LinkAddress) => string }
 
-/** lines of one event from one visitor at once, and the time to the next one, so that nobody fills the disk */
+/** lines of one event from one visitor at once, and ms to one more, so that nobody can fill the disk */
 const MAX_LINES = 200
 const LINE_INTERVAL_MS = 1000
 
@@ -34,8 +34,8 @@ export function createLinkHashes (keys: Keys): Log['hashOf'] {
 }
 
 /**
- * A log of the events that are at least as severe as `level`. Of one event with one visitor's `address`, or with
- * none, it writes `MAX_LINES` at once and then one a second; `debug` has no such limit.
+ * A log of the events that are at least as severe as `level`. Of one event with one visitor's `address`, or
+ * with none, it writes `MAX_LINES` at once and then one a second; `debug` has no such limit.
  */
 export function createLog (level: LogLevel, keys: Keys): Log {
   const limit = createVisitorLimit(MAX_LINES, LINE_INTERVAL_MS)
