@@ -4,11 +4,12 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createQueue, type Queue } from '../queue.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Settings } from '../config/settings.ts'
 import { createShares, quarter, type Shares } from '../shares.ts'
-import { parsePeer, type Peer } from '../visitor-address.ts'
+import { parsePeer, wideNetwork, type Peer } from '../visitor-address.ts'
 
 /** Unanswered requests on one connection. Browsers send none ahead of a response, and proxies few. */
 const MAX_PIPELINED = 16
@@ -32,6 +33,8 @@ export class Connections {
   /** `last` resolves after the response to the last request of a connection */
   #turns = new WeakMap<Socket, Turn>()
   #requests: Queue
+  /** by network: resolves when its last request so far may begin */
+  #paces = new Map<string, Promise<void>>()
   #running = 0
 
   constructor (server: Server, settings: Settings) {
@@ -102,12 +105,26 @@ export class Connections {
   }
 
   /**
-   * Counts a request for this visitor, behind a proxy too, until it is answered. False if all visitors, or
-   * this one, have too many requests.
+   * Lets one request of a network begin in each turn of the event loop. Otherwise hundreds that arrive
+   * together and take no time to wait for anything would be answered in one go, and keep everybody else
+   * waiting.
+   */
+  async #pace (address: string): Promise<void> {
+    const network = wideNetwork(address)
+    const turn = (this.#paces.get(network) ?? Promise.resolve()).then(() => nextTurn())
+    this.#paces.set(network, turn)
+    await turn
+    if (this.#paces.get(network) === turn) this.#paces.delete(network)
+  }
+
+  /**
+   * Counts a request for this visitor, behind a proxy too, until it is answered, and waits for its turn.
+   * False if all visitors, or this one, have too many requests.
    */
   async count (address: string, response: ServerResponse): Promise<boolean> {
     try {
       response.on('close', await this.#requests(address))
+      await this.#pace(address)
       return true
     } catch (error) {
       if (isRefusal(error, 'busy')) return false

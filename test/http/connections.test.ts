@@ -1,8 +1,10 @@
 /** Connections: their limits, and visitors who misbehave. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
+import { Connections } from '../../src/http/connections.ts'
 import { ask, hold, openCount, settled, sleep, start, until } from '../helpers.ts'
 import { manyPhotos, PASSWORD, twoPhotosAndVideo } from '../library.ts'
 
@@ -90,6 +92,21 @@ test('requests in flight: one visitor has a sixteenth, behind a proxy too', asyn
   release()
   for (const response of [...held, other]) assert.equal((await response).status, 200)
   assert.equal((await image(3, '203.0.113.1')).status, 200)
+})
+
+test('requests of one network that arrive together begin one by one, and others between them', async () => {
+  const { settings } = await start()
+  for (const addressOf of [() => '203.0.113.1', (n: number) => `2001:db8:7:${n}::/64`]) {
+    const connections = new Connections(createServer(), settings)
+    const order: string[] = []
+    const begin = async (name: string, address: string) => {
+      assert.equal(await connections.count(address, new EventEmitter() as ServerResponse), true)
+      order.push(name)
+    }
+    const greedy = Array.from({ length: 100 }, (_, n) => begin('greedy', addressOf(n)))
+    await Promise.all([...greedy, begin('other', '198.51.100.1')])
+    assert.ok(order.indexOf('other') <= 1, order.join(' '))
+  }
 })
 
 test('pipelining: a few requests wait for their turn, a connection with more is closed', async () => {
