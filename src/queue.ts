@@ -21,11 +21,12 @@ export class Lane {
   }
 }
 /**
- * Resolves when this visitor, or one of these, gets a slot. Throws a Refusal (busy) if there is no room to
- * wait, and the reason of `signal` if that ends the wait.
+ * Resolves when this visitor, or one of these, gets a slot. Throws a Refusal: busy if there is no room to
+ * wait, unreachable if `signal` ends the wait.
  */
 export type Queue = (lane: string | Lane, signal?: AbortSignal) => Promise<Release>
 type Waiter = { lane: string | Lane, turn: number, start: (name: string) => void }
+const left = (): Refusal => new Refusal('unreachable', 'the visitor left')
 const namesOf = (lane: string | Lane) => typeof lane === 'string' ? [lane] : lane.names
 
 /** A visitor who may have the next slot, with the slots held and the turn. */
@@ -53,7 +54,7 @@ class FairQueue {
   }
 
   enter: Queue = async (lane, signal) => {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw left()
     const first = this.#held < this.#slots ? this.#firstOf({ lane, turn: this.#turn }) : undefined
     if (first) return this.#take(first.name)
     const [name = ''] = namesOf(lane)
@@ -118,7 +119,7 @@ class FairQueue {
         resolve(this.#take(served))
         this.#forgetIfIdle(name)
       }
-      const leave = () => { stopWaiting(); this.#forgetIfIdle(name); reject(signal?.reason) }
+      const leave = () => { stopWaiting(); this.#forgetIfIdle(name); reject(left()) }
       const waiter = { lane, turn, start }
       signal?.addEventListener('abort', leave)
       this.#waiting.add(name, 1)

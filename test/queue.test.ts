@@ -163,6 +163,19 @@ test('a /48 behind a proxy holds half of the streams', async () => {
   assert.equal((await from('2001:db8:7:4::1')).status, 206)
 })
 
+test('who leaves while waiting is refused as a visitor who left', async () => {
+  const queue = createQueue(4, 4)
+  const leaving = new AbortController()
+  const release = await queue('one', leaving.signal)
+  const waiting = queue('one', leaving.signal)
+  leaving.abort()
+  const left = { name: 'Error', reason: 'unreachable', message: 'the visitor left' }
+  await assert.rejects(waiting, left)
+  await assert.rejects(queue('one', leaving.signal), left)
+  release()
+  await queue('one')
+})
+
 test('zips take few slots, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({
