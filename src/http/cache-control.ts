@@ -31,7 +31,7 @@ function parseCacheControl (header: string) {
 }
 
 /** Other headers by which caches keep something; they only suit media of a link that never expires. */
-export const OTHER_CACHE_HEADERS = /^expires$|^surrogate-control$|-cache-control$/
+export const OTHER_CACHE_HEADERS = /^(?!cache-control$).*(?:cache|expires|surrogate|edge)/
 
 /**
  * Returns a function that decides the Cache-Control of a response: never past its link's expiry, and never

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { preferred } from '../accept-headers.ts'
+import { createQueue } from '../queue.ts'
+import { isRefusal } from '../refusal.ts'
 
 export const HTML = 'text/html; charset=utf-8'
 export const JSON_TYPE = 'application/json; charset=utf-8'
@@ -24,28 +26,9 @@ const LARGE_BYTES = 48 * 1024
 const MAX_COMPRESSIONS = 4
 /** compressions that may wait; beyond that, texts go out uncompressed */
 const MAX_WAITING = 100
+const compressions = createQueue(MAX_COMPRESSIONS, MAX_WAITING)
 const brotli = promisify(brotliCompress)
 const gzipAsync = promisify(gzip)
-
-let running = 0
-const waiting: (() => void)[] = []
-
-/** Runs `compress` once fewer than the allowed number of compressions are running. */
-async function inTurn (compress: () => Promise<Buffer>): Promise<Buffer> {
-  if (running >= MAX_COMPRESSIONS) await new Promise<void>(resolve => waiting.push(resolve))
-  else running++
-  try {
-    const result = await compress()
-    // zlib's own buffer may be many times as large
-    const copy = Buffer.allocUnsafeSlow(result.length)
-    result.copy(copy)
-    return copy
-  } finally {
-    const next = waiting.shift()
-    if (next) next()
-    else running--
-  }
-}
 
 /** log2 of the smallest window that holds this many bytes, within a format's bounds. */
 const windowFor = (bytes: number, least: number, most: number): number =>
@@ -63,32 +46,55 @@ const COMPRESS = {
 }
 type Encoding = keyof typeof COMPRESS
 
-/** The body in the best encoding that the Accept-Encoding header allows, and the name of that encoding. */
+/** Compresses a text when it is this visitor's turn. Throws a Refusal (busy) if too many wait. */
+async function compress (encoding: Encoding, raw: Buffer, visitor: string): Promise<Buffer> {
+  const release = await compressions(visitor)
+  try {
+    const result = await COMPRESS[encoding](raw)
+    // zlib's own buffer may be many times as large
+    const copy = Buffer.allocUnsafeSlow(result.length)
+    result.copy(copy)
+    return copy
+  } finally { release() }
+}
+
+/**
+ * The body in the best encoding that the Accept-Encoding header allows, and the name of that encoding; as it
+ * is if this visitor, whose address is `visitor`, has too many texts that wait to be compressed.
+ */
 export async function encode (
-  text: Text, acceptEncoding: string
+  text: Text, acceptEncoding: string, visitor: string
 ): Promise<{ body: Buffer, encoding?: Encoding }> {
   if (text.raw.length < MIN_COMPRESSED_BYTES) return { body: text.raw }
   const accepted = preferred(acceptEncoding)
   const encoding = (['br', 'gzip'] as const).find(name => accepted.includes(name))
   if (!encoding) return { body: text.raw }
-  if (!text[encoding] && waiting.length >= MAX_WAITING) return { body: text.raw }
-  text[encoding] ??= inTurn(() => COMPRESS[encoding](text.raw))
-  return { body: await text[encoding], encoding }
+  const body = text[encoding] ?? compress(encoding, text.raw, visitor)
+  text[encoding] = body
+  try {
+    return { body: await body, encoding }
+  } catch (error) {
+    delete text[encoding]
+    if (isRefusal(error, 'busy')) return { body: text.raw }
+    throw error
+  }
 }
 
 /** memory of a text: at most three forms of it, its name, and what Node takes for any text */
 const weigh = (name: string, { raw }: Text): number => 3 * raw.length + name.length + 1000
 
-/** Makes each text once for everyone who requests it; drops the oldest beyond `maxBytes` in all. */
+/**
+ * Makes each text once for everyone who requests it; beyond `maxBytes` in all, drops those unused longest.
+ */
 export function createTextCache (maxBytes: number) {
   const texts = new Map<string, Text>()
   let bytes = 0
   return (name: string, make: () => Text): Text => {
     const known = texts.get(name)
-    if (known) return known
-    const text = make()
+    const text = known ?? make()
+    texts.delete(name)
     texts.set(name, text)
-    bytes += weigh(name, text)
+    if (!known) bytes += weigh(name, text)
     for (const [oldest, other] of texts) {
       if (bytes <= maxBytes) break
       texts.delete(oldest)

@@ -15,8 +15,8 @@ type File = {
 }
 /** A response. Without a `share`, only static files may be cached. */
 export type Reply = Cacheable & { headers?: Headers, content?: Text | File }
-/** The request headers that the writer reads. */
-type Conditions = { ifNoneMatch?: string, acceptEncoding: string }
+/** What the writer reads of a visitor. */
+type Requester = { address: string, ifNoneMatch?: string, acceptEncoding: string }
 
 /** Headers of every response, by its kind. */
 const ALWAYS: Record<Kind, Headers> = {
@@ -42,8 +42,8 @@ const ALWAYS: Record<Kind, Headers> = {
 /** Whether the visitor has this version already (RFC 9110 section 13.1.2). */
 function isUnchanged (etag: string | undefined, ifNoneMatch: string | undefined): boolean {
   if (!etag || !ifNoneMatch) return false
-  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
-  return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some(tag => opaque(tag) === opaque(etag))
+  // within its quotation marks, a tag cannot be a part of another one
+  return ifNoneMatch.trim() === '*' || ifNoneMatch.includes(etag.replace(/^W\//, ''))
 }
 
 /** A transfer was interrupted because its body was; the message says why. */
@@ -107,17 +107,17 @@ export class ReplyWriter {
    * Answers a request. Resolves when everything is sent or the visitor has left; throws a BrokenTransfer if a
    * body is interrupted.
    */
-  async write (response: ServerResponse, reply: Reply, conditions: Conditions): Promise<void> {
+  async write (response: ServerResponse, reply: Reply, visitor: Requester): Promise<void> {
     const { content } = reply
     const etag = etagOf(reply)
     if (response.destroyed) return bodyOf(content)?.cancel()
-    if (reply.status < 300 && isUnchanged(etag, conditions.ifNoneMatch)) {
+    if (reply.status < 300 && isUnchanged(etag, visitor.ifNoneMatch)) {
       bodyOf(content)?.cancel()
       this.#begin(response, { ...reply, status: 304 }, { etag }).end()
       return
     }
     if (content && !('raw' in content)) await this.#writeFile(response, reply, content)
-    else await this.#writeText(response, reply, content, conditions.acceptEncoding)
+    else await this.#writeText(response, reply, content, visitor)
   }
 
   #begin (response: ServerResponse, reply: Reply, more: Headers): ServerResponse {
@@ -140,9 +140,9 @@ export class ReplyWriter {
   }
 
   async #writeText (
-    response: ServerResponse, reply: Reply, text: Text | undefined, acceptEncoding: string
+    response: ServerResponse, reply: Reply, text: Text | undefined, { acceptEncoding, address }: Requester
   ): Promise<void> {
-    const { body, encoding } = text ? await encode(text, acceptEncoding) : { body: Buffer.alloc(0) }
+    const { body, encoding } = text ? await encode(text, acceptEncoding, address) : { body: Buffer.alloc(0) }
     if (response.destroyed) return
     // Node sends no body for a HEAD
     this.#begin(response, reply, {

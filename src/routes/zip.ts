@@ -42,11 +42,11 @@ async function redirectToChosen (context: Context, parts: PathParts, share: Shar
 export async function sendZip (context: Context, parts: PathParts): Promise<Reply> {
   const { app, visitor, target: { chosen } } = context
   const share = await openZipped(context, parts)
-  const items = chosen === '' ? undefined : decodeSelection(share.items, chosen)
-  if (chosen !== '' && !items) throw new Refusal('missing')
-  if (share.isPartial && !items) throw new Refusal('failed', 'a zip of an incomplete list')
   const release = await app.zipSlots(visitor.address)
   try {
+    const items = chosen === '' ? undefined : decodeSelection(share.items, chosen)
+    if (chosen !== '' && !items) throw new Refusal('missing')
+    if (share.isPartial && !items) throw new Refusal('failed', 'a zip of an incomplete list')
     return await zipReply(context, share, items, release)
   } catch (error) {
     release()

@@ -30,12 +30,12 @@ export type ZipHead = Readonly<{
   part?: Readonly<{ first: number, last: number }>
 }>
 
-/** Bytes that Immich has to send before byte `first` of a resumed zip. */
+/** Bytes that Immich has to send before byte `first` of a resumed zip, counted up to `MAX_UNSEEN_BYTES`. */
 function unseenBytes ({ entries }: Plan, first: number, checksums: Checksums): number {
   const ruler = new Ruler()
   let unseen = 0
   for (const { file, name } of entries) {
-    if (ruler.offset >= first) break
+    if (ruler.offset >= first || unseen > MAX_UNSEEN_BYTES) break
     const size = file.size ?? 0
     const start = ruler.add(Buffer.byteLength(name), size)
     const wanted = Math.min(size, first - start)

@@ -21,9 +21,48 @@ test('texts in memory: each counts with what it takes beside its bytes, and the 
 test('a compressed text holds no more memory than its bytes', async () => {
   const text = createText(PLAIN, 'a text like others '.repeat(40))
   for (const encoding of ['br', 'gzip']) {
-    const { body } = await encode(text, encoding)
+    const { body } = await encode(text, encoding, '203.0.113.1')
     assert.ok(body.length < text.raw.length)
     assert.equal(body.buffer.byteLength, body.length)
+  }
+})
+
+test('texts in memory: one that is requested again stays longer than one that is not', () => {
+  const texts = createTextCache(10_000)
+  let made = 0
+  const read = (name: string) => texts(name, () => { made++; return createText(PLAIN, '{}') })
+  for (let n = 0; n < 50; n++) { read('popular'); read(`other ${n}`) }
+  assert.equal(made, 51)
+})
+
+test('one visitor who has many texts compressed does not leave others without', async () => {
+  const text = () => createText(PLAIN, 'a text like others '.repeat(400))
+  const encodings = (texts: ReturnType<typeof text>[], visitor: string) =>
+    Promise.all(texts.map(async text => (await encode(text, 'br', visitor)).encoding ?? 'none'))
+  const flood = Array.from({ length: 200 }, text)
+  const [greedy, other] = await Promise.all([
+    encodings(flood, '203.0.113.1'), encodings([text(), text()], '203.0.113.2')
+  ])
+  assert.deepEqual(other, ['br', 'br'])
+  // one at once, and a quarter of the waiting room
+  assert.equal(greedy.filter(name => name === 'br').length, 26)
+  assert.deepEqual(await encodings(flood.slice(-1), '203.0.113.1'), ['br'], 'later it is compressed')
+})
+
+test('If-None-Match: any of its tags, weak or not, of any number', async () => {
+  const run = await start()
+  const path = `/share/${run.links.album.key}`
+  const { etag = '' } = (await run.get(path, { headers: HTML })).headers
+  const status = async (tags: string) =>
+    (await run.get(path, { headers: { ...HTML, 'if-none-match': tags } })).status
+  const strong = etag.replace('W/', '')
+  const many = '"x",'.repeat(3000)
+  for (const tags of [etag, strong, '*', ` ${etag} `, `"x", ${etag}`, `${many}${strong}`]) {
+    assert.equal(await status(tags), 304, tags.slice(-40))
+  }
+  const inside = strong.slice(1, -1)
+  for (const tags of ['"x"', 'W/"x"', inside, `"x${inside}"`, `"${inside}x"`, '**', '']) {
+    assert.equal(await status(tags), 200, tags)
   }
 })
 
@@ -189,7 +228,8 @@ test('headers for other caches go out with media of links that never expire alon
   const forever = addLink(library, 'forever', {}, assets)
   const ends = addLink(library, 'ends', { expiresAt: new Date(Date.now() + 60_000).toISOString() }, assets)
   const cached = {
-    'CDN-Cache-Control': 'max-age=99', 'Surrogate-Control': 'max-age=99', Expires: 'never'
+    'CDN-Cache-Control': 'max-age=99', 'Surrogate-Control': 'max-age=99', Expires: 'never',
+    'X-Accel-Expires': '99', 'Edge-Control': 'max-age=99'
   }
   const run = await start({ library, ipp: { responseHeaders: { ...cached, 'X-Own': 'yes' } } })
   const sent = async ({ key }: { key: string }, isMedia: boolean) => {
