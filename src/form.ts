@@ -4,19 +4,24 @@ import { parseAssetId, parseKey, parseSlug, type AssetId, type LinkAddress } fro
 
 /** A form with more fields, or JSON with more brackets, is ignored: parsing it would take too long. */
 const MAX_FIELDS = 300
+/** characters of an asset id in JSON, with its quotation marks */
+const ID_LENGTH = 38
+
+/** Whether a text has no more commas than a list of asset ids, and some more. */
+const isSparse = (text: string): boolean => text.split(',').length <= text.length / ID_LENGTH + MAX_FIELDS
 
 /** The fields of a form, or of a JSON object; none if there are too many. */
 export function parseForm (body: string, contentType: string): Map<string, unknown> {
   const isJson = /^application\/json\b/i.test(contentType)
   const signs = isJson ? [':', '[', '{'] : ['&']
   const isSmall = signs.every(sign => body.split(sign, MAX_FIELDS + 1).length <= MAX_FIELDS)
-  if (!isSmall) return new Map()
+  if (!isSmall || (isJson && !isSparse(body))) return new Map()
   return new Map(isJson ? Object.entries(object(parseJson(body)) ?? {}) : new URLSearchParams(body))
 }
 
 /** The ids in a list or its JSON, without duplicates; undefined if it is empty or holds anything else. */
 export function parseAssetIds (value: unknown): AssetId[] | undefined {
-  const isFlat = /^\s*\[[^[{]*$/.test(text(value))
+  const isFlat = /^\s*\[[^[{]*$/.test(text(value)) && isSparse(text(value))
   const ids = list(isFlat ? parseJson(text(value)) : value).map(parseAssetId)
   return ids.length > 0 && ids.every(id => id !== undefined) ? [...new Set(ids)] : undefined
 }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readWhole, type Body, type Budget, type Parts } from './body.ts'
 import { createCache } from './memory-cache.ts'
 import { isErrorBody, parseMessage, parsePing, parseVersion } from './gate/immich-json.ts'
-import { countNodes, parseJson } from './json.ts'
+import { costOf, parseJson } from './json.ts'
 import { createQueue, type Lane, type Queue } from './queue.ts'
 import type { Report } from './reachability.ts'
 import { Refusal } from './refusal.ts'
@@ -88,8 +88,8 @@ type Parse<T> = (value: unknown, headers: Headers) => T | undefined
 
 /** the sizes of 200,000 files are 16 MB of JSON, and a month of 100,000 photos is 20 MB */
 const MAX_JSON_BYTES = 24 * 1024 * 1024
-/** the sizes of 200,000 files take two nodes each; a node as short as [] takes 100 bytes once parsed */
-const MAX_JSON_NODES = 500_000
+/** the sizes of 200,000 files are 2.8 million, and a month of 100,000 photos 1.7 million; see `costOf` */
+const MAX_JSON_COST = 3_000_000
 /** for all JSON being read at the same time; parsed, it takes a multiple of that */
 const JSON_BUDGET_BYTES = MAX_JSON_BYTES
 const MONTHS_AT_ONCE = 16
@@ -236,7 +236,7 @@ export class Immich {
    */
   async askJson (call: Call, known: Known = {}, caller: Waiting = PROGRAM): Promise<JsonResponse> {
     const { status, headers, bytes } = await this.#whole(call, known, caller, MAX_JSON_BYTES, this.#budget)
-    const isBounded = bytes !== undefined && countNodes(bytes) <= MAX_JSON_NODES
+    const isBounded = bytes !== undefined && costOf(bytes) <= MAX_JSON_COST
     return { status, headers, value: isBounded ? parseJson(String(bytes)) : undefined }
   }
 

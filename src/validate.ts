@@ -118,25 +118,18 @@ export type Visitor = {
   range?: ByteRange, ifRange?: string, ifNoneMatch?: string, acceptLanguage: string, acceptEncoding: string
 }
 const ADDRESS = /^https?:\/\/[^\s"<>@]{1,300}$/i
-const parseUrl = (value: unknown): URL | null => URL.parse(match<string>(ADDRESS, value) ?? '')
-
-/** An http or https address without a slash at its end. */
-export function parseBase (value: unknown): string | undefined {
-  const url = parseUrl(value)
-  if (!url) return undefined
-  // eslint-disable-next-line regexp/no-super-linear-move -- at most 300 characters
-  return (url.origin + url.pathname).replace(/\/+$/, '')
-}
+/** An http or https address; null if it is none. */
+export const parseUrl = (value: unknown): URL | null => URL.parse(match<string>(ADDRESS, value) ?? '')
 
 /** Scheme and host of an http or https address; its path does not count, for links start at the root. */
 export const parseOrigin = (value: unknown): string | undefined => parseUrl(value)?.origin
 
 type Headers = IncomingMessage['headers']
 
-/** Name and value of each cookie. */
+/** Name and value of each cookie of this program. */
 function parseCookies (header = ''): Map<string, string> {
-  const pairs = header.split(';').filter(Boolean).map(pair => pair.split(/=(.*)/s))
-  return new Map(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()]))
+  const cookies = header.matchAll(/(?<=^|;)\s*((?:__Secure-)?ipp[\w-]*)=([^;]*)/g)
+  return new Map([...cookies].map(([, name = '', value = '']) => [name, value.trim()]))
 }
 
 /** Without a referrer, browsers send `Origin: null`; then Fetch metadata has to tell. */

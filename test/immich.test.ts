@@ -92,7 +92,7 @@ test('a silent Immich times out, before and within an answer', async () => {
   assert.ok((await start()).settings.limits.upstreamTimeout <= 19)
 })
 
-test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of months', async () => {
+test('a hostile Immich: JSON has a limit of bytes, of values, of lists, and of months', async () => {
   const { library, key } = twoPhotosAndVideo()
   const status = async (call: string, body: string, chunked = false) => {
     const run = await start({ library })
@@ -111,8 +111,11 @@ test('a hostile Immich: JSON has a limit of bytes, of lists within lists, and of
   const isChunked = true
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest)}"`), isChunked), 200)
   assert.equal(await status('bucket', month(`"${'x'.repeat(longest + 1)}"`), isChunked), 503)
-  assert.equal(await status('bucket', month(`[${'[],'.repeat(499_996)}[]]`)), 200)
-  assert.equal(await status('bucket', month(`[${'[],'.repeat(499_997)}[]]`)), 503)
+  // six for each list and one for each comma, up to 3,000,000
+  assert.equal(await status('bucket', month(`[${'[],'.repeat(428_567)}[]]`)), 200)
+  assert.equal(await status('bucket', month(`[${'[],'.repeat(428_568)}[]]`)), 503)
+  assert.equal(await status('bucket', month(`[${'0,'.repeat(2_999_981)}0]`)), 200)
+  assert.equal(await status('bucket', month(`[${'0,'.repeat(2_999_982)}0]`)), 503)
   const months = (count: number) => JSON.stringify(Array.from({ length: count }, (_, n) =>
     ({ timeBucket: `${1900 + Math.floor(n / 12)}-${String(n % 12 + 1).padStart(2, '0')}-01`, count: 1 })))
   assert.equal(parseMonths(JSON.parse(months(1200)))?.months.length, 1200)

@@ -18,6 +18,10 @@ test('links and lists: beyond the limit, the oldest are dropped and requested ag
   assert.equal(asked(/./), 0)
   await run.get(`/share/items/${keys[0]}/0`)
   assert.equal(asked(/shared-links\/me$|timeline\/buckets$/), 2)
+  // one that is larger than the limit is kept alone, or each picture would request it again
+  const large = await start({ library: given, ipp: { limits: { listItems: 3 } } })
+  for (let n = 0; n < 2; n++) assert.equal((await large.get(`/share/items/${keys[0]}/0`)).status, 200)
+  assert.equal(large.immich.count(/timeline\/buckets$/), 1)
   const alone = await start({ library: given, ipp: { limits: { listItems: 0 } } })
   for (let n = 0; n < 2; n++) assert.equal((await alone.get(`/share/items/${keys[0]}/0`)).status, 200)
   assert.equal(alone.immich.count(/timeline\/buckets$/), 2)

@@ -88,7 +88,7 @@ const MODULES: Record<string, string[]> = {
   'node:stream': ['Readable'],
   'node:stream/promises': ['finished'],
   'node:timers/promises': ['setImmediate', 'setTimeout'],
-  'node:util': ['promisify'],
+  'node:util': ['isDeepStrictEqual', 'promisify'],
   'node:zlib': ['brotliCompress', 'constants', 'crc32', 'deflateRawSync', 'gzip', 'inflateRawSync']
 }
 const PACKAGES = ['yazl']

@@ -159,11 +159,12 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
 
 /** The known name that shares the most pairs of letters with `name`, if that is more than half of them. */
 function nearest (name: string, known: string[]): string | undefined {
-  const pairs = (word: string) => Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase())
+  const pairs = (word: string) =>
+    new Set(Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase()))
   const own = pairs(name)
   const likeness = (word: string) => {
-    const shared = pairs(word).filter(pair => own.includes(pair)).length
-    return 2 * shared / (own.length + word.length - 1)
+    const others = pairs(word)
+    return 2 * own.intersection(others).size / (own.size + others.size)
   }
   const [best] = known.toSorted((one, other) => likeness(other) - likeness(one))
   return best !== undefined && likeness(best) > 0.5 ? best : undefined

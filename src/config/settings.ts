@@ -8,7 +8,7 @@ import { OLD_VARIABLES } from './old-names.ts'
 import { resolveConfig, show, type Report, type Schema } from './schema.ts'
 import { list, object, text, type Json } from '../json.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
-import { parseBase, parseOrigin } from '../validate.ts'
+import { parseOrigin, parseUrl } from '../validate.ts'
 import type { Trust } from '../visitor-address.ts'
 
 type Ipp = (typeof import('../../config.json'))['ipp']
@@ -62,11 +62,33 @@ const RESERVED_HEADERS = new Set([
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
 
+/** An http or https address without a slash at its end. */
+export function parseBase (value: unknown): string | undefined {
+  const url = parseUrl(value)
+  if (!url) return undefined
+  // eslint-disable-next-line regexp/no-super-linear-move -- at most 300 characters
+  return (url.origin + url.pathname).replace(/\/+$/, '')
+}
+
+/** Throws if an object in a JSON text has a name twice: JSON.parse would silently take the last one. */
+function refuseDuplicates (json: string): void {
+  const open: Set<string>[] = []
+  for (const [part, name, colon] of json.matchAll(/[{}]|("(?:[^"\\]|\\.)*")(\s*:)?/g)) {
+    const names = open.at(-1)
+    if (part === '{') open.push(new Set())
+    else if (part === '}') open.pop()
+    else if (colon && name && names?.has(name)) throw new Error(`${name} occurs twice`)
+    else if (colon && name) names?.add(name)
+  }
+}
+
 /** The value of a JSON text. Throws if it is not JSON, and explains common mistakes. */
 function readJson (text: string): unknown {
   if (text.includes('\0')) throw new Error('it is UTF-16: save it as UTF-8')
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    refuseDuplicates(text)
+    return value
   } catch (error) {
     const mistakes: [RegExp, string][] = [
       [/^[ \t]*(?:\/\/|\/\*)/m, 'JSON has no comments'],

@@ -58,7 +58,8 @@ export class Gate {
     this.#files = new Files(this.#immich, policy, keys('entity tag'), limits.imageCacheMiB)
     this.#seal = createSeal(keys('unlock cookie'))
     this.#guesses = createGuesses(limits.guessesPerVisitor, limits.guessesPerLink)
-    this.#names = createCache<AlbumNames>(NAMES_MAX_AGE_MS, limits.listItems, ({ size }) => Math.max(1, size))
+    const weigh = ({ size }: AlbumNames) => Math.max(1, Math.min(size, limits.listItems))
+    this.#names = createCache<AlbumNames>(NAMES_MAX_AGE_MS, limits.listItems, weigh)
   }
 
   /**

@@ -2,6 +2,7 @@
  * Opens links and reads their lists. Immich checks a link's password in one endpoint only and serves
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { createCache, type Cache } from '../memory-cache.ts'
 import { CALLS, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
@@ -33,7 +34,8 @@ export class Links {
     this.#log = log
     this.#warnOfUnreadable = once(log.warn)
     this.#links = createCache<OpenedLink>(MAX_AGE_MS, limits.links, () => 1)
-    const weigh = ({ items }: List) => Math.max(1, items.length)
+    // a list that is larger than the limit still fits alone
+    const weigh = ({ items }: List) => Math.max(1, Math.min(items.length, limits.listItems))
     this.#albums = createCache<AlbumList>(MAX_AGE_MS, limits.listItems, weigh)
   }
 
@@ -42,17 +44,20 @@ export class Links {
    */
   async open (address: LinkAddress, lane: string, token?: Token): Promise<OpenedLink> {
     const name = 'key' in address ? `key ${address.key} ${token}` : `slug ${address.slug} ${token}`
-    const link = await this.#links(name, lane, waiting => this.#load(address, waiting, token))
+    const load = (waiting: Lane, old?: OpenedLink) => this.#load(address, waiting, token, old)
+    const link = await this.#links(name, lane, load)
     if (link.expiresAt !== undefined && link.expiresAt <= Date.now()) throw new Refusal('missing')
     return link
   }
 
-  async #load (address: LinkAddress, lane: Lane, token?: Token): Promise<OpenedLink> {
+  async #load (address: LinkAddress, lane: Lane, token?: Token, old?: OpenedLink): Promise<OpenedLink> {
     const link = await this.#immich.read(CALLS.link(address, token), parseLink, { lane })
     // a link with a password stays shut without an unlock token, even if Immich opens it
     if (link.isProtected && !token) throw new Refusal('locked')
     // even if Immich stopped saying which links have a password: one that a token opened is protected
-    return { ...link, isProtected: token !== undefined, ...token && { token } }
+    const opened = { ...link, isProtected: token !== undefined, ...token && { token } }
+    // one that has not changed stays the same object, by which its share is found
+    return isDeepStrictEqual(opened, old) && old ? old : opened
   }
 
   /**
@@ -62,7 +67,7 @@ export class Links {
   async list (link: OpenedLink, lane: string): Promise<List> {
     const { album, key, showMetadata } = link
     // once the owner hides metadata, a list that was cached with it must not be used
-    const name = `${key} ${showMetadata}`
+    const name = `${key} ${showMetadata} ${album?.order}`
     if (album) return this.#albums(name, lane, (waiting, old) => this.#loadAlbum(link, album, waiting, old))
     const list = this.#lists.get(link) ?? this.#listChosen(link.assets ?? [])
     this.#lists.set(link, list)
@@ -108,6 +113,9 @@ export class Links {
     }))
     if (failures.length > 0 && months.size === 0) throw failures[0]
     const isPartial = failures.length > 0 || !announced.isComplete
+    const isSame = old?.isPartial === isPartial && months.size === old.months.size &&
+      [...months].every(([month, read]) => old.months.get(month) === read)
+    if (isSame) return old
     const assets = [...months.values()].flatMap(({ assets }) => assets)
     return { ...makeList(assets, order, isPartial, this.#policy), months }
   }

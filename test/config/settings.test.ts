@@ -272,6 +272,8 @@ test('an unknown key gives a notice with the nearest known one', () => {
     /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/
   )
   assert.match(load({ lightgallery: {} }).notices[0]!, /lightgallery: unknown.*lightGallery/)
+  // a name with the same pair of letters twice is no nearer
+  assert.match(load({ ipp: { Allowdownload: false } }).notices[0]!, /Did you mean allowDownload\?/)
   assert.deepEqual(
     load({ ipp: { frobnicate: 1 } }).notices,
     ['ipp.frobnicate: unknown, ignored.'],
@@ -425,4 +427,23 @@ test('common JSON mistakes are named, with their place; a byte order mark is acc
     failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),
     /it is UTF-16: save it as UTF-8/
   )
+})
+
+test('a name that occurs twice stops the start: which of the two was meant is not known', () => {
+  const failing = (CONFIG: string) => {
+    try {
+      loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
+      return ''
+    } catch (error) { return (error as Error).message }
+  }
+  for (const [name, config] of [
+    ['ipp', '{"ipp":{"allowDownload":false},"ipp":{"groupByDate":"day"}}'],
+    ['allowDownload', '{"ipp":{"allowDownload":false,"limits":{"zips":1},"allowDownload" : true}}'],
+    ['zips', '{"ipp":{"limits":{"zips":1,"zips":2}}}']
+  ] as const) assert.equal(failing(config), `CONFIG: "${name}" occurs twice, expected JSON`)
+  // the same name in two objects, as a value, and within a text
+  const fine = {
+    speed: 1, mobileSettings: { speed: 1 }, mode: 'speed', text: '{"speed":1,"speed":2}\\"speed":'
+  }
+  assert.equal(failing(JSON.stringify({ lightGallery: fine })), '')
 })

@@ -1,7 +1,8 @@
 /** The list of a link, its order, and how soon it shows a change at Immich. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { clock, HTML, start, until } from '../helpers.ts'
+import { parseKey } from '../../src/validate.ts'
+import { clock, HTML, start, until, VISITOR } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
 import { VERSIONS } from '../standin.ts'
 
@@ -77,6 +78,37 @@ for (const version of VERSIONS) {
     })
   })
 }
+
+test('a link that has not changed keeps its share, so that nothing is made again from it', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const assets = [photo(1), photo(2), photo(3, { taken: Date.UTC(2020, 1, 1) })]
+  const album = addAlbum(library, 'Unchanged', assets)
+  const ofAlbum = addLink(library, 'unchanged', { album })
+  const chosen = addLink(library, 'chosen', {}, assets)
+  for (const link of [ofAlbum, chosen]) {
+    const run = await start({ library })
+    const open = () => run.proxy.app.gate.open({ key: parseKey(link.key)! }, VISITOR)
+    const first = await open()
+    const lookups = () => run.immich.asked.filter(({ path, closed }) => closed && path.endsWith('/me')).length
+    ahead(61_000)
+    assert.equal(await open(), first)
+    assert.equal(lookups(), 2)
+    link.description = 'another'
+    ahead(61_000)
+    const second = await open()
+    assert.notEqual(second, first)
+    if (link === ofAlbum) assert.equal(second.items, first.items)
+    library.assets.get(assets[1]!.id)!.trashed = true
+    ahead(61_000)
+    assert.equal((await open()).items.length, 2)
+    library.assets.get(assets[1]!.id)!.trashed = false
+    ahead(61_000)
+    library.albums.get(album)!.order = 'asc'
+    const ascending = (await open()).items.map(({ id }) => id)
+    if (link === ofAlbum) assert.notDeepEqual(ascending, first.items.map(({ id }) => id))
+  }
+})
 
 test('a change at Immich shows within a minute, and unchanged months cost nothing', async context => {
   context.mock.timers.enable({ apis: ['Date'] })

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
+import { parseBase } from '../../src/config/settings.ts'
 import { parseAssetIds, parseForm, parseReturnPath } from '../../src/form.ts'
 import {
-  parseAssetId, parseBase, parseKey, parseLinkAddress, parseOrigin, parsePassword,
+  parseAssetId, parseKey, parseLinkAddress, parseOrigin, parsePassword,
   parseRange, parseSlug, parseTarget, parseToken, parseVisitor, resolveRange,
   type ByteRange, type LinkAddress
 } from '../../src/validate.ts'
@@ -203,11 +204,12 @@ test('only named headers are read', () => {
   const bare = visitor({})
   assert.deepEqual(Object.keys(bare).filter(name => ['range', 'ifRange', 'ifNoneMatch'].includes(name)), [])
   const { cookies, ...rest } = visitor({
-    cookie: 'a=b=c; d = e ;f', range: 'bytes=0-1', 'if-range': '"x"', 'if-none-match': '"y"',
+    cookie: 'a=b;ipp_a=b=c; ipp_d= e ; x__Secure-ipp=1;ipp;__Secure-ipp_f-g=; xipp=1 ipp=2',
+    range: 'bytes=0-1', 'if-range': '"x"', 'if-none-match': '"y"',
     accept: 'text/html', 'accept-language': 'de', 'accept-encoding': 'br', authorization: 'secret',
     'x-api-key': 'secret'
   })
-  assert.deepEqual([...cookies], [['a', 'b=c'], ['d', 'e'], ['f', '']])
+  assert.deepEqual([...cookies], [['ipp_a', 'b=c'], ['ipp_d', 'e'], ['__Secure-ipp_f-g', '']])
   const { range, ifRange, ifNoneMatch, wantsHtml } = rest
   assert.deepEqual([range, ifRange, ifNoneMatch, wantsHtml], ['bytes=0-1', '"x"', '"y"', true])
   assert.deepEqual([rest.acceptLanguage, rest.acceptEncoding, bare.wantsHtml], ['de', 'br', false])
@@ -226,6 +228,15 @@ test('forms', () => {
     [[ID, other], [ID, other]], [[ID, [other]], undefined], [`["${ID}", ["${other}"]]`, undefined],
     ['{}', undefined], ['', undefined], [undefined, undefined]
   ])
+  // other lists of the same length would take long to parse
+  const ids = (count: number, id: string) => JSON.stringify(Array.from({ length: count }, () => id))
+  assert.deepEqual(parseAssetIds(ids(50_000, ID)), [ID])
+  const all = { assets: Array(50_000).fill(ID) }
+  assert.deepEqual(form(JSON.stringify(all), 'application/json'), all)
+  for (const id of ['', '0']) {
+    assert.equal(parseAssetIds(ids(50_000, id)), undefined)
+    assert.deepEqual(form(`{"assets":${ids(50_000, id)}}`, 'application/json'), {})
+  }
   const fields = (count: number) => Array.from({ length: count }, (_, n) => `f${n}=1`).join('&')
   const lists = (count: number) => `{"a":${'['.repeat(count)}${']'.repeat(count)}}`
   const entries = (count: number) => Array.from({ length: count }, (_, n) => [n, 0])
