@@ -1,7 +1,7 @@
 /** The page as a whole: headings of small days, new photos, passwords, titles, no script, a bad network. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { start } from '../helpers.ts'
+import { start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 import { openAlbum, skip, TELLING } from './set-up.ts'
 
@@ -169,6 +169,26 @@ describe('the page: headings, new photos, password, titles, no script, a bad net
     await page.click('a.tile[data-n="0"]')
     await shown(page)
     assert.deepEqual(complaints.filter(line => !line.includes('401')), [])
+  })
+
+  test('while Immich is down the page says that it tries again, and it does', async () => {
+    const run = await start()
+    const { page } = await view({}, run.base)
+    const plain = await view({ script: false }, run.base)
+    run.immich.fault = () => ({ status: 503, body: '{}' })
+    await page.clock.install()
+    for (const one of [page, plain.page]) {
+      await one.goto(`/share/${run.links.album.key}`)
+      assert.equal(await one.textContent('.card p'), 'This page tries again by itself.')
+    }
+    assert.equal(await plain.page.locator('meta[http-equiv=refresh]').count(), 1)
+    await page.clock.runFor(16_000)
+    assert.equal(await page.locator('.card').count(), 1)
+    run.immich.fault = () => undefined
+    await until(async () => {
+      await page.clock.runFor(16_000).catch(() => {})
+      return await page.locator('a.tile').count() > 0
+    })
   })
 
   test('a bad network: tiles report it, and load when it is back', async () => {
