@@ -31,8 +31,12 @@ const TOO_TALL = 1.5
 /** Rows shorter than this times the target are not tried; nor are rows of several days below the second. */
 const TOO_LOW = 0.6
 const TOO_LOW_SHARED = 0.8
+/** Up to this many photos get taller rows. More than three in one low row would leave the page empty. */
+export const FEW = 8
 /** The cost of a ragged row's empty share, in the unit of one photo's squared deviation from the target. */
 const RAGGED = 3
+/** The cost of a few photos in one low row, in the same unit. */
+const THIN = 1.5
 
 /**
  * Breaks items `first` to `end` into rows as near to the target height as possible, by least squares over the
@@ -49,8 +53,10 @@ function breakRows (ratio, first, end, { width, target, gap }) {
       sum += ratio[start]
       const height = (width - gap * (n - 1 - start)) / sum
       const isRagged = n === end && height > target * TOO_TALL
+      const isWhole = n - start === end - first && n - start > 3
+      const thin = isWhole && ratio.length <= FEW && height < target * TOO_LOW_SHARED ? THIN : 0
       const off = height / target - 1
-      const added = isRagged ? RAGGED * (1 - target / height) : off * off * (n - start)
+      const added = isRagged ? RAGGED * (1 - target / height) : off * off * (n - start) + thin
       const value = cost[start - first] + added
       if (value < best) {
         best = value

@@ -3,14 +3,12 @@
  * Where each photo stands on the page: the layout for the window's current size. `measure` makes it;
  * everything else reads it.
  */
-import { lastAtMost, layOut } from './layout.js'
+import { FEW, lastAtMost, layOut } from './layout.js'
 import { grid, isGrouped, kept, options, ratio, runs, total } from './link.js'
 
 /** The height of a heading, and the space below a section. */
 const HEADING_PX = 44
 const SPACE_PX = 12
-/** Up to this many photos get taller rows. */
-const FEW = 8
 /** Screens of dated photos above which there is a scrubber. */
 const LONG = 2.5
 

@@ -57,6 +57,18 @@ test('no photo is left alone in a row of its day', () => {
   }
 })
 
+test('a few photos fill a desk: more than three stand in no single row that is low', () => {
+  const measures = { width: 1392, gap: 4, target: 400, heading: 0, space: 0, isShared: false }
+  const mixed = [0.66, 0.75, 1.77, 1.03, 0.57, 1.58, 1.4, 0.79]
+  for (const [ratios, firsts] of [
+    [mixed.slice(0, 3), [0]], [mixed.slice(0, 5), [0, 3]], [mixed, [0, 4]],
+    [[1.5, 1.5, 1.5], [0]], [[1.5, 1.5, 1.5, 1.5], [0, 2]], [[0.75, 0.75, 0.75, 0.75], [0]]
+  ] as [number[], number[]][]) {
+    const { rowFirst } = layOut(Float32Array.from(ratios), [[1, ratios.length]], measures)
+    assert.deepEqual(rowFirst.slice(0, -1), firsts, ratios.join())
+  }
+})
+
 test('every photo is large enough to tap, within the width, and does not overlap its neighbours', () => {
   const { ratio, runs } = sampleDays()
   ratio.fill(0.2, 0, 40)
