@@ -37,8 +37,7 @@ export async function askDownloadAll (address, choose) {
     sheet.close()
     choose(event)
   }
-  const start = make('button',
-    { type: 'button', className: 'button plain', hidden: total < 2, onclick: begin }, t.choose)
+  const start = make('button', { type: 'button', className: 'button plain', onclick: begin }, t.choose)
   const onclick = () => sheet.close()
   const link = make('a', { className: 'button primary', href: address, onclick }, t.download)
   const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)

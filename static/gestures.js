@@ -5,7 +5,7 @@
  * swipe goes on.
  */
 import { closest } from './dom.js'
-import { unblock } from './lightgallery-fixes.js'
+import { AHEAD, unblock } from './lightgallery-fixes.js'
 import { lg, outer, own } from './slides.js'
 import { canPan, isZoomed, panBy, toggleZoom, zoomBy } from './zoom.js'
 
@@ -36,7 +36,7 @@ const hand = {
 /** @param {Point} a @param {Point} b */
 const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y)
 /** @param {Point} point */
-const paged = ({ x, y }) => ({ pageX: x, pageY: y })
+const paged = ({ x, y }) => ({ pageX: AHEAD * x, pageY: y })
 
 /** Px from the middle of the slide. @param {Point} point */
 function fromMiddle ({ x, y }) {

@@ -6,14 +6,14 @@
 import { tryAgain } from './lightbox-retry.js'
 import { showCaption, startCaption } from './caption.js'
 import { fillPanel, panel, showPanel } from './details.js'
-import { closest, make, say } from './dom.js'
+import { closest, icon, make, say } from './dom.js'
 import { playMotion, removeFilms, showVideo, toggleFilm } from './video.js'
 import { startGestures } from './gestures.js'
 import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
-import { onPictureError, slideTo } from './lightgallery-fixes.js'
-import { home, isKiosk, isVideo, t, total } from './link.js'
+import { AHEAD, onPictureError, slideTo } from './lightgallery-fixes.js'
+import { home, isKiosk, isVideo, ratio, t, total } from './link.js'
 import { createPlay } from './slideshow.js'
 import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides.js'
 import { closeMenu, createToolbar } from './toolbar.js'
@@ -180,7 +180,9 @@ async function onFailed (image) {
   const slide = image.closest('.lg-item')
   if (!slide || await tryAgain(image)) return
   slide.classList.add('lg-complete')
-  slide.prepend(make('p', { className: 'ipp-missing' }, t.noPicture))
+  const n = Number(slide.id.split('-').pop())
+  const style = `--ratio:${ratio[n]};background-image:${tiles.get(n)?.style.backgroundImage}`
+  slide.prepend(make('p', { className: 'ipp-missing', style }, make('span', {}, icon('clock'), t.noPicture)))
   say(t.noPicture, false)
 }
 
@@ -256,7 +258,7 @@ function pressSpace (event) {
 }
 
 /** The arrows follow the page's direction, as in the grid. */
-const [BACK, FORWARD] = document.dir === 'rtl' ? ['ArrowRight', 'ArrowLeft'] : ['ArrowLeft', 'ArrowRight']
+const [BACK, FORWARD] = AHEAD < 0 ? ['ArrowRight', 'ArrowLeft'] : ['ArrowLeft', 'ArrowRight']
 
 /** @param {KeyboardEvent} event */
 function onKey (event) {

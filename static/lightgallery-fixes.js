@@ -19,6 +19,15 @@ for (const name of ['goToNextSlide', 'goToPrevSlide']) {
   }
 }
 
+/**
+ * 1 where the next photo is at the right, -1 in languages that run from right to left. lightGallery knows
+ * only the former, so it is given mirrored touches, and what it moves is mirrored back.
+ */
+export const AHEAD = document.dir === 'rtl' ? -1 : 1
+const moveBy = lg.setTranslate.bind(lg)
+lg.setTranslate = (/** @type {unknown} */ slide, /** @type {number} */ x, /** @type {number[]} */ ...rest) =>
+  moveBy(slide, AHEAD * x, ...rest)
+
 /** Shows item `n` in the open lightbox. @param {number} n */
 export function slideTo (n) {
   unblock()

@@ -12,7 +12,9 @@ import { readSkeleton } from './layout.js'
 export const grid = /** @type {HTMLElement} */ (document.getElementById('photos'))
 /** @type {Options} */
 export const options = JSON.parse(grid.dataset.options ?? '{}')
-export const { t, key, home, lang } = options
+export const { t, key, home } = options
+/** With the server's digits: older Safari has others for Arabic. */
+export const lang = `${options.lang}-u-nu-latn`
 export const { ratio, video } = readSkeleton(grid.dataset.skeleton ?? '')
 /** The day or month of consecutive items, and their number. @type {[number, number][]} */
 export const runs = JSON.parse(grid.dataset.runs ?? '[]')

@@ -5,7 +5,7 @@
  */
 import { make } from './dom.js'
 import { focusTile, listeners, tiles } from './grid.js'
-import { key, options, t, visit } from './link.js'
+import { key, lang, options, t, visit } from './link.js'
 import { offer } from './snackbar.js'
 
 /** Characters of a mark, of which each item has one. */
@@ -77,5 +77,5 @@ export async function startNews () {
   for (const [n, tile] of tiles) dress(tile, n)
   const [first] = fresh
   if (first === undefined) return
-  tell(t.newSince.replace('{n}', fresh.size.toLocaleString(options.lang)), () => focusTile(first))
+  tell(t.newSince.replace('{n}', fresh.size.toLocaleString(lang)), () => focusTile(first))
 }

@@ -23,6 +23,8 @@ const long = albumOf('long', Array.from({ length: 60 }, () => 7), 6 * DAY)
 const years = albumOf('years', Array.from({ length: 90 }, () => 10))
 const oneDay = albumOf('one day', [5])
 const some = albumOf('some', [3, 1, 14])
+/** a wide day, and one as narrow as its heading */
+const days = albumOf('days', [7, 1, 4, 14], 6 * DAY)
 
 describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () => {
   const run = await start({ library, ipp: { groupByDate: 'day', showExpiryDate: true } })
@@ -135,6 +137,33 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     assert.deepEqual(await days(), ['true', 'true', 'true'])
     assert.match((await page.textContent('.pick-count'))!, /18/)
     assert.equal(await page.getAttribute('.pick-all', 'aria-pressed'), 'true')
+    await context.close()
+  })
+
+  test('a day shows its ring while the mouse is on it, and nothing moves', async () => {
+    const { page, context } = await open(days)
+    await filled(page)
+    await page.waitForSelector('link[href*="selection.css"]', { state: 'attached' })
+    await page.mouse.move(720, 5)
+    const look = (n: number) => page.evaluate(n => {
+      const words = document.querySelectorAll('h2 span')[n]!
+      const ring = document.querySelectorAll('.day')[n]!
+      const { left, right } = words.getBoundingClientRect()
+      const isCut = words.scrollWidth > words.clientWidth
+      const end = words.closest('section')!.getBoundingClientRect().right
+      return { words: [left, right, isCut], isSeen: getComputedStyle(ring).opacity === '1',
+        isWithin: ring.getBoundingClientRect().right <= end + 1 }
+    }, n)
+    for (const n of [0, 1]) {
+      const before = await look(n)
+      assert.equal(before.isSeen, false)
+      assert.equal(before.words[2], false, 'the words are whole')
+      await page.hover(`h2 >> nth=${n}`)
+      assert.deepEqual(await look(n), { ...before, isSeen: true })
+      assert.equal(before.isWithin, true)
+    }
+    await page.click('.day >> nth=1')
+    await page.waitForSelector('.day[aria-pressed=true]')
     await context.close()
   })
 

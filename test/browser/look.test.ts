@@ -64,6 +64,72 @@ describe('the look', { skip }, async () => {
     }
   })
 
+  test('the next photo comes from where the language reads on: by arrow and by finger', async () => {
+    const at = (page: Page) => page.waitForFunction(() =>
+      !document.querySelector('.lg-slide-progress, .lg-dragging') &&
+      parseInt(document.querySelector('.lg-counter')!.textContent!)).then(number => number.jsonValue())
+    for (const [language, isMirrored] of [['ar', true], ['en-GB', false]] as const) {
+      const { page, context } = await open({ language })
+      await openPhoto(page, 0)
+      const middle = (selector: string) => page.locator(selector).evaluate(one => {
+        const { left, right } = one.getBoundingClientRect()
+        return (left + right) / 2
+      })
+      assert.equal(await middle('.lg-next') < await middle('.lg-prev'), isMirrored)
+      assert.equal(await middle('.lg-close') > await middle('.ipp-share'), isMirrored)
+      await page.mouse.click(isMirrored ? 40 : 1400, 450)
+      assert.equal(await at(page), 2)
+      const [from, to] = isMirrored ? [400, 1000] : [1000, 400]
+      await page.mouse.move(from, 450)
+      await page.mouse.down()
+      await page.mouse.move(to, 450, { steps: 4 })
+      const next = await middle('.lg-next-slide')
+      assert.equal(next < 720, isMirrored, `the next one is at ${next}`)
+      assert.ok(Math.abs(await middle('.lg-current') - 720 - (to - from)) < 2, 'the photo follows the finger')
+      await page.mouse.up()
+      assert.equal(await at(page), 3)
+      await context.close()
+    }
+  })
+
+  test('with text at 200 %, words of the bars are whole or gone, and the sheet\'s wrap', async () => {
+    const large = (page: Page) => page.evaluate(() => { document.documentElement.style.fontSize = '200%' })
+    /** The texts that are cut: by their own box, or by one that hides what is beyond it. */
+    const cut = (page: Page, selector: string) => page.evaluate(selector =>
+      Array.from(document.querySelectorAll<HTMLElement>(selector)).filter(one => {
+        const { left, right, top } = one.getBoundingClientRect()
+        const box = one.parentElement!.getBoundingClientRect()
+        const isOut = top >= box.bottom || one.offsetParent === null
+        const isBeyond = left < Math.max(0, box.left - 1) || right > Math.min(innerWidth, box.right + 1)
+        return !isOut && (isBeyond || one.scrollWidth > one.clientWidth + 1)
+      }).map(({ textContent }) => textContent), selector)
+    for (const language of ['en-GB', 'de', 'ru']) {
+      const { page, context } = await open({ language })
+      await large(page)
+      for (const width of [390, 701, 768, 1024, 1440]) {
+        await page.setViewportSize({ width, height: 844 })
+        assert.deepEqual(await cut(page, '.word, .bar-actions > :not(.pill)'), [], `${language} ${width}`)
+      }
+      await startSelecting(page)
+      await page.click('a.tile[data-n="0"]')
+      for (const width of [390, 701, 768, 1024, 1440]) {
+        await page.setViewportSize({ width, height: 844 })
+        const words = '.pick-bar > :not(.pick-actions), .pick-count, .pick-actions .button'
+        assert.deepEqual(await cut(page, words), [], `${language} ${width}`)
+      }
+      await page.keyboard.press('Escape')
+      for (const width of [390, 1024]) {
+        await page.setViewportSize({ width, height: 844 })
+        await page.click('#zip')
+        await page.waitForSelector('.sheet[open]')
+        assert.deepEqual(await cut(page, '.sheet-body > *'), [], `${language} ${width}`)
+        await page.keyboard.press('Escape')
+        await page.waitForSelector('.sheet', { state: 'detached' })
+      }
+      await context.close()
+    }
+  })
+
   test('a photo without a picture shows one sentence, and no broken picture', async () => {
     const { page, context } = await open()
     await openPhoto(page, 1)
@@ -72,6 +138,15 @@ describe('the look', { skip }, async () => {
     assert.equal(await isSeen('.lg-current .lg-object'), false)
     assert.equal(await isSeen('.toast.seen'), false)
     assert.match((await page.textContent('.toast'))!, /ready yet/, 'but it is read out')
+    // the sentence is in the middle of a tile of the photo's shape, with the photo's placeholder
+    const [tile, words] = await page.evaluate(() => ['.ipp-missing', '.ipp-missing span'].map(selector => {
+      const { x, y, width, height } = document.querySelector(selector)!.getBoundingClientRect()
+      return { x: x + width / 2, y: y + height / 2, ratio: width / height }
+    }))
+    assert.ok(Math.abs(tile!.ratio / (assets[1]!.width / assets[1]!.height) - 1) < 0.02, `${tile!.ratio}`)
+    assert.ok(Math.abs(words!.x - tile!.x) < 1 && Math.abs(words!.y - tile!.y) < 1)
+    const ground = await page.locator('.ipp-missing').evaluate(one => getComputedStyle(one).backgroundImage)
+    assert.match(ground, /^url\("data:image\/bmp/)
     await context.close()
   })
 

@@ -6,7 +6,30 @@ import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { openAlbum, skip } from './set-up.ts'
 
 describe('the slideshow', { skip }, async () => {
-  const { view, shown } = await openAlbum()
+  const { view, shown, album } = await openAlbum()
+
+  test('a control that has the focus keeps it while the controls are hidden; a key shows it', async () => {
+    const { page, context } = await view()
+    await page.clock.install()
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="0"] img.in')
+    await page.click('a.tile[data-n="0"]')
+    await shown(page)
+    await page.focus('.ipp-play')
+    await page.keyboard.press('Enter')
+    const isHidden = () => page.evaluate(() => document.querySelector('.lg-outer')!.matches('.ipp-bare'))
+    for (let n = 0; n < 20 && !await isHidden(); n++) await page.clock.runFor(1000)
+    const bar = page.locator('.lg-toolbar')
+    assert.equal(await bar.evaluate(bar => getComputedStyle(bar).visibility), 'hidden')
+    await page.clock.runFor(1000)
+    const isFocused = (name: string) => page.evaluate(name =>
+      document.activeElement!.matches(`${name}:focus-visible`), name)
+    assert.equal(await isFocused('.ipp-play'), true)
+    await page.keyboard.press('Tab')
+    assert.equal(await isHidden(), false)
+    assert.equal(await isFocused('.ipp-full'), true)
+    await context.close()
+  })
 
   test('it runs for a day: awake, videos to their end, an hour without Immich, new photos', async context => {
     const library = emptyLibrary()
