@@ -40,7 +40,7 @@ type CardValues = {
 }
 type Card = keyof CardValues
 type OpenGraph = {
-  type: string, url: string, cover?: string, width: number, height: number, film?: string
+  type: string, url: string, cover?: string, width: number, height: number, videoUrl?: string
 }
 /** Values that gallery.html and photo.html share. */
 type LinkValues = Wording & {
@@ -113,16 +113,16 @@ export class Renderer {
   #openGraph (share: Share, { link, base }: Place, picture?: Item): OpenGraph | false {
     if (base === '' || share.isProtected) return false
     const cover = picture ?? share.cover
-    const film = share.items.length === 1 ? share.items[0] : picture
+    const subject = share.items.length === 1 ? share.items[0] : picture
     const ratio = cover?.ratio ?? 1
     return {
-      type: film?.isVideo ? 'video.other' : 'website',
+      type: subject?.isVideo ? 'video.other' : 'website',
       url: base + linkPath(link, picture ? `/${picture.id}` : ''),
       ...cover && { cover: base + imagePath(share.key, cover, 'preview') },
       // robots size their frame for the preview that Immich makes by default
       width: Math.round(PREVIEW_SIDE * Math.max(1, ratio)),
       height: Math.round(PREVIEW_SIDE * Math.max(1, 1 / ratio)),
-      ...film?.isVideo && { film: base + videoPath(share.key, film, film.id) }
+      ...subject?.isVideo && { videoUrl: base + videoPath(share.key, subject, subject.id) }
     }
   }
 

@@ -12,8 +12,8 @@ import { canPan, isZoomed, panBy, toggleZoom, zoomBy } from './zoom.js'
 /** px from which a press is a movement; ms within which it is a tap, and two taps are a double tap. */
 const MOVED = 8
 const TAP_MS = 300
-/** px at the bottom of a film that its own controls take. */
-const FILM_CONTROLS = 80
+/** px at the bottom of a video that its own controls take. */
+const VIDEO_CONTROLS = 80
 /** Pixels of the wheel that double the size. */
 const WHEEL_DOUBLES = 300
 /** px of a line, for browsers whose wheel counts lines. */
@@ -46,8 +46,8 @@ function fromMiddle ({ x, y }) {
 
 /** @param {PointerEvent} event */
 function isOnSlide (event) {
-  const film = closest(event, 'video')
-  const isOnControls = film && event.clientY > film.getBoundingClientRect().bottom - FILM_CONTROLS
+  const video = closest(event, 'video')
+  const isOnControls = video && event.clientY > video.getBoundingClientRect().bottom - VIDEO_CONTROLS
   return event.button === 0 && !isOnControls && closest(event, '.lg-item')
 }
 

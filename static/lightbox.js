@@ -7,7 +7,7 @@ import { tryAgain } from './lightbox-retry.js'
 import { showCaption, startCaption } from './caption.js'
 import { fillPanel, panel, showPanel } from './details.js'
 import { closest, icon, make, say } from './dom.js'
-import { playMotion, removeFilms, showVideo, toggleFilm } from './video.js'
+import { playMotion, removeVideos, showVideo, toggleVideo } from './video.js'
 import { startGestures } from './gestures.js'
 import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
@@ -80,7 +80,7 @@ export function close (isBack = false) {
   const shown = imageOf(n)?.complete ? imageOf(n) : slideOf(n)?.querySelector('img')
   if (shown) fit(shown)
   glide(shown, () => {
-    removeFilms(outer)
+    removeVideos(outer)
     hidePanel()
     setAside(false)
     closeSlides()
@@ -121,8 +121,8 @@ const isPainted = n =>
 function onShown (n) {
   // lightGallery reports a slide that arrives while it closes; by then the address is the grid's again
   if (!state.isOpen) return
-  for (const film of outer.querySelectorAll('.ipp-film')) {
-    if (film.parentElement && film.parentElement !== slideOf(n)) removeFilms(film.parentElement)
+  for (const video of outer.querySelectorAll('.ipp-video')) {
+    if (video.parentElement && video.parentElement !== slideOf(n)) removeVideos(video.parentElement)
   }
   const around = [n, Math.max(0, n - AROUND), Math.min(total - 1, n + AROUND)]
   for (const near of around) load(near).then(() => dress(near))
@@ -163,12 +163,12 @@ function dress (n) {
     putUnder(at)
   }
   if (!state.isOpen) return
-  filmOf(lg.index)
+  videoOf(lg.index)
   toolbar.showItem(lg.index)
 }
 
 /** The video on slide `n`, made if need be, or the moving part that is playing. @param {number} n */
-function filmOf (n) {
+function videoOf (n) {
   const slide = slideOf(n)
   const known = item(n)
   if (slide && known && isVideo(n)) showVideo(slide, n, known)
@@ -192,7 +192,7 @@ const play = createPlay({
   interval: Number(own.slideShowInterval) || 5000,
   index: () => lg.index,
   show: slideTo,
-  film: () => filmOf(lg.index),
+  video: () => videoOf(lg.index),
   pictureOf: async n => {
     await load(n)
     return pictureOf(n)
@@ -250,11 +250,11 @@ function closeTop () {
 
 /** @param {KeyboardEvent} event */
 function pressSpace (event) {
-  const film = filmOf(lg.index)
+  const video = videoOf(lg.index)
   // a focused button or video handles the key itself
-  if (!film || closest(event, 'button, a, video')) return
+  if (!video || closest(event, 'button, a, video')) return
   event.preventDefault()
-  toggleFilm(film)
+  toggleVideo(video)
 }
 
 /** The arrows follow the page's direction, as in the grid. */
@@ -299,7 +299,7 @@ on('lgBeforeSlide', ({ index }) => {
   const isWatching = outer.matches('.ipp-running') && Date.now() - state.usedAt > IDLE_MS
   if (isWatching) outer.classList.add('ipp-bare')
   leaveZoom()
-  for (const film of outer.querySelectorAll('video')) film.pause()
+  for (const video of outer.querySelectorAll('video')) video.pause()
   toolbar.showItem(index)
 })
 on('lgAfterAppendSlide', ({ index }) => putUnder(index))

@@ -13,23 +13,23 @@ const LEAST_MS = 2000
 
 /**
  * Plays a video to its end, muted if the browser requires a touch for sound.
- * @param {HTMLVideoElement} film
+ * @param {HTMLVideoElement} video
  */
-const playToEnd = film => new Promise(resolve => {
+const playToEnd = video => new Promise(resolve => {
   /** @type {number | undefined} */
   let last
   const watch = setInterval(() => {
-    if (film.currentTime === last) end()
-    last = film.currentTime
+    if (video.currentTime === last) end()
+    last = video.currentTime
   }, STALLED_MS)
   const end = () => {
     clearInterval(watch)
     resolve(undefined)
   }
-  film.onended = film.onerror = film.onpause = end
-  film.play().catch(() => {
-    film.muted = true
-    return film.play()
+  video.onended = video.onerror = video.onpause = end
+  video.play().catch(() => {
+    video.muted = true
+    return video.play()
   }).catch(end)
 })
 
@@ -44,13 +44,13 @@ async function isThere (src) {
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
- * Makes the slideshow of a lightbox that shows item `index()`. `show` shows another, `film` returns the
+ * Makes the slideshow of a lightbox that shows item `index()`. `show` shows another, `video` returns the
  * current video, and `pictureOf` resolves to the address of an item's picture.
  * @param {{ interval: number, index: () => number, show: (n: number) => void,
- *   film: () => HTMLVideoElement | null, pictureOf: (n: number) => Promise<string>,
+ *   video: () => HTMLVideoElement | null, pictureOf: (n: number) => Promise<string>,
  *   onChange: (isPlaying: boolean) => void }} stage
  */
-export function createPlay ({ interval, index, show, film, pictureOf, onChange }) {
+export function createPlay ({ interval, index, show, video, pictureOf, onChange }) {
   let isPlaying = false
   /** Counts the starts; a new one ends the last. */
   let run = 0
@@ -69,7 +69,7 @@ export function createPlay ({ interval, index, show, film, pictureOf, onChange }
   async function go (mine) {
     const isMine = () => isPlaying && run === mine
     while (isMine()) {
-      const moving = film()
+      const moving = video()
       if (moving) await Promise.all([playToEnd(moving), wait(LEAST_MS)])
       else await wait(interval)
       if (isMine() && await hasChanged()) return location.replace(`${home}?play`)

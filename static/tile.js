@@ -82,7 +82,7 @@ function describe (n, img) {
 
 /** @param {number} n @param {import('./items.js').Item} known */
 function badgesOf (n, { motion, sphere, duration }) {
-  if (isVideo(n)) return [make('span', { className: 'badge film' }, icon('play'), duration)]
+  if (isVideo(n)) return [make('span', { className: 'badge video' }, icon('play'), duration)]
   if (motion) return [make('span', { className: 'badge round', title: t.motion }, icon('motion'))]
   return sphere ? [make('span', { className: 'badge', title: t.sphere }, '360°')] : []
 }

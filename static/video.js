@@ -8,20 +8,20 @@ import { outer } from './slides.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
-  const film = /** @type {HTMLVideoElement} */ (
-    make('video', { className: 'ipp-film', playsInline: true, ...more }))
-  slide.append(film)
+  const video = /** @type {HTMLVideoElement} */ (
+    make('video', { className: 'ipp-video', playsInline: true, ...more }))
+  slide.append(video)
   let reached = 0
-  film.addEventListener('error', async () => {
-    reached = film.currentTime || reached
-    const isTried = await tryAgain(film)
-    if (!film.isConnected) return
+  video.addEventListener('error', async () => {
+    reached = video.currentTime || reached
+    const isTried = await tryAgain(video)
+    if (!video.isConnected) return
     if (!isTried) return say(t.noVideo)
     // resume where it stopped
-    film.currentTime = reached
-    film.play().catch(() => {})
+    video.currentTime = reached
+    video.play().catch(() => {})
   })
-  return film
+  return video
 }
 
 /**
@@ -29,23 +29,23 @@ function put (slide, more) {
  * @param {Element} slide @param {number} n @param {import('./items.js').Item} item
  */
 export function showVideo (slide, n, item) {
-  if (slide.querySelector('.ipp-film')) return
+  if (slide.querySelector('.ipp-video')) return
   const poster = imagePath(item, 'preview')
-  const film = put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
+  const video = put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
   const button = make('button', {
     type: 'button', className: 'ipp-start', title: t.play, ariaLabel: t.play,
-    onclick: () => film.play().catch(() => {})
+    onclick: () => video.play().catch(() => {})
   }, make('span', {}, icon('play')))
   slide.append(button)
   /** @param {boolean} isStarted */
   const setStarted = isStarted => {
-    if (isStarted && document.activeElement === button) film.focus({ preventScroll: true })
-    film.controls = isStarted
+    if (isStarted && document.activeElement === button) video.focus({ preventScroll: true })
+    video.controls = isStarted
     button.hidden = isStarted
     markPlaying()
   }
-  film.addEventListener('play', () => setStarted(true))
-  film.addEventListener('ended', () => setStarted(false))
+  video.addEventListener('play', () => setStarted(true))
+  video.addEventListener('ended', () => setStarted(false))
 }
 
 /** Hides the caption while a video has controls of its own. */
@@ -55,25 +55,25 @@ const markPlaying = () =>
 /** Plays the moving part of a photo over it, or stops it. @param {Element} slide
  * @param {import('./items.js').Item} item */
 export function playMotion (slide, item) {
-  const isPlaying = slide.querySelector('.ipp-film') !== null
-  removeFilms(slide)
+  const isPlaying = slide.querySelector('.ipp-video') !== null
+  removeVideos(slide)
   if (isPlaying || !item.motion) return
   put(slide, {
-    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeFilms(slide)
+    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeVideos(slide)
   })
 }
 
-/** Plays a film or pauses it. @param {HTMLVideoElement} film */
-export function toggleFilm (film) {
-  if (film.paused) film.play().catch(() => {})
-  else film.pause()
+/** Plays a video or pauses it. @param {HTMLVideoElement} video */
+export function toggleVideo (video) {
+  if (video.paused) video.play().catch(() => {})
+  else video.pause()
 }
 
 /** Removes the videos within an element and stops their downloads. @param {Element} within */
-export function removeFilms (within) {
-  for (const film of within.querySelectorAll('video')) {
-    film.removeAttribute('src')
-    film.remove()
+export function removeVideos (within) {
+  for (const video of within.querySelectorAll('video')) {
+    video.removeAttribute('src')
+    video.remove()
   }
   for (const button of within.querySelectorAll('.ipp-start')) button.remove()
   markPlaying()

@@ -20,7 +20,7 @@ describe('the lightbox', { skip }, async () => {
   const album = `/share/${links.album.key}`
   const ids = (await run.get(`/share/items/${links.album.key}/0`)).json().id as string[]
   const numberOf = (name: string) => ids.findIndex(id => library.assets.get(id)!.name === name)
-  const film = ids.findIndex(id => library.assets.get(id)!.type === 'VIDEO')
+  const videoAt = ids.findIndex(id => library.assets.get(id)!.type === 'VIDEO')
   const described = library.assets.get(ids[1]!)!
   described.exif = { ...described.exif, description: WORDS }
   let browser: Browser
@@ -98,7 +98,7 @@ describe('the lightbox', { skip }, async () => {
   test('a press anywhere on a video plays it, Space pauses it; poster and video have one size', async () => {
     for (const size of ['desk', 'phone'] as const) {
       const { page, complaints, asked } = await view({ size })
-      await page.goto(`${album}/${ids[film]}`)
+      await page.goto(`${album}/${ids[videoAt]}`)
       await page.waitForSelector('.lg-current .ipp-start')
       await isShown(page)
       const start = await boxOf(page, '.lg-current .ipp-start span')
@@ -106,18 +106,18 @@ describe('the lightbox', { skip }, async () => {
       assert.deepEqual(await boxOf(page, '.lg-current video'), await boxOf(page, '.lg-current .ipp-under'))
       assert.ok(!asked.some(line => line.includes('/share/video/')), 'bytes before a press')
       const video = page.locator('.lg-current video')
-      const isPaused = () => video.evaluate((film: HTMLVideoElement) => film.paused)
-      const hasMoved = () => video.evaluate((film: HTMLVideoElement) => film.currentTime > 0)
-      await video.evaluate((film: HTMLVideoElement) => { film.muted = true })
+      const isPaused = () => video.evaluate((element: HTMLVideoElement) => element.paused)
+      const hasMoved = () => video.evaluate((element: HTMLVideoElement) => element.currentTime > 0)
+      await video.evaluate((element: HTMLVideoElement) => { element.muted = true })
       if (size === 'phone') await page.touchscreen.tap(60, 420)
       else await page.mouse.click(200, 200)
-      await until(hasMoved, 'the film')
+      await until(hasMoved, 'the video')
       assert.equal(await isPaused(), false)
       assert.equal(await page.locator('.lg-current .ipp-start').isVisible(), false)
       await page.keyboard.press(' ')
       await until(isPaused, 'the pause')
       await page.keyboard.press(' ')
-      await until(async () => !await isPaused(), 'the film')
+      await until(async () => !await isPaused(), 'the video')
       assert.deepEqual(complaints, [])
     }
   })

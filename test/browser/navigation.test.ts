@@ -38,9 +38,9 @@ describe('navigation: opening, next photos, Back and Forward, addresses', { skip
       await page.waitForFunction(() => !document.querySelector('.lg-container.lg-show'))
       await page.waitForURL(run.base + album)
       // a video loads nothing until it is played
-      const film = library.albums.get(links.album.album!)!.assets
+      const video = library.albums.get(links.album.album!)!.assets
         .find(id => library.assets.get(id)!.type === 'VIDEO')
-      await page.goto(`${album}/${film}`)
+      await page.goto(`${album}/${video}`)
       await page.waitForSelector('.lg-current video')
       assert.ok(!asked.some(line => line.includes('/share/video/')), 'bytes of a video before it was played')
       await page.evaluate(() => {

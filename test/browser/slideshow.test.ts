@@ -60,21 +60,21 @@ describe('the slideshow', { skip }, async () => {
     }
     const isBlank = () => page.evaluate(() => {
       const image = document.querySelector<HTMLImageElement>('.lg-current img.lg-object')
-      const film = document.querySelector<HTMLVideoElement>('.lg-current video')
-      return !(film || (image && image.complete && image.naturalWidth > 1))
+      const video = document.querySelector<HTMLVideoElement>('.lg-current video')
+      return !(video || (image && image.complete && image.naturalWidth > 1))
     })
     const slide = () => page.textContent('.lg-counter')
     const seen = new Set<string>()
     let first = 0
     // a video runs by its own clock
-    const endFilm = () => page.evaluate(() =>
+    const endVideo = () => page.evaluate(() =>
       document.querySelector<HTMLVideoElement>('.lg-current video')?.dispatchEvent(new Event('ended')))
     // Immich is away in the fourth hour
     for (let hour = 0; hour < 24; hour++) {
       own.immich.fault = () => hour === 3 ? { status: 503, body: '{}' } : undefined
       for (let minute = 0; minute < 60; minute += 4) {
         await page.clock.runFor(240_500)
-        await endFilm()
+        await endVideo()
         seen.add((await slide())!)
         assert.equal(await isBlank(), false, `hour ${hour}, minute ${minute}`)
       }
@@ -91,7 +91,7 @@ describe('the slideshow', { skip }, async () => {
     library.albums.get(name)!.assets.push(added.id)
     for (let n = 0; n < 100 && !/ of 5$/.test((await slide().catch(() => ''))!); n++) {
       await page.clock.runFor(60_000).catch(() => {})
-      await endFilm().catch(() => {})
+      await endVideo().catch(() => {})
     }
     assert.match((await slide())!, / of 5$/)
     assert.equal(page.url(), `${own.base}/share/${key}?play`)

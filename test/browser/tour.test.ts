@@ -85,11 +85,11 @@ for (const engine of ENGINES) {
     })
 
     test('a video plays on request', async () => {
-      const film = library.albums.get(links.album.album!)!.assets.find(id =>
+      const video = library.albums.get(links.album.album!)!.assets.find(id =>
         library.assets.get(id)!.type === 'VIDEO')!
-      await hand.go(`${album}/${film}`)
+      await hand.go(`${album}/${video}`)
       await isShown()
-      await until('the film', () => Boolean(document.querySelector('.lg-current video')))
+      await until('the video', () => Boolean(document.querySelector('.lg-current video')))
       const canPlay = await hand.run(() =>
         document.createElement('video').canPlayType('video/mp4; codecs="avc1.42E01E"'))
       await hand.run(() => { document.querySelector<HTMLVideoElement>('.lg-current video')!.muted = true })
@@ -97,7 +97,7 @@ for (const engine of ENGINES) {
       const isMoving = () => document.querySelector<HTMLVideoElement>('.lg-current video')!.currentTime > 0
       if (canPlay) await until('it moves', isMoving)
       else if (process.env.CI) throw new Error('no decoder for H.264: CI must have one (.ci/run installs it)')
-      else test(`${engine.name} plays the film`,
+      else test(`${engine.name} plays the video`,
         { skip: 'no decoder for it: apt-get install gstreamer1.0-libav' }, () => {})
       await hand.click('.lg-close')
       await isClosed()

@@ -150,7 +150,7 @@ describe('a photo or video in the lightbox: caption, zoom, playing, failures', {
     assert.ok(!asked.some(line => line.includes(ids.motion[n])))
     await page.click('.ipp-motion')
     await page.waitForFunction(() =>
-      document.querySelector<HTMLVideoElement>('video.ipp-film')!.readyState > 1)
+      document.querySelector<HTMLVideoElement>('video.ipp-video')!.readyState > 1)
     const gif = ids.id.find((id: string) => library.assets.get(id)!.mime === 'image/gif')
     await page.goto(`/share/${links.mixed.key}/${gif}`)
     await shown(page)
@@ -161,15 +161,15 @@ describe('a photo or video in the lightbox: caption, zoom, playing, failures', {
   test('a video that breaks off is retried and continues; one that cannot be played says so', async () => {
     const { page } = await view()
     const { id } = (await run.get(`/share/items/${links.album.key}/0`)).json()
-    const film = id.find((id: string) => library.assets.get(id)!.type === 'VIDEO')!
+    const video = id.find((id: string) => library.assets.get(id)!.type === 'VIDEO')!
     const play = () => page.evaluate(() => {
-      const film = document.querySelector<HTMLVideoElement>('.lg-current video')!
-      film.muted = true
-      film.play().catch(() => {})
+      const video = document.querySelector<HTMLVideoElement>('.lg-current video')!
+      video.muted = true
+      video.play().catch(() => {})
     })
     let isBroken = true
     await page.route('**/share/video/**', route => isBroken ? route.abort() : route.continue())
-    await page.goto(`${album}/${film}`)
+    await page.goto(`${album}/${video}`)
     await page.waitForSelector('.lg-current video')
     await play()
     await page.waitForFunction(() => document.querySelector('.toast')?.textContent?.includes('Trying again'))
@@ -179,9 +179,9 @@ describe('a photo or video in the lightbox: caption, zoom, playing, failures', {
     const heads: string[] = []
     await page.route('**/share/video/**', route => {
       heads.push(route.request().method())
-      return route.fulfill({ contentType: 'video/mp4', body: 'no film' })
+      return route.fulfill({ contentType: 'video/mp4', body: 'no video' })
     })
-    await page.goto(`${album}/${film}`)
+    await page.goto(`${album}/${video}`)
     await page.waitForSelector('.lg-current video')
     await play()
     await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('.lg-current video')!.error)
