@@ -34,6 +34,8 @@ async function isImmichOpen (origin: string, link: LinkAddress): Promise<boolean
   const [name, value] = 'key' in link ? ['key', link.key] as const : ['slug', link.slug] as const
   const path = `${origin}/api/shared-links/me`
   const responses = [await ask(`${path}?${new URLSearchParams({ [name]: value })}`)]
+  // Immich reads this key, but a filter that parses the query may not
+  if (name === 'key') responses.push(await ask(`${path}?key=${value}%`))
   // a slug may contain characters that a header cannot
   responses.push(await ask(path, { [`x-immich-share-${name}`]: encodeURIComponent(value) }))
   return responses.some(({ body }) => {

@@ -120,6 +120,18 @@ test("Immich's own API at the same address, closed as in the examples, and open"
   }
 })
 
+test("Immich's own API, closed to every key but one that a parser drops", async () => {
+  const way = (path: string): Way => {
+    if (!path.startsWith('/api')) return { to: base }
+    // as Go reads a query
+    const isFound = /[?&](?:key|slug)=(?:[\w+.-]|%[\da-f]{2})*(?:&|$)/i.test(path)
+    return isFound ? { status: 404 } : { to: immich.url, without: /^x-immich-share-/ }
+  }
+  const origin = await front(way)
+  for (const link of [links.album, links.password]) assert.match((await check(origin, link)).text, OPEN)
+  assert.doesNotMatch((await check(origin, links.slug)).text, OPEN)
+})
+
 test("an address that cannot be tested, and Immich's own", async () => {
   const { status, text } = await check('http://127.0.0.1:2', links.album)
   assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tested from here: connect ECONNREFUSED/)
