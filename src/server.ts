@@ -78,6 +78,7 @@ export function createProxy (
     }
     const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
     const isFull = !await connections.count(visitor.address, response)
+    if (response.destroyed) return
     if (isFull || isClosing) response.shouldKeepAlive = false
     try {
       const reply = await replyTo(context, isFull, trace)
@@ -156,12 +157,14 @@ function start (): void {
   // a closed pipe must not end the process
   process.stdout.on('error', () => {})
   const { server, app, close } = createProxy(settings)
+  // connections that wait to be accepted: beyond Node's 511, each would try again only after a second
+  const listen = (address: string) => server.listen(settings.port, address, settings.limits.connections)
   const { log } = app
   for (const notice of notices) log.warn('configuration', { notice })
   server.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     // the kernel has no IPv6
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
-      server.listen(settings.port, '0.0.0.0')
+      listen('0.0.0.0')
       return
     }
     const advice = LISTEN_ADVICE[code ?? '']
@@ -174,7 +177,7 @@ function start (): void {
     log.info('listening', { port, version: about.version, immich: immichUrl, configuration: changed })
     void logImmichVersion(app)
   })
-  server.listen(settings.port, host)
+  listen(host)
   const stop = async (signal: string, drain: number): Promise<void> => {
     log.info('stopping', { signal })
     await close(settings.limits.shutdown, drain)
