@@ -1,7 +1,7 @@
 /**
  * `npm run mutants -- gate/open immich`: breaks one thing at a time in a copy of these files of src/ (by
- * default all of the gate, `immich.ts`, `rate-limit.ts` and `validate.ts`), and runs the tests that must see
- * it.
+ * default all of the gate, `immich.ts`, `rate-limit.ts`, `shares.ts` and `validate.ts`), and runs the tests
+ * that must see it.
  *
  * Prints what survived and what did not end; exits with 1 if anything did that is not `EQUIVALENT`. ONLY is
  * a pattern of mutants' names, JOBS how many run at once, and QUICK leaves out tests that take longer than so
@@ -50,6 +50,7 @@ const TESTS: Record<string, string[]> = {
     'promises'
   ],
   'rate-limit': ['gate/guesses', 'gate/open', 'gate/unlock'],
+  shares: ['queue', 'http/body', 'http/connections'],
   validate: ['gate/validate', 'gate/unlock-cookie', 'gate/unlock', 'gate/open', 'routes/pages']
 }
 
@@ -73,6 +74,8 @@ const EQUIVALENT: Record<string, string> = {
   'gate/open link.expiresAt !== undefined && link.expiresAt <= Date.now() → link.expiresAt <= Date.now()':
     'undefined is not before any time',
   'gate/open token && { token } → { token }': ABSENT,
+  'gate/open old && isDeepStrictEqual(old, opened) → isDeepStrictEqual(old, opened)':
+    'nothing equals the absence of a link',
   'gate/open link.assets ?? [] → link.assets': 'a link without an album always has a list',
   ['gate/open this.#lists.get(link) ?? this.#listChosen(link.assets ?? []) → ' +
     'this.#listChosen(link.assets ?? [])']: 'only saves making the list again',

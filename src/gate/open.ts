@@ -57,7 +57,7 @@ export class Links {
     // even if Immich stopped saying which links have a password: one that a token opened is protected
     const opened = { ...link, isProtected: token !== undefined, ...token && { token } }
     // one that has not changed stays the same object, by which its share is found
-    return isDeepStrictEqual(opened, old) && old ? old : opened
+    return old && isDeepStrictEqual(old, opened) ? old : opened
   }
 
   /**
