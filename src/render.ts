@@ -46,7 +46,8 @@ type OpenGraph = {
 type LinkValues = Wording & {
   script: true, title: string, heading: string, home: string, about: string
   summary: string, og: OpenGraph | false, skeleton: string, runs: string, options: string
-  expiry?: string, ends?: number, partial: boolean, zip: string | false
+  expiry?: string, ends?: number, partial: boolean
+  download: { href: string, word: string | undefined } | false
 }
 type Tile = {
   n: number, step: number, lazy: boolean, href: string, src: string, length: string | false
@@ -154,8 +155,17 @@ export class Renderer {
       ...ends !== undefined && {
         ends, expiry: t.expires?.replace('{date}', dateFormat(lang, EXPIRY).format(ends)) ?? ''
       },
-      partial: share.isPartial, zip: share.can.zip && share.items.length > 0 && linkPath(link, '/download')
+      partial: share.isPartial, download: this.#download(share, link, t)
     }
+  }
+
+  /** The link that downloads everything: a zip, or the file itself if there is only one. */
+  #download ({ key, can, items }: Share, link: LinkAddress, t: Words): LinkValues['download'] {
+    const [only] = items
+    if (!can.zip || !only) return false
+    const isAlone = items.length === 1 && can.download
+    if (isAlone) return { href: imagePath(key, only, 'original'), word: t.download }
+    return { href: linkPath(link, '/download'), word: t.downloadAll }
   }
 
   /** Tiles under the headings of their days, from position `from` up to `to`. */

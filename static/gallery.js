@@ -58,21 +58,17 @@ function startSelecting () {
 
 // -------------------------------------------------------------------------------------------------- the page
 
-/**
- * Makes the zip link ask first; a single photo is downloaded as it is. Without dialogs, or if the script
- * cannot be loaded, it stays a link.
- */
+/** Makes the zip link ask first. Without dialogs, or if the script cannot be loaded, it stays a link. */
 function askBeforeZip () {
   const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
-  if (zip?.lastChild && total === 1) zip.title = zip.ariaLabel = zip.lastChild.textContent = t.download
   zip?.addEventListener('click', async event => {
-    const hasDialogs = 'HTMLDialogElement' in window
-    if (!hasDialogs || event.ctrlKey || event.metaKey || event.shiftKey) return
+    // a single photo needs no zip
+    const asks = total > 1 && 'HTMLDialogElement' in window
+    if (!asks || event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
     try {
-      const [{ askDownloadAll, download }] = await Promise.all([import('./download.js'), styleTools()])
-      if (total === 1) await download([0])
-      else askDownloadAll(zip.href, select)
+      const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])
+      askDownloadAll(zip.href, select)
     } catch { location.href = zip.href }
   })
 }

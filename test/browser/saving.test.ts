@@ -75,15 +75,17 @@ describe('saving', { skip }, async () => {
   test('a link with one photo offers "Download", which is the photo itself', async () => {
     const settings = { singleImageGallery: true, singleItemAutoOpen: false }
     const own = await start({ library: run.library, ipp: settings })
-    const { page, complaints } = await openView(browser, own.base)
-    await page.goto(`/share/${run.links.photo.key}`)
-    await page.waitForSelector('.laid-out a.tile img.in')
-    assert.equal(await page.textContent('#zip'), 'Download')
-    assert.equal(await page.getAttribute('#zip', 'aria-label'), 'Download')
-    const { name, bytes } = await take(page, () => page.click('#zip'))
-    assert.match(name, /\.jpg$/)
-    assert.equal(bytes.readUInt16BE(0), 0xffd8, 'a JPEG')
-    assert.deepEqual(complaints, [])
+    for (const script of [true, false]) {
+      const { page, complaints } = await openView(browser, own.base, { script })
+      await page.goto(`/share/${run.links.photo.key}`)
+      if (script) await page.waitForSelector('.laid-out a.tile img.in')
+      assert.equal(await page.textContent('#zip'), 'Download')
+      assert.equal(await page.getAttribute('#zip', 'aria-label'), 'Download')
+      const { name, bytes } = await take(page, () => page.click('#zip'))
+      assert.match(name, /\.jpg$/)
+      assert.equal(bytes.readUInt16BE(0), 0xffd8, 'a JPEG')
+      assert.deepEqual(complaints, [])
+    }
   })
 
   test('an unknown size is left out, and without the dialog the link still downloads', async () => {
