@@ -6,10 +6,12 @@ type Failure = Error & { code?: string, errors?: Error[] }
 
 /** Advice by the scheme, the code, the name and the message of a failure; the first match counts. */
 const ADVICE: [RegExp, string][] = [
-  [/ENOTFOUND|EAI_AGAIN/, 'its name cannot be resolved here: check IMMICH_URL and the network'],
+  [/ENOTFOUND|EAI_AGAIN/,
+    'its name cannot be resolved here: check IMMICH_URL, and that both containers are in one network'],
   [/ECONNREFUSED.*(127\.0\.0\.1|::1|localhost)/,
     'nothing listens there; in a container, localhost is the container: use the name or address of Immich'],
-  [/ECONNREFUSED/, 'nothing listens there: is Immich running, and is the port right?'],
+  [/ECONNREFUSED/,
+    'nothing listens there: is Immich running, and is the port right? Inside Docker it is 2283'],
   [/Timeout|ETIMEDOUT/i, 'no response in time: is Immich busy, or is a firewall in the way?'],
   [/WRONG_VERSION|wrong version/, 'that port does not speak https: write http:// in IMMICH_URL'],
   [/CERT_HAS_EXPIRED/, 'its certificate has expired: renew it'],
@@ -32,7 +34,7 @@ const ADVICE: [RegExp, string][] = [
   [/buckets answered 200/,
     'usually an album with photos of more than 1,200 different months: correct their dates in Immich'],
   [/HTTP_|NotImmich|HTTPParser|HEADERS_OVERFLOW|bad upgrade/,
-    'another program answers there: IMMICH_URL must lead to Immich, such as http://immich-server:2283'],
+    'another program, or this one, answers there: IMMICH_URL must lead to Immich: http://immich-server:2283'],
   [/^https: .*(UND_ERR_SOCKET|ECONNRESET|EPIPE)/,
     'it closed the connection: is it restarting, or does it ask for a client certificate (mTLS)?'],
   [/UND_ERR_SOCKET|ECONNRESET|EPIPE/, 'it closed the connection: is it restarting, or does it expect https?'],

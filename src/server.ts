@@ -74,7 +74,8 @@ export function createProxy (
     const visitor = parseVisitor(headers, socket.remoteAddress ?? '', settings)
     if (visitor.isForgeable) {
       const advice = 'list it in ipp.trustedProxies, so that visitors cannot choose their address'
-      app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { advice })
+      const proxy = socket.remoteAddress
+      app.warnOfForgeable('X-Forwarded-For comes from a proxy that is not listed', { proxy, advice })
     }
     const context = { app, request, visitor, target: parseTarget(url), isHead: method === 'HEAD' }
     const isFull = !await connections.count(visitor.address, response)

@@ -37,13 +37,14 @@ test('Immich refuses connections, and comes back', async () => {
 
 describe('answers that are not HTTP', { concurrency: true }, () => {
   const answers: Record<string, { say: string, drip?: string, advice: string }> = {
-    'another protocol': { say: 'SSH-2.0-OpenSSH_9.2\r\n', advice: 'another program answers' },
+    'another protocol': { say: 'SSH-2.0-OpenSSH_9.2\r\n', advice: 'another program, or this one, answers' },
     'a change of protocols': {
       say: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
-      advice: 'another program answers'
+      advice: 'another program, or this one, answers'
     },
     'headers without end': {
-      say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, advice: 'another program answers'
+      say: `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`,
+      advice: 'another program, or this one, answers'
     },
     'headers that come and come': { say: 'HTTP/1.1 200 OK\r\nX: ', drip: 'x', advice: 'no response in time' }
   }

@@ -128,7 +128,7 @@ test('a server that is not Immich is logged', async () => {
   immich.fault = () => ({ status: 404, body: '<html>nginx</html>', headers: { 'content-type': 'text/html' } })
   const proxy = run({ IMMICH_URL: immich.url })
   assert.equal((await ask(`http://127.0.0.1:${await proxy.port()}`, '/share/AAAAAAAAAAAAAAAA')).status, 503)
-  assert.match(proxy.out, /another program answers there/)
+  assert.match(proxy.out, /another program, or this one, answers there/)
 })
 
 test('an untested version is logged', async () => {
@@ -308,6 +308,10 @@ test('npm start, check and demo say which Node.js they need, and nothing else', 
     assert.match(ended.stderr, /^Node\.js 24\.16 or newer is needed/)
     assert.equal(ended.status, status, event)
   }
+  const file = join(folder, 'test/node/needed.cjs')
+  const env = { npm_lifecycle_event: 'prestart' }
+  const bare = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
+  assert.deepEqual([bare.status, bare.stderr], [1, 'The packages are missing: run `npm ci` first\n'])
   const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'))
   for (const name of ['start', 'check', 'demo']) assert.match(scripts[`pre${name}`], /needed\.cjs$/)
 })

@@ -37,8 +37,14 @@ const RENAMED: Row[] = [
   // 2.0 to 4.0
   { from: 'gallery.singleImage', to: 'singleImageGallery', isNewer: true },
   { from: 'gallery.singleItemAutoOpen', to: 'singleItemAutoOpen', isNewer: true },
-  { from: 'gallery.showTitle', to: 'showGalleryTitle', isNewer: true },
-  { from: 'gallery.showDescription', to: 'showGalleryDescription', isNewer: true },
+  {
+    from: 'gallery.showTitle', to: 'showGalleryTitle', isNewer: true,
+    effects: { true: 'the heading is the name of the album, and no longer the description of the link' }
+  },
+  {
+    from: 'gallery.showDescription', to: 'showGalleryDescription', isNewer: true,
+    effects: { true: 'pages show the description of the link, or else of the album' }
+  },
   { from: 'gallery.groupByDate', to: 'groupByDate', values: { true: 'month' } },
   { from: 'gallery.singleVideo', to: 'singleVideoGallery' },
   { from: 'gallery.showExpiryDate', to: 'showExpiryDate' },
@@ -239,10 +245,11 @@ function readOldDownloads (config: Json, generation: Generation): string[] {
   const isSpeltAsToday = typeof given === (later === undefined ? 'number' : 'boolean')
   const opener = '"allowDownload": true in ipp allows'
   const lines: [boolean, string][] = [
-    [given === undefined, 'Downloads are off: this file is from ' +
-      `${RELEASES[generation]} and does not allow them. ${opener} them where a link's owner does`],
+    [given === undefined, `Downloads are off: by its keys, this file is from ${RELEASES[generation]} ` +
+      `and does not allow them. ${opener} them where a link's owner does`],
     [given !== undefined && level === 0, `${key} switches all downloads off, single ones and zips. ` +
       `${opener} ${later === undefined ? 'single ones' : 'both'} where a link's owner does`],
+    [generation === 4 && later === true, `${key} allows single downloads and zips. 4.0 took it for 0`],
     [level > 0 && !isSpeltAsToday, `${key} allows single downloads and zips, where a link's owner does`],
     [later !== undefined && later !== true && earlier !== undefined,
       `ipp.allowDownloadAll: ${JSON.stringify(earlier)} has no effect: ipp.allowDownload is set`],

@@ -11,6 +11,7 @@ type Finding = ['ok' | 'note' | 'WRONG', string, string?]
 type Received = { status: number, location: string, body: string }
 
 const TIMEOUT_MS = 10_000
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 /** more than the head of a page, after which nothing is needed */
 const MAX_CHARACTERS = 20_000
 /** Immich's words for a missing or wrong password; they prove that it has accepted the link's key. */
@@ -75,6 +76,10 @@ function findingOf (origin: string, { message, cause }: Error): Finding {
   if (/CERT|SIGNATURE/.test(code)) {
     return ['note', `the certificate of ${origin} is not trusted here: ${reason}`,
       'let the server send the whole chain; for an authority of your own, set NODE_EXTRA_CA_CERTS']
+  }
+  if (code === 'ECONNREFUSED' && LOOPBACK.test(new URL(origin).hostname)) {
+    return ['WRONG', `nothing listens at ${origin}`,
+      'is this the port of the proxy? In a container, localhost is the container']
   }
   return ['note', `${origin} could not be tested from here: ${reason}`,
     'many routers have no NAT loopback, so test it from another network']

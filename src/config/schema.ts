@@ -126,6 +126,10 @@ function conformGroup (
     [name, conform(inner, Object.hasOwn(given, name) ? given[name] : undefined, path(name), check)]))
 }
 
+/** How alike two names are for one of them to be a typing error, and for a hint that it may be one. */
+const TYPO = 0.85
+const NEAR = 0.5
+
 /** Reports a known key in the wrong place as a problem, and returns whether it is one. */
 function isMisplaced (name: string, path: string, { places, problems }: Check): boolean {
   const place = places.get(name)
@@ -152,22 +156,26 @@ function reportUnknown (name: string, value: unknown, at: string, known: string[
     }
     return
   }
-  const near = nearest(name, known)
-  check.notices.push(`${path}: unknown, ignored.${near ? ` Did you mean ${near}?` : ''}`)
+  const { near, likeness } = nearest(name, known)
+  const hint = likeness > NEAR ? ` Did you mean ${near}?` : ''
+  // a misspelt key may be one that was to forbid something
+  if (likeness > TYPO) check.problems.push(`${path}: unknown.${hint}`)
+  else check.notices.push(`${path}: unknown, ignored.${hint}`)
   reportMisplaced(value, path, check)
 }
 
-/** The known name that shares the most pairs of letters with `name`, if that is more than half of them. */
-function nearest (name: string, known: string[]): string | undefined {
-  const pairs = (word: string) =>
-    new Set(Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase()))
+/** The known name that shares the most pairs of letters with `name`, and how much of them, from 0 to 1. */
+function nearest (name: string, known: string[]): { near: string, likeness: number } {
+  const pairs = (word: string) => Array.from(word.slice(1), (_, n) => word.slice(n, n + 2).toLowerCase())
   const own = pairs(name)
-  const likeness = (word: string) => {
-    const others = pairs(word)
-    return 2 * own.intersection(others).size / (own.size + others.size)
-  }
-  const [best] = known.toSorted((one, other) => likeness(other) - likeness(one))
-  return best !== undefined && likeness(best) > 0.5 ? best : undefined
+  const rated = known.map(near => {
+    const others = pairs(near)
+    const most = own.length + others.length
+    for (const pair of own) if (others.includes(pair)) others.splice(others.indexOf(pair), 1)
+    return { near, likeness: 2 * (most - own.length - others.length) / most }
+  })
+  const [best] = rated.sort((one, other) => other.likeness - one.likeness)
+  return best ?? { near: '', likeness: 0 }
 }
 
 /** Each key of the schema by its name, with its path. */

@@ -28,7 +28,7 @@ export type Settings = Omit<Ipp, keyof Wider | keyof Trust> & Wider & Trust & {
   notices: string[], values: Json, changed: Json, source: string
 }
 
-const PLACEHOLDER = /^replace-me/
+const PLACEHOLDER = /^replace-me|openssl rand/
 /** a user and a password in an address */
 const CREDENTIALS = /\/\/[^/]*@/
 /** A variable's wrong value for a message, without a secret or a password in an address. */
@@ -58,6 +58,9 @@ const RESERVED_HEADERS = new Set([
   'connection', 'content-encoding', 'content-length', 'content-range', 'keep-alive', 'proxy-authenticate',
   'proxy-connection', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade'
 ])
+
+/** What the operator is told: problems stop the start. */
+type Found = { problems: string[], notices: string[] }
 
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
@@ -91,9 +94,9 @@ function readJson (text: string): unknown {
     return value
   } catch (error) {
     const mistakes: [RegExp, string][] = [
-      [/^[ \t]*(?:\/\/|\/\*)/m, 'JSON has no comments'],
+      [/(?:^|[\s,{}[\]])(?:\/\/|\/\*)|^[ \t]*#/m, 'JSON has no comments'],
       [/,[ \t\r\n]*[}\]]/, 'JSON has no comma after the last entry'],
-      [/(?<=[{[,:\s])'/, 'JSON has double quotation marks only']
+      [/(?<=[{[,:\s])['“”„‘’]/, 'JSON has straight double quotation marks only']
     ]
     for (const [pattern, what] of mistakes) {
       const found = pattern.exec(text)
@@ -106,14 +109,20 @@ function readJson (text: string): unknown {
   }
 }
 
-function parseTrustedProxies (entries: string[], problems: string[]): BlockList {
+function parseTrustedProxies (entries: string[], { problems, notices }: Found): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
     const [, net = '', bits] = /^([\da-f.:]+)(?:\/(\d+))?$/i.exec(entry) ?? []
     const long = isIP(net) === 6
     try {
       trusted.addSubnet(net, Number(bits ?? (long ? 128 : 32)), long ? 'ipv6' : 'ipv4')
-    } catch { problems.push(`ipp.trustedProxies: got ${show(entry)}, expected a range such as 10.0.0.0/8`) }
+    } catch {
+      const accepted = 'an address such as 172.18.0.5 or a range such as 10.0.0.0/8; names are not resolved'
+      problems.push(`ipp.trustedProxies: got ${show(entry)}, expected ${accepted}`)
+    }
+    if (bits && Number(bits) === 0) {
+      notices.push(`ipp.trustedProxies: ${entry} trusts everyone, so that visitors can choose their address`)
+    }
   }
   return trusted
 }
@@ -154,13 +163,16 @@ function readHeaders (given: Json, problems: string[]): Record<string, string> {
 
 type Read = { given: unknown, source: string }
 /** The configuration file or CONFIG as JSON, and where it was read from. */
-function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Read {
+function readConfig (env: NodeJS.ProcessEnv, root: URL, { problems, notices }: Found): Read {
   const file = env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   const source = env.CONFIG ? 'CONFIG' : file
+  if (env.CONFIG && env.IPP_CONFIG) notices.push('IPP_CONFIG has no effect: CONFIG is set')
   try {
     const text = env.CONFIG || readFileSync(env.IPP_CONFIG || new URL('config.json', root), 'utf8')
     const given = readJson(text.replace(/^\ufeff/, ''))
-    if (env.CONFIG && typeof given !== 'object') throw new Error(`got ${env.CONFIG}`)
+    if (env.CONFIG && typeof given !== 'object') {
+      throw new Error(`got ${env.CONFIG}, expected a JSON object`)
+    }
     // for editors
     delete object(given)?.$schema
     return { given, source }
@@ -177,7 +189,7 @@ function readConfig (env: NodeJS.ProcessEnv, root: URL, problems: string[]): Rea
     }
     const advice = isForeign
       ? '. A path belongs in IPP_CONFIG; CONFIG= clears a variable that another program uses' : ''
-    if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `${message}, expected JSON${advice}`}`)
+    if (!isIgnored) problems.push(`${source}: ${reasons[code ?? ''] ?? `not valid: ${message}${advice}`}`)
     return { given: {}, source }
   }
 }
@@ -192,7 +204,7 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
     const value = env[name]?.trim()
     const parsed = value ? parse(value) : unset
     if (value && parsed === undefined) {
-      const hint = name.endsWith('_URL') ? addressHint(value) : ''
+      const hint = name === 'IPP_SECRET' ? '' : addressHint(value)
       problems.push(`${name}: got ${hideSecret(name, value)}, expected ${accepted}${hint}`)
     }
     values[name] = parsed ?? unset
@@ -211,13 +223,15 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   }
   values.LOG_LEVEL = logLevel
   for (const name of VARIABLES) {
-    if (env[`${name}_FILE`]) notices.push(`${name}_FILE is not read: put the value itself into ${name}`)
+    const instead = `${name}${name === 'CONFIG' ? ', or its path into IPP_CONFIG' : ''}`
+    if (env[`${name}_FILE`]) notices.push(`${name}_FILE is not read: put its content into ${instead}`)
   }
   for (const [name, why] of Object.entries(OLD_VARIABLES)) if (env[name]) ignore(name, why)
 
   for (const name of Object.keys(env)) {
     const isKnown = VARIABLES.includes(name) || OTHER_VARIABLES.test(name)
-    if (name.startsWith('IPP_') && !isKnown && !isServiceLink) notices.push(`${name}: unknown, ignored`)
+    if (isKnown || isServiceLink || !name.startsWith('IPP_')) continue
+    notices.push(`${name}: unknown, ignored. Most settings belong in config.json`)
   }
 
   const address = 'an address such as http://immich-server:2283'
@@ -231,7 +245,8 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
   return {
     immichUrl: variable('IMMICH_URL', '', address, parseBase).replace(/\/api$/, ''),
     publicBaseUrl: variable('PUBLIC_BASE_URL', '', 'an address such as https://example.com', parseOrigin),
-    host: variable('IPP_HOST', '::', 'an IP address', value => isIP(value) ? value : undefined),
+    host:
+      variable('IPP_HOST', '::', 'an IP address such as 127.0.0.1', value => isIP(value) ? value : undefined),
     port: variable('IPP_PORT', 3000, 'a port from 0 to 65535', value => {
       if (isServiceLink) return 3000
       return /^\d{1,5}$/.test(value) && Number(value) < 65536 ? Number(value) : undefined
@@ -249,10 +264,12 @@ function readVariables (env: NodeJS.ProcessEnv, report: Omit<Report, 'changed'>)
 export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
   const problems: string[] = []
   const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as Schema
-  const { given, source } = readConfig(env, root, problems)
+  const notices: string[] = []
+  const { given, source } = readConfig(env, root, { problems, notices })
   const report = resolveConfig(given, schema)
-  const { notices, values, changed } = report
+  const { values, changed } = report
   problems.push(...report.problems)
+  notices.push(...report.notices)
   const config = report.config as { ipp: Settings, lightGallery: Json } | undefined
   const settings: Settings = {
     ...config?.ipp as Settings,
@@ -260,7 +277,7 @@ export function loadSettings (env: NodeJS.ProcessEnv, root: URL): Settings {
     customInvalidResponse: config?.ipp ? readRedirect(config.ipp.customInvalidResponse, problems) : false,
     lightGallery: config?.lightGallery ?? {},
     ...readVariables(env, { values, problems, notices }),
-    trustedProxies: parseTrustedProxies(list(config?.ipp?.trustedProxies).map(text), problems),
+    trustedProxies: parseTrustedProxies(list(config?.ipp?.trustedProxies).map(text), { problems, notices }),
     proxiesAreListed: Object.hasOwn(changed, 'ipp.trustedProxies'), notices, values, changed, source
   }
   if (problems.length) throw new ConfigError(problems.join('\n'))

@@ -204,8 +204,8 @@ test('a link as it is pasted: with its password, a full stop, or without https',
   for (const text of [dialog, `127.0.0.1:2/share/${key}.`]) {
     const { status, text: told } = await check(text)
     assert.match(told, /^ok {4}it is an album/, told)
-    assert.match(told, /^note {2}https?:\/\/127\.0\.0\.1:2 could not be tested from here/m)
-    assert.equal(status, 0)
+    assert.match(told, /^WRONG nothing listens at https?:\/\/127\.0\.0\.1:2\n {6}→ is this the port/m)
+    assert.equal(status, 1)
   }
 })
 
@@ -233,7 +233,10 @@ test('a link that does not work', async () => {
 
 test('any other program in place of Immich gets one verdict, and status 1', async () => {
   const answers: [number, string, RegExp][] = [
-    [200, '<h1>router</h1>', /answered 200, but not as Immich does\n {6}→ another program answers there/],
+    [
+      200, '<h1>router</h1>',
+      /answered 200, but not as Immich does\n {6}→ another program, or this one, answers there/
+    ],
     [
       302,
       '',
@@ -241,7 +244,7 @@ test('any other program in place of Immich gets one verdict, and status 1', asyn
     ],
     [401, 'no', /answered 401\n {6}→ usually a login page or an access rule/],
     [403, '<h1>Forbidden</h1>', /answered 403\n {6}→ usually a login page or an access rule/],
-    [404, 'nginx', /answered 404\n {6}→ another program answers there/],
+    [404, 'nginx', /answered 404\n {6}→ another program, or this one, answers there/],
     [429, '', /answered 429\n {6}→ usually a rate limit/],
     [500, '', /answered 500\n {6}→ Immich itself failed/],
     [502, 'Bad Gateway', /answered 502\n {6}→ usually a reverse proxy: Immich behind it is starting/],

@@ -130,7 +130,7 @@ test('one download key for all, by generation: single photos, zips', async () =>
 test('download notices give the effect and the line that allows downloads; a current key has none', () => {
   assert.match(
     notices({ ipp: { gallery: { showTitle: true } } }),
-    /^Downloads are off: this file is from 2\.x or 3\.x .*"allowDownload": true/
+    /^Downloads are off: by its keys, this file is from 2\.x or 3\.x .*"allowDownload": true/
   )
   assert.match(notices({ ipp: { allowDownload: 0 } }), /^ipp\.allowDownload: 0 switches all downloads off/)
   assert.match(

@@ -133,9 +133,14 @@ test("Immich's own API, closed to every key but one that a parser drops", async 
 })
 
 test("an address that cannot be tested, and Immich's own", async () => {
-  const { status, text } = await check('http://127.0.0.1:2', links.album)
-  assert.match(text, /note {2}http:\/\/127\.0\.0\.1:2 could not be tested from here: connect ECONNREFUSED/)
+  const { status, text } = await check('http://photos.invalid', links.album)
+  assert.match(text, /note {2}http:\/\/photos\.invalid could not be tested from here: getaddrinfo E/)
   assert.equal(status, 0)
+  for (const origin of ['http://127.0.0.1:2', 'http://localhost:2']) {
+    const nothing = await check(origin, links.album)
+    assert.match(nothing.text, new RegExp(`WRONG nothing listens at ${origin}\n`))
+    assert.equal(nothing.status, 1)
+  }
   const own = await check(immich.url, links.album)
   assert.match(own.text, /note {2}this is the address of Immich, not one for visitors\n/)
   assert.equal(own.status, 0)

@@ -137,11 +137,12 @@ test('the message for a wrong type or value has the key, the value and the value
     [{ ipp: { customInvalidResponse: 99 } }, 'ipp.customInvalidResponse: got 99'],
     [
       { ipp: { trustedProxies: ['10.0.0.0/99'] } },
-      'ipp.trustedProxies: got "10.0.0.0/99", expected a range such as 10.0.0.0/8'
+      'ipp.trustedProxies: got "10.0.0.0/99", expected an address such as 172.18.0.5 or a range such as ' +
+        '10.0.0.0/8; names are not resolved'
     ],
     [
       { ipp: { trustedProxies: ['10.0.0.0/'] } },
-      'ipp.trustedProxies: got "10.0.0.0/", expected a range such as 10.0.0.0/8'
+      'ipp.trustedProxies: got "10.0.0.0/", expected an address such as 172.18.0.5 or a range such as'
     ],
     [{ ipp: [] }, 'ipp: got [], expected a group: { … }'],
     [{ ipp: { trustedProxies: 'x' } }, 'ipp.trustedProxies: got "x", expected a list: [ … ]'],
@@ -158,7 +159,7 @@ test('the message for a wrong type or value has the key, the value and the value
     ['IMMICH_URL', '', 'got nothing'],
     ['IMMICH_URL', ' ', 'got nothing']
   ] as const) assert.ok(problem({}, { [name]: value }).includes(expected), name)
-  assert.match(problem({}, { CONFIG: '{' }), /CONFIG: .*expected JSON/)
+  assert.match(problem({}, { CONFIG: '{' }), /CONFIG: not valid: .*JSON/)
   assert.match(
     problem({}, { CONFIG: '', IPP_CONFIG: '/nowhere.json' }),
     /IPP_CONFIG \/nowhere\.json: there is no such file \(ENOENT\)$/
@@ -240,14 +241,15 @@ test('variables of other programs are ignored, or the message says how to go on'
     assert.equal(notices.length, given === 'WARN' ? 0 : 1, given)
   }
   const word = problem({}, { CONFIG: 'production' })
-  assert.match(word, /^CONFIG: .*expected JSON\. A path belongs in IPP_CONFIG; /)
+  assert.match(word, /^CONFIG: not valid: .*\. A path belongs in IPP_CONFIG; /)
   assert.match(word, /IPP_CONFIG; CONFIG= clears a variable that another program uses$/)
-  const accepted = /^CONFIG: got true, expected JSON.*; CONFIG= clears a variable/
+  const accepted = /^CONFIG: not valid: got true, expected a JSON object.*; CONFIG= clears a variable/
   assert.match(problem({}, { CONFIG: 'true' }), accepted)
   assert.doesNotMatch(problem({}, { CONFIG: '{ipp' }), /another program/)
   for (const name of ['IMMICH_URL', 'IPP_SECRET', 'CONFIG']) {
     assert.deepEqual(load({}, { [`${name}_FILE`]: '/run/secrets/x' }).notices, [
-      `${name}_FILE is not read: put the value itself into ${name}`
+      `${name}_FILE is not read: put its content into ${name}` +
+        (name === 'CONFIG' ? ', or its path into IPP_CONFIG' : '')
     ])
   }
   assert.equal(
@@ -259,21 +261,27 @@ test('variables of other programs are ignored, or the message says how to go on'
 
 test('an unknown variable with our prefix is a notice, but for those that describe a service', () => {
   const of = (more: Record<string, string>) => load({}, more).notices
-  assert.deepEqual(of({ IPP_SECERT: 'x' }), ['IPP_SECERT: unknown, ignored'])
+  const unknown = 'IPP_SECERT: unknown, ignored. Most settings belong in config.json'
+  assert.deepEqual(of({ IPP_SECERT: 'x' }), [unknown])
   const service = { IPP_SERVICE_HOST: '10.0.0.1', IPP_PORT_80_TCP: 'tcp://10.0.0.1:80' }
   assert.deepEqual(of({ ...service, IPP_KEEP_PERMISSIONS: 'true', IPP_SECRET: 'sixteen characters' }), [])
   const link = of({ IPP_PORT: 'tcp://10.0.0.1:80', IPP_NAME: '/web/ipp', IPP_ENV_HOME: '/' })
   assert.deepEqual(link.length, 1, link.join())
 })
 
-test('an unknown key gives a notice with the nearest known one', () => {
-  assert.match(
-    load({ ipp: { showHomepage: false } }).notices[0]!,
-    /ipp\.showHomepage: unknown, ignored\. Did you mean showHomePage\?/
-  )
-  assert.match(load({ lightgallery: {} }).notices[0]!, /lightgallery: unknown.*lightGallery/)
-  // a name with the same pair of letters twice is no nearer
-  assert.match(load({ ipp: { Allowdownload: false } }).notices[0]!, /Did you mean allowDownload\?/)
+test('an unknown key gives a notice with the nearest known one, and a misspelt one stops the start', () => {
+  // a misspelt key stops the start, because it may be one that was to forbid something
+  for (const [given, meant] of [
+    ['allowdownload', 'allowDownload'], ['Allowdownload', 'allowDownload'],
+    ['allowDownloads', 'allowDownload'], ['allowDownloadsAll', 'allowDownloadAll'], ['stripMetaData', 'stripMetadata'],
+    ['showHomepage', 'showHomePage']
+  ] as const) {
+    assert.equal(problem({ ipp: { [given]: false } }), `ipp.${given}: unknown. Did you mean ${meant}?`)
+  }
+  assert.equal(problem({ lightgallery: {} }), 'lightgallery: unknown. Did you mean lightGallery?')
+  assert.equal(problem({ IPP: {} }), 'IPP: unknown. Did you mean ipp?')
+  const [notice] = load({ ipp: { limits: { zip: 1 } } }).notices
+  assert.equal(notice, 'ipp.limits.zip: unknown, ignored. Did you mean zips?')
   assert.deepEqual(
     load({ ipp: { frobnicate: 1 } }).notices,
     ['ipp.frobnicate: unknown, ignored.'],
@@ -384,6 +392,18 @@ test('home page, slugs and downloads can be switched off', async () => {
   )
 })
 
+test('an operator is told what has no effect, and what trusts everyone', () => {
+  const trusting = { ipp: { trustedProxies: ['0.0.0.0/0', '10.0.0.0/8'] } }
+  const { notices } = load(trusting, { IPP_CONFIG: '/x.json' })
+  assert.deepEqual(notices, [
+    'IPP_CONFIG has no effect: CONFIG is set',
+    'ipp.trustedProxies: 0.0.0.0/0 trusts everyone, so that visitors can choose their address'
+  ])
+  assert.match(problem({}, { IPP_SECRET: '$(openssl rand -hex 32)' }), /IPP_SECRET: got the placeholder/)
+  const { notices: ofFour } = load({ ipp: { uploadUrl: '/upload', allowDownload: true } })
+  assert.match(ofFour.join('\n'), /allowDownload: true allows single downloads and zips\. 4\.0 took it for 0/)
+})
+
 test('a secret is never printed, and a placeholder is not accepted', () => {
   const failing = (env: Record<string, string>) => {
     try {
@@ -413,15 +433,15 @@ test('common JSON mistakes are named, with their place; a byte order mark is acc
   assert.equal(failing('\ufeff{"ipp":{}}'), '')
   assert.equal(
     failing('{\n  // mine\n  "ipp": {}\n}'),
-    'CONFIG: JSON has no comments (line 2, column 3), expected JSON'
+    'CONFIG: not valid: JSON has no comments (line 2, column 3)'
   )
   assert.match(
     failing('{ "ipp": { "showHomePage": true, } }'),
-    /^CONFIG: JSON has no comma after the last entry \(line 1, column 32\)/
+    /^CONFIG: not valid: JSON has no comma after the last entry \(line 1, column 32\)/
   )
   assert.equal(
     failing("{\n  'ipp': {}\n}"),
-    'CONFIG: JSON has double quotation marks only (line 2, column 3), expected JSON'
+    'CONFIG: not valid: JSON has straight double quotation marks only (line 2, column 3)'
   )
   assert.match(
     failing(Buffer.from('{"ipp":{}}', 'utf16le').toString('latin1')),
@@ -440,7 +460,13 @@ test('a name that occurs twice stops the start: which of the two was meant is no
     ['ipp', '{"ipp":{"allowDownload":false},"ipp":{"groupByDate":"day"}}'],
     ['allowDownload', '{"ipp":{"allowDownload":false,"limits":{"zips":1},"allowDownload" : true}}'],
     ['zips', '{"ipp":{"limits":{"zips":1,"zips":2}}}']
-  ] as const) assert.equal(failing(config), `CONFIG: "${name}" occurs twice, expected JSON`)
+  ] as const) assert.equal(failing(config), `CONFIG: not valid: "${name}" occurs twice`)
+  // another comment, and quotation marks of a word processor
+  for (const [config, reason] of [
+    ['{"ipp": {"allowDownload": false, // none\n"limits": {}}}', 'JSON has no comments (line 1, column 34)'],
+    ['# mine\n{}', 'JSON has no comments (line 1, column 1)'],
+    ['{“ipp”: {}}', 'JSON has straight double quotation marks only (line 1, column 2)']
+  ] as const) assert.ok(failing(config).startsWith(`CONFIG: not valid: ${reason}`), failing(config))
   // the same name in two objects, as a value, and within a text
   const fine = {
     speed: 1, mobileSettings: { speed: 1 }, mode: 'speed', text: '{"speed":1,"speed":2}\\"speed":'

@@ -14,7 +14,7 @@ const REQUESTS = 2000
  * of it is garbage from finished responses, which is collected later on a busy machine.
  */
 const MOST_MB = 160
-/** Another visitor waits a tenth of that on a quiet machine; it was half a minute before requests took turns. */
+/** Another visitor waits a tenth of that on a quiet machine; before requests took turns, half a minute. */
 const MOST_MS = 5000
 
 const library = emptyLibrary()
