@@ -55,7 +55,8 @@ export function downloadName (
 
 /** A `Content-Disposition` header (RFC 6266) with the name in ASCII and in the encoding of RFC 8187. */
 export function disposition (name: string): string {
-  const ascii = name.normalize('NFKD').replace(/[^\x20-\x7e]|["\\%]/g, '_')
+  // again without separators, which the normal form of a wide slash has
+  const ascii = safeName(name.normalize('NFKD').replace(/[^\x20-\x7e]|["\\%]/g, '_'))
   const percent = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
   const encoded = encodeURIComponent(name).replace(/['()*]/g, percent)
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`

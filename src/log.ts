@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto'
 import { text } from './json.ts'
 import type { Keys } from './keys.ts'
-import { createVisitorLimit } from './rate-limit.ts'
+import { createRateLimit, createVisitorLimit } from './rate-limit.ts'
 import type { LinkAddress } from './validate.ts'
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -17,6 +17,8 @@ export type Log = Record<LogLevel, Write> & { hashOf: (link: LinkAddress) => str
 /** lines of one event from one visitor at once, and ms to one more, so that nobody can fill the disk */
 const MAX_LINES = 200
 const LINE_INTERVAL_MS = 1000
+/** all visitors together, who may be one that forges addresses, have this multiple of it */
+const ALL_FACTOR = 10
 
 /** ` name=value`, quoted unless the value is plain. */
 function pair (name: string, value: unknown): string {
@@ -39,9 +41,11 @@ export function createLinkHashes (keys: Keys): Log['hashOf'] {
  */
 export function createLog (level: LogLevel, keys: Keys): Log {
   const limit = createVisitorLimit(MAX_LINES, LINE_INTERVAL_MS)
+  const ofAll = createRateLimit(MAX_LINES * ALL_FACTOR, LINE_INTERVAL_MS / ALL_FACTOR)
   function isTooMuch (event: string, address: string): boolean {
-    if (limit.wait(address, event) > 0) return true
+    if (limit.wait(address, event) > 0 || ofAll.wait(event) > 0) return true
     limit.count(address, event, 1)
+    ofAll.count(event)
     return false
   }
   const writer = (severity: LogLevel): Write => (event, fields = {}) => {

@@ -32,6 +32,14 @@ test('no value can break out of its line', () => {
   assert.match(line!, /^\S+ info event plain=a\/b text="a \\"b\\"\\nerror forged\?\?"$/)
 })
 
+test('one event has 2,000 lines, from however many addresses', () => {
+  const lines = written('info', log => {
+    for (let n = 0; n < 5000; n++) log.warn('refused', { address: `203.0.${n % 250}.${Math.floor(n / 250)}` })
+    log.warn('another')
+  })
+  assert.equal(lines.length, 2001)
+})
+
 test('one event of one visitor has 200 lines, and others keep theirs', () => {
   const refuse = (log: ReturnType<typeof createLog>, address: string) => log.warn('refused', { address })
   const lines = written('debug', log => {

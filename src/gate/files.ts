@@ -205,7 +205,8 @@ export class Files {
   async #image (kind: 'thumbnail' | 'preview', request: Request): Promise<Media> {
     const { link, item, slice: { range, head }, caller: { lane } } = request
     if (range || head) return this.#stream(kind, request)
-    const name = `${kind} ${item.id} ${item.thumbhash}`
+    // Immich gives the file's name only if the link shows metadata
+    const name = `${kind} ${item.id} ${item.thumbhash} ${link.showMetadata}`
     const load = (waiting: Lane, old?: Image) => this.#loadImage(kind, link, item.id, waiting, old)
     const { bytes, ...image } = await this.#images(name, lane, load)
     if (bytes && bytes.length <= MAX_UNCOUNTED_BYTES) return { ...image, bytes }

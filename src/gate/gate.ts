@@ -1,7 +1,7 @@
 /**
  * The gate: the only way from this program to Immich, and the only code that decides what a visitor may see
- * and download. Everything else works on the `Share` and the files that it gives out, so that a mistake
- * elsewhere can be ugly but cannot leak.
+ * and download. Everything else works on the `Share` and the files that it gives out; `docs/audit.md` names
+ * the few lines elsewhere that could still leak by a mistake.
  *
  * Everything that leaves needs two permissions: the owner's on the link, and the operator's (`Policy`). At
  * run time the gate accepts only shares and items that it made itself.
@@ -152,10 +152,12 @@ export class Gate {
 
   /**
    * The bytes of a photo or video: every one of them leaves through here. Throws a Refusal: missing,
-   * withheld, failed, unreachable, busy.
+   * withheld, failed, unreachable, busy; for a zip also locked, if the link has another password by now.
    */
   async file (share: Share, item: Item, wanted: Wanted, caller: Caller): Promise<Media> {
     const { link } = this.#checked(share, [item])
+    // a zip may take hours, and Immich checks no password of files
+    if (wanted.as === 'zip') await this.#links.open({ key: link.key }, caller.lane, link.token)
     return this.#files.get(link, share, item, wanted, caller)
   }
 

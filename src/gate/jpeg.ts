@@ -37,8 +37,9 @@ function keptPart (marker: number, payload: Buffer): Buffer {
   const entry = `0112000300000001000${orientation}`.padEnd(32, '0')
   const exif = Buffer.from(`4578696600004d4d002a000000080001${entry}`, 'hex')
   if (orientation > 1 && payload.length >= exif.length) return exif
-  const isColourProfile = (marker === MARKER.APP2 && startsWith('ICC_PROFILE\0')) ||
-    (marker === MARKER.APP14 && startsWith('Adobe'))
+  // the colour transform; nothing belongs after it
+  if (marker === MARKER.APP14 && startsWith('Adobe')) return payload.subarray(0, 12)
+  const isColourProfile = marker === MARKER.APP2 && startsWith('ICC_PROFILE\0')
   // tables, frames and restart intervals; everything else is about the picture, not part of it
   const isPicture = marker < MARKER.APP0
   return payload.subarray(0, isColourProfile || isPicture ? payload.length : 0)

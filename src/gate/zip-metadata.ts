@@ -68,8 +68,8 @@ async function readHeads (items: readonly Item[], head: ZipSource['head']): Prom
 const EXTENSIONS = new Set(('3fr 3gp arw avi avif bmp cr2 cr3 dng flv gif heic heif insv jp2 jpe jpeg jpg ' +
   'jxl m2ts m4v mkv mov mp4 mpeg mpg mts nef orf pef png psd raf raw rw2 srw tif tiff webm webp').split(' '))
 function extensionOf (name: string): string {
-  const [extension = ''] = /\.[^.]*$/.exec(name) ?? []
-  return EXTENSIONS.has(extension.slice(1).toLowerCase()) ? extension : ''
+  const [extension = ''] = /\.[^.]*$/.exec(name.toLowerCase()) ?? []
+  return EXTENSIONS.has(extension.slice(1)) ? extension : ''
 }
 
 /** Each photo, followed by its video part if it is a motion photo. */

@@ -67,23 +67,28 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
 export const languageOf = ({ app, visitor }: Context): string =>
   app.renderer.language(preferred(visitor.acceptLanguage))
 
-/** cached combinations of host and language for pages of one share: visitors can invent any number */
+/** combinations of host and language for pages of one share in a minute: visitors can invent any number */
 const MAX_PLACES = 16
-const places = new WeakMap<Share, Set<string>>()
+const PLACES_MS = 60_000
+const places = new WeakMap<Share, { since: number, names: Set<string> }>()
 
 /**
- * Where a page of a share is shown. Beyond the first 16 combinations of host and language, it leaves out the
- * language's region, and a host that only the visitor names, which previews in chats need.
+ * Where a page of a share is shown. Beyond 16 combinations of host and language in a minute, it leaves out
+ * the language's region, and a host that only the visitor names, which previews in chats need.
  */
 export function placeOf (context: Context, share: Share, link: LinkAddress): Place {
   const { base } = context.visitor
   const language = languageOf(context)
-  const known = places.get(share) ?? new Set()
+  const now = performance.now()
+  const latest = places.get(share)
+  const known = latest && now - latest.since < PLACES_MS ? latest : { since: now, names: new Set<string>() }
   places.set(share, known)
   const name = `${base} ${language}`
-  if (known.size < MAX_PLACES) known.add(name)
-  if (known.has(name)) return { link, language, base }
-  return { link, language: language.replace(/-.*/, ''), base: context.app.settings.publicBaseUrl }
+  if (known.names.size < MAX_PLACES) known.names.add(name)
+  if (known.names.has(name)) return { link, language, base }
+  // traditional Chinese is a language of its own here
+  const plain = /^zh-(?:hant|tw|hk)/i.test(language) ? 'zh-Hant' : language.replace(/-.*/, '')
+  return { link, language: plain, base: context.app.settings.publicBaseUrl }
 }
 
 const shareIds = new WeakMap<Share, number>()

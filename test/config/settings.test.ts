@@ -273,7 +273,8 @@ test('an unknown key gives a notice with the nearest known one, and a misspelt o
   // a misspelt key stops the start, because it may be one that was to forbid something
   for (const [given, meant] of [
     ['allowdownload', 'allowDownload'], ['Allowdownload', 'allowDownload'],
-    ['allowDownloads', 'allowDownload'], ['allowDownloadsAll', 'allowDownloadAll'], ['stripMetaData', 'stripMetadata'],
+    ['allowDownloads', 'allowDownload'], ['allowDownloadsAll', 'allowDownloadAll'],
+    ['stripMetaData', 'stripMetadata'],
     ['showHomepage', 'showHomePage']
   ] as const) {
     assert.equal(problem({ ipp: { [given]: false } }), `ipp.${given}: unknown. Did you mean ${meant}?`)

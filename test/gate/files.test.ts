@@ -67,6 +67,58 @@ test('previews wait in memory for their visitor, up to a limit; others come from
   assert.equal(asked(), 54)
 })
 
+test('files of a zip leave only while its link opens: a password ends a running zip', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  const assets = [photo(1), photo(2)]
+  for (const link of [addLink(library, 'chosen', {}, assets), addLink(library, 'album', {
+    album: addAlbum(library, 'Album', assets)
+  })]) {
+    const { gate } = (await start({ library })).proxy.app
+    const share = await gate.open({ key: link.key } as LinkAddress, VISITOR)
+    const [item] = share.items
+    const get = async (as: 'zip' | 'original') => {
+      const { body } = await gate.file(share, item!, { as }, { lane: 'one' })
+      body?.cancel()
+    }
+    await get('zip')
+    link.password = 'set later'
+    await get('zip')
+    ahead(61_000)
+    await assert.rejects(get('zip'), { reason: 'locked' })
+    link.password = null
+    ahead(61_000)
+    await get('zip')
+    library.links.splice(library.links.indexOf(link), 1)
+    ahead(61_000)
+    await assert.rejects(get('zip'), { reason: 'missing' })
+  }
+})
+
+test('a file\'s name depends on its link alone, not on who asked for the picture before', async () => {
+  const library = emptyLibrary()
+  const assets = [photo(1, { name: 'Anna.jpg' }), photo(2)]
+  const album = addAlbum(library, 'Two links', assets)
+  const bare = addLink(library, 'bare', { album, showMetadata: false })
+  const told = addLink(library, 'told', { album })
+  const run = await start({ library, ipp: { maxDownloadQuality: 'preview' } })
+  const nameAt = async ({ key }: { key: string }) =>
+    String((await run.get(`/share/photo/${key}/${assets[0]!.id}/original`)).headers['content-disposition'])
+  assert.doesNotMatch(await nameAt(bare), /Anna/)
+  assert.match(await nameAt(told), /Anna_preview/)
+  assert.doesNotMatch(await nameAt(bare), /Anna/)
+})
+
+test('a download\'s name has no separators, in either form', async () => {
+  const library = emptyLibrary()
+  const asset = photo(1, { name: '..／..／.bashrc＂x：y.jpg' })
+  const { key } = addLink(library, 'wide', {}, [asset, photo(2)])
+  const run = await start({ library })
+  const { headers } = await run.get(`/share/photo/${key}/${asset.id}/original`)
+  const [, plain] = /filename="([^"]*)"/.exec(headers['content-disposition']!) ?? []
+  assert.match(plain!, /^[\w ]+[\w. ]*\.jpg$/)
+})
+
 test('a file that a browser could execute is an attachment without a type', async () => {
   const library = emptyLibrary()
   const types = [

@@ -67,6 +67,7 @@ describe('what stays of a segment; the rest of it is zeros', () => {
     ['a colour profile in another segment', 0xe1, 'ICC_PROFILE\0\x01\x01colours', ''],
     ['another APP2', 0xe2, 'MPF\0MM', ''],
     ['the colour transform of Adobe', 0xee, 'Adobe\0d\0\0\0\0\x01', 'Adobe\0d\0\0\0\0\x01'],
+    ['text after it', 0xee, 'Adobe\0d\0\0\0\0\x01Jane Doe', 'Adobe\0d\0\0\0\0\x01'],
     ['Adobe in another segment', 0xed, 'Adobe\0d', ''],
     ['another APP14', 0xee, 'text', ''],
     ['a comment', 0xfe, 'text', ''],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { createText, createTextCache, encode, PLAIN } from '../../src/http/compression.ts'
-import { countRequests, hold, HTML, start, until } from '../helpers.ts'
+import { clock, countRequests, hold, HTML, start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 
 test('texts in memory: each counts with what it takes beside its bytes, and the oldest are dropped', () => {
@@ -207,7 +207,8 @@ test('concurrent requests for a page render and compress it once', async () => {
   assert.equal(run.immich.count('/api/shared-links/me'), 1)
 })
 
-test('invented hosts and languages: 16 pages per link have a preview, the rest share one', async () => {
+test('invented hosts and languages: 16 pages a minute have a preview, the rest share one', async context => {
+  const ahead = clock(context)
   const run = await start()
   const page = async (host: string, language = 'en') => {
     const headers = { ...HTML, host, 'accept-language': language }
@@ -220,6 +221,10 @@ test('invented hosts and languages: 16 pages per link have a preview, the rest s
   assert.match(pages.find(text => !text.includes('og:url'))!, /<html lang="en"[^]*97 photos and videos/)
   const known = /og:url" content="http:\/\/(h\d+\.example)/.exec(tell[0]!)![1]!
   assert.match(await page(known, 'en-GB'), /og:url/)
+  assert.match(await page('h99.example', 'zh-TW'), /<html lang="zh-Hant"/)
+  assert.match(await page('h99.example', 'zh-CN'), /<html lang="zh"/)
+  ahead(61_000)
+  assert.match(await page('another.example', 'zh-TW'), /<html lang="zh-TW"[^]*og:url/)
 })
 
 test('headers for other caches go out with media of links that never expire alone', async () => {
