@@ -47,6 +47,10 @@ test('previews wait in memory for their visitor, up to a limit; others come from
   const size = 500_000
   const photos = Array.from({ length: 43 }, (_, n) =>
     photo(n, { name: `large ${n}`, preview: bytes(size, String(n)) }))
+  for (const more of [0, 1]) {
+    const taken = Date.UTC(2001, 1, 1) - more
+    photos.push(photo(43 + more, { name: `small ${more}`, preview: bytes(32 * 1024 + more, 'x'), taken }))
+  }
   const { key } = addLink(library, 'large', {}, photos)
   const run = await start({ library })
   const { gate } = run.proxy.app
@@ -60,11 +64,16 @@ test('previews wait in memory for their visitor, up to a limit; others come from
   assert.equal(asked(), 33 + 10 * 2, 'each to be cached, then again as a stream')
   const small = await gate.file(share, share.items[0]!, { as: 'thumbnail' }, { lane: 'one' })
   assert.ok(small.bytes, 'a small image takes none of this memory')
+  for (const [n, isCounted] of [[43, false], [44, true]] as const) {
+    const { body } = await get(n, 'a third')
+    assert.equal(body !== undefined, isCounted)
+    body?.cancel()
+  }
   const other = await get(0, 'another')
-  assert.equal(asked(), 54)
+  assert.equal(asked(), 56)
   for (const { body } of [...unread, other]) body!.cancel()
   for (let n = 0; n < 40; n++) (await get(n)).body!.cancel()
-  assert.equal(asked(), 54)
+  assert.equal(asked(), 56)
 })
 
 test('files of a zip leave only while its link opens: a password ends a running zip', async context => {
