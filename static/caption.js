@@ -12,6 +12,9 @@ const more = make('button', { type: 'button', className: 'ipp-more-text', onclic
 const line = make('div', { className: 'ipp-line' }, date, more)
 const block = make('div', { className: 'ipp-block' }, text, line)
 
+/** The item whose caption is shown. */
+let shown = -1
+
 const isOpen = () => block.classList.contains('ipp-open')
 /** @param {boolean} isOpen */
 function setOpen (isOpen) {
@@ -40,9 +43,13 @@ export async function showCaption (n) {
   const known = item(n)
   const time = known?.time === undefined ? '' : moment.format(known.time * 1000)
   date.textContent = [time, isVideo(n) && known?.duration].filter(Boolean).join(' · ')
-  text.textContent = ''
-  more.hidden = true
-  setOpen(false)
+  // the same item may be reported again when its picture has come, and "More" may have been pressed by then
+  if (n !== shown) {
+    text.textContent = ''
+    more.hidden = true
+    setOpen(false)
+  }
+  shown = n
   const facts = options.caption ? await describe(n).catch(() => undefined) : undefined
   if (n !== lg.index) return
   text.textContent = facts?.description ?? ''
