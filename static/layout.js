@@ -26,17 +26,31 @@ export function readSkeleton (skeleton) {
   return { ratio, video: Uint8Array.from(codes, code => code >> 7) }
 }
 
-/** A last row that would be taller than this times the target keeps the target, and stays ragged. */
+/**
+ * A last row that would be taller than this times the target keeps the target, and stays ragged. A photo
+ * alone in its row may be taller: on a phone a landscape photo then fills the width.
+ */
 const TOO_TALL = 1.5
-/** Rows shorter than this times the target are not tried; nor are rows of several days below the second. */
+const TOO_TALL_ALONE = 2.25
+/**
+ * Rows shorter than this times the target are not tried; nor are rows of several days below the second, or
+ * of two days below the third.
+ */
 const TOO_LOW = 0.6
 const TOO_LOW_SHARED = 0.8
+const TOO_LOW_PAIR = 0.7
 /** Up to this many photos get taller rows. More than three in one low row would leave the page empty. */
 export const FEW = 8
 /** The cost of a ragged row's empty share, in the unit of one photo's squared deviation from the target. */
 const RAGGED = 3
 /** The cost of a few photos in one low row, in the same unit. */
 const THIN = 1.5
+
+/**
+ * Whether a last row of `count` photos stays ragged. @param {number} height that fills the width
+ * @param {number} target @param {number} count
+ */
+const isTooTall = (height, target, count) => height > target * (count === 1 ? TOO_TALL_ALONE : TOO_TALL)
 
 /**
  * Breaks items `first` to `end` into rows as near to the target height as possible, by least squares over the
@@ -52,7 +66,7 @@ function breakRows (ratio, first, end, { width, target, gap }) {
     for (let start = n - 1; start >= first; start--) {
       sum += ratio[start]
       const height = (width - gap * (n - 1 - start)) / sum
-      const isRagged = n === end && height > target * TOO_TALL
+      const isRagged = n === end && isTooTall(height, target, n - start)
       const isWhole = n - start === end - first && n - start > 3
       const thin = isWhole && ratio.length <= FEW && height < target * TOO_LOW_SHARED ? THIN : 0
       const off = height / target - 1
@@ -73,8 +87,10 @@ function breakRows (ratio, first, end, { width, target, gap }) {
 
 /** px between groups that share a row. */
 const BETWEEN = 16
-/** The least width in px of a day's only photo, for its heading, and of any photo, to be tapped. */
+/** The least width in px of a day's only photo, for its heading with or without the year. */
 const NARROWEST_DAY = 124
+const NARROWEST_DAY_OF_YEAR = 180
+/** The least width in px of any photo, to be tapped. */
 const NARROWEST_TILE = 44
 
 /** @param {Float32Array} ratio @param {number} first @param {number} end */
@@ -84,6 +100,9 @@ function sumOf (ratio, first, end) {
   return sum
 }
 
+/** @param {number} group a day since 1970 */
+const yearOf = group => new Date(group * 86_400_000).getUTCFullYear()
+
 /**
  * The ratios as shown: a photo too narrow to be tapped, or to carry its day's heading, is cropped.
  * @param {Float32Array} ratio @param {Group[]} groups @param {Measures} measures
@@ -91,9 +110,12 @@ function sumOf (ratio, first, end) {
 function widen (ratio, groups, { target, isShared }) {
   const narrowest = NARROWEST_TILE / (target * TOO_LOW)
   const shown = ratio.map(value => Math.max(value, narrowest))
-  const alone = isShared ? groups.filter(({ count }) => count === 1) : []
-  const narrowestDay = NARROWEST_DAY / (target * TOO_LOW_SHARED)
-  for (const { first } of alone) shown[first] = Math.max(shown[first], narrowestDay)
+  let year = NaN
+  for (const { group, first, count } of isShared ? groups : []) {
+    const px = yearOf(group) === year ? NARROWEST_DAY : NARROWEST_DAY_OF_YEAR
+    if (count === 1) shown[first] = Math.max(shown[first], px / (target * TOO_LOW_SHARED))
+    year = yearOf(group)
+  }
   return shown
 }
 
@@ -102,13 +124,15 @@ function widen (ratio, groups, { target, isShared }) {
  * @param {Group[]} groups @param {number} at @param {Measures} measures
  */
 function countSharing (ratio, groups, at, { width, target, gap, isShared }) {
-  const lowest = target * TOO_LOW_SHARED
-  let used = 0
+  let sum = 0
+  let gaps = -BETWEEN
   let next = at
   while (isShared && next < groups.length) {
     const { first, count } = groups[next]
-    used += sumOf(ratio, first, first + count) * lowest + gap * (count - 1)
-    if (used + BETWEEN * (next - at) > width) break
+    const lowest = next === at + 1 ? TOO_LOW_PAIR : TOO_LOW_SHARED
+    sum += sumOf(ratio, first, first + count)
+    gaps += gap * (count - 1) + BETWEEN
+    if (sum * target * lowest + gaps > width) break
     next++
   }
   return Math.max(1, next - at)
@@ -140,7 +164,7 @@ function addAlone (layout, { group, first, count }, measures) {
   for (const [k, start] of starts.entries()) {
     const stop = starts[k + 1] ?? end
     const full = (width - gap * (stop - start - 1)) / sumOf(ratio, start, stop)
-    const height = stop === end && full > target * TOO_TALL ? target : full
+    const height = stop === end && isTooTall(full, target, stop - start) ? target : full
     placeRow(layout, { first: start, end: stop, left: 0, height }, measures)
     layout.rowFirst.push(start)
     layout.rowTop.push(layout.height + below)

@@ -42,6 +42,34 @@ test('a photo has the same shape on the server and in the script', () => {
   }
 })
 
+/** 150 days of one or two photos each, with up to three days between them. */
+function sampleDiary (): { ratio: Float32Array, runs: [number, number][] } {
+  const dice = createDice()
+  let day = 20_000
+  const runs = Array.from({ length: 150 }, (): [number, number] => {
+    day -= 1 + Math.floor(dice() * 4)
+    return [day, 1 + Math.floor(dice() * 2)]
+  })
+  const total = runs.reduce((sum, [, count]) => sum + count, 0)
+  const ratios = [1.5, 1.33, 0.75, 0.66, 1.78, 1]
+  const ratio = Float32Array.from({ length: total }, () => ratios[Math.floor(dice() * ratios.length)] ?? 1)
+  return { ratio, runs }
+}
+
+test('no landscape photo of a diary stands alone beside an empty half of a phone', () => {
+  const { ratio, runs } = sampleDiary()
+  for (const width of [320, 390]) {
+    const measures = { width, gap: 2, target: 132, heading: 44, space: 12, isShared: true }
+    const { rowFirst, rowHeight, height } = layOut(ratio, runs, measures)
+    const alone = rowHeight.filter((high: number, row: number) => {
+      const shape = ratio[rowFirst[row]] ?? 1
+      return rowFirst[row + 1] - rowFirst[row] === 1 && shape > 1 && shape * high < width - 2
+    })
+    assert.equal(alone.length, 0, `${width} px`)
+    assert.ok(height < 150 * 170, `${height} px long`)
+  }
+})
+
 test('no photo is left alone in a row of its day', () => {
   const { ratio, runs } = sampleDays()
   for (const [width, target, gap] of [[390, 132, 2], [772, 240, 4], [1360, 240, 4]] as const) {
