@@ -57,3 +57,8 @@ export function say (text, isSeen = true) {
     toast.textContent = ''
   }, VISIBLE_MS + text.length * CHARACTER_MS)
 }
+
+/** Hides the message if it is still `text`. @param {string} text */
+export function unsay (text) {
+  if (toast.textContent === text) say('', false)
+}

@@ -144,7 +144,10 @@ function onPicture (n) {
   sharpenLarge()
 }
 
-/** Puts the thumbnail under the picture, so that the slide is never black. @param {number} n */
+/** The style of a box in the shape of photo `n`, filled with its placeholder. @param {number} n */
+const placeholderOf = n => `--ratio:${ratio[n]};background-image:${tiles.get(n)?.style.backgroundImage}`
+
+/** Puts placeholder and thumbnail under the picture, so that the slide is never black. @param {number} n */
 function putUnder (n) {
   const slide = slideOf(n)
   const known = item(n)
@@ -152,7 +155,7 @@ function putUnder (n) {
   const under = make('img', {
     className: 'ipp-under', src: imagePath(known, 'thumbnail'), alt: '', onerror: () => under.remove()
   })
-  slide.prepend(under)
+  slide.prepend(make('div', { className: 'ipp-ground', style: placeholderOf(n) }), under)
 }
 
 /** Completes the slides around `n` that were drawn before their items were loaded. @param {number} n */
@@ -181,8 +184,8 @@ async function onFailed (image) {
   if (!slide || await tryAgain(image)) return
   slide.classList.add('lg-complete')
   const n = Number(slide.id.split('-').pop())
-  const style = `--ratio:${ratio[n]};background-image:${tiles.get(n)?.style.backgroundImage}`
-  slide.prepend(make('p', { className: 'ipp-missing', style }, make('span', {}, icon('clock'), t.noPicture)))
+  const words = make('span', {}, icon('clock'), t.noPicture)
+  slide.prepend(make('p', { className: 'ipp-missing', style: placeholderOf(n) }, words))
   say(t.noPicture, false)
 }
 

@@ -48,7 +48,8 @@ async function update () {
 selection.onChange = () => {
   state.measuring.abort()
   clearTimeout(state.timer)
-  selection.size.textContent = ''
+  // the old size stays until the new one is known, so that the count above it does not jump
+  if (selection.items().length === 0) selection.size.textContent = ''
   state.timer = window.setTimeout(update, PAUSE_MS)
 }
 showButton(false)

@@ -172,7 +172,7 @@ function beginDrag ({ clientX: x, clientY: y }, tile) {
   state.anchor = n
   state.drag = { isOn: true, to: n, x, y, before: new Set(state.picked) }
   // a focused tile is never removed, so the touch survives a long drag
-  tile.focus({ preventScroll: true })
+  tile.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible: false }))
   pick(n, n, true)
   scrollAtEdge()
 }

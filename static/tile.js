@@ -83,7 +83,10 @@ function describe (n, img) {
 /** @param {number} n @param {import('./items.js').Item} known */
 function badgesOf (n, { motion, sphere, duration }) {
   if (isVideo(n)) return [make('span', { className: 'badge video' }, icon('play'), duration)]
-  if (motion) return [make('span', { className: 'badge round', title: t.motion }, icon('motion'))]
+  if (motion) {
+    const fields = { className: 'badge round', role: 'img', title: t.motion, ariaLabel: t.motion }
+    return [make('span', fields, icon('motion'))]
+  }
   return sphere ? [make('span', { className: 'badge', title: t.sphere }, '360°')] : []
 }
 

@@ -136,7 +136,7 @@ const FALLBACK: Record<string, string> = {
   '-webkit-touch-callout': 'of iPhones alone', 'overscroll-behavior': 'the page behind scrolls too',
   resize: 'a phone has no handle', grab: 'a phone has none', grabbing: 'a phone has none',
   'scrollbar-gutter': 'the page moves by the width of a scrollbar',
-  'starting-style': 'a sheet appears at once'
+  'starting-style': 'a sheet appears at once', 'forced-colors': 'they force none'
 }
 /** Selectors in rules of their own, which browsers without them skip, and what those show instead. */
 const PASSED_OVER: Record<string, string> = {
@@ -181,7 +181,8 @@ test('style: no property, value, selector or rule that they lack without a fallb
       if (entry?.__compat && !hasFallback) found.push(...without(`${file}: @${name}`, [entry.__compat]))
       for (const [, feature = ''] of query.matchAll(/\(([a-z-]+)/g)) {
         const known = (entry?.[feature] as Identifier | undefined)?.__compat
-        if (known) found.push(...without(`${file}: @${name} (${feature})`, [known]))
+        if (!known || Object.hasOwn(FALLBACK, feature)) continue
+        found.push(...without(`${file}: @${name} (${feature})`, [known]))
       }
     }
   }
