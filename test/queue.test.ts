@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countRequests, hold, openCount, start, until } from './helpers.ts'
 import { createQueue, Lane } from '../src/queue.ts'
+import { createShares } from '../src/shares.ts'
 import { manyPhotos } from './library.ts'
 
 test('requests to Immich: limits on open and waiting ones, and a quarter of both per visitor', async () => {
@@ -140,6 +141,18 @@ test('the /64s of one /48 hold two shares together, of slots and of the waiting 
   for (const release of held) release()
   for (const release of await Promise.all([...waiting, more])) release()
   await queue(visitor(1))
+})
+
+test('visitors who hold nothing any more leave nothing in memory', () => {
+  const shares = createShares(1)
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 300_000; n++) {
+    const visitor = `2001:db8:${(n >> 8).toString(16)}:${(n & 0xff).toString(16)}::/64`
+    shares.add(visitor, 1)
+    shares.add(visitor, -1)
+  }
+  const grown = process.memoryUsage().heapUsed - before
+  assert.ok(grown < 20_000_000, `${grown} bytes`)
 })
 
 test('a /48 behind a proxy holds half of the streams', async () => {
