@@ -83,7 +83,8 @@ test('files of a zip leave only while its link opens: a password ends a running 
   for (const link of [addLink(library, 'chosen', {}, assets), addLink(library, 'album', {
     album: addAlbum(library, 'Album', assets)
   })]) {
-    const { gate } = (await start({ library })).proxy.app
+    const { proxy, immich } = await start({ library })
+    const { gate } = proxy.app
     const share = await gate.open({ key: link.key } as LinkAddress, VISITOR)
     const [item] = share.items
     const get = async (as: 'zip' | 'original') => {
@@ -91,7 +92,12 @@ test('files of a zip leave only while its link opens: a password ends a running 
       body?.cancel()
     }
     await get('zip')
+    // a request for a single file has just opened its link
+    ahead(61_000)
+    await get('original')
+    assert.equal(immich.count('/api/shared-links/me'), 1)
     link.password = 'set later'
+    ahead(-61_000)
     await get('zip')
     ahead(61_000)
     await assert.rejects(get('zip'), { reason: 'locked' })
