@@ -209,6 +209,9 @@ test('a slot is free again after each end of a stream', async context => {
   for (let n = 0; n < 2; n++) (await stream()).body.cancel()
   const held = await stream()
   await assert.rejects(stream(), { reason: 'busy' })
+  // a zip has a slot of its own for all of its files
+  const ofZip = await immich.stream(CALLS.original({ key }, id), { lane: '', isInZip: true }, {})
+  ofZip.body.cancel()
   held.body.cancel()
 })
 
@@ -314,9 +317,11 @@ test('files: what their status tells of Immich', async context => {
 
 test('files: anything else is refused, and a page means that Immich is away', async context => {
   let type = ''
+  let status = 200
   let closed = 0
   const { url } = await record(context, (_, response) => {
-    response.on('close', () => { closed++ }).writeHead(200, type ? { 'content-type': type } : {}).write('x')
+    response.on('close', () => { closed++ })
+    response.writeHead(status, type ? { 'content-type': type } : {}).write('x')
   })
   // one slot, so that each refusal must have freed it for the next
   const { immich, reports } = open(url, { ...LIMITS, upstreamStreams: 1, upstreamRequests: 1 })
@@ -341,6 +346,14 @@ test('files: anything else is refused, and a page means that Immich is away', as
     assert.deepEqual(reports, twice(reported), given)
     await until(() => closed === 2 * (n + 1))
   }
+  // a page with another status is a denial
+  status = 300
+  type = 'text/html'
+  reports.length = 0
+  const { body } = await immich.stream(picture, { lane: '' }, {})
+  body.cancel()
+  assert.deepEqual(reports, [])
+  status = 200
   for (const [call, good] of [
     [picture, 'image/webp'], [CALLS.playback({ key }, id), 'video/mp4'],
     [CALLS.original({ key }, id), 'application/octet-stream'],
