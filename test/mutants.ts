@@ -160,15 +160,17 @@ const run = (folder: string, test: string): Promise<Outcome> => new Promise(reso
 })
 
 /**
- * `killed` by a failing test; `did not end` where one never did; else `equivalent` if there is a reason, or
- * `survived`.
+ * `killed` by a failing test; `did not end` where one never did and no other failed; else `equivalent` if
+ * there is a reason, or `survived`.
  */
 async function verdictOf (folder: string, tests: string[], reason?: string): Promise<string> {
+  let endless = ''
   for (const test of tests) {
     const { isGreen, failure } = await run(folder, test)
     if (failure) return `killed (${failure})`
-    if (!isGreen) return `did not end (${test})`
+    if (!isGreen) endless ||= test
   }
+  if (endless) return `did not end (${endless})`
   return reason ? `equivalent (${reason})` : 'survived'
 }
 

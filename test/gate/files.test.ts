@@ -38,7 +38,8 @@ test('a preview of unknown length is streamed, however large it is', async () =>
   for (let times = 0; times < 2; times++) {
     const { status, body } = await run.get(`/share/photo/${key}/${assets![0]}/preview`)
     assert.equal(status, 200)
-    assert.deepEqual(body, large.bytes)
+    // a difference of this size would take for ever to show
+    assert.ok(body.equals(large.bytes))
   }
 })
 
