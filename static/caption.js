@@ -36,6 +36,7 @@ function measure () {
 export function startCaption () {
   outer.querySelector('.lg-components')?.replaceChildren(block)
   addEventListener('resize', measure)
+  document.body.addEventListener('lgAfterClose', () => { shown = -1 })
 }
 
 /** Shows the date and description of item `n`, as far as they are shared. @param {number} n */

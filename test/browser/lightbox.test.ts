@@ -285,6 +285,14 @@ describe('the lightbox', { skip }, async () => {
       await page.keyboard.press('ArrowRight')
       await page.waitForFunction(() => document.querySelector('.ipp-caption')!.textContent === '')
       assert.equal(await page.locator('.ipp-more-text').isVisible(), false)
+      // a description that was left open is closed when the photo is opened again
+      await page.keyboard.press('ArrowLeft')
+      await page.click('.ipp-more-text:text-is("More")')
+      await page.keyboard.press('Escape')
+      await isClosed(page)
+      await tapTile(page, 1)
+      await page.waitForSelector('.ipp-more-text:text-is("More")')
+      assert.equal(await lines(), 2)
     }
   })
 })
