@@ -8,7 +8,10 @@ const MAX_FIELDS = 300
 const ID_LENGTH = 38
 
 /** Whether a text has no more commas than a list of asset ids, and some more. */
-const isSparse = (text: string): boolean => text.split(',').length <= text.length / ID_LENGTH + MAX_FIELDS
+function isSparse (text: string): boolean {
+  const most = Math.floor(text.length / ID_LENGTH) + MAX_FIELDS
+  return text.split(',', most + 1).length <= most
+}
 
 /** The fields of a form, or of a JSON object; none if there are too many. */
 export function parseForm (body: string, contentType: string): Map<string, unknown> {

@@ -29,7 +29,7 @@ export function parseJson (value: string): unknown {
 }
 
 /**
- * What parsing a JSON text costs, as its number of values: one for each comma, and six for each object or
+ * The cost of parsing a JSON text, as a number of values: one for each comma, and six for each object or
  * list, because one as short as [] takes 100 bytes. Those within its strings count too.
  */
 export function costOf (json: Uint8Array): number {

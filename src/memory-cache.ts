@@ -10,6 +10,9 @@ export function forgetOldest (names: Set<string> | Map<string, unknown>, most: n
   }
 }
 
+/** The weight of a list for a cache of so many items: one that is larger still fits alone. */
+export const weightOf = (items: number, capacity: number): number => Math.max(1, Math.min(items, capacity))
+
 /** `loadedAt` is when the load began, in ms of performance.now(). */
 type Entry<T> = { value: T, loadedAt: number, weight: number }
 type Loading<T> = { value: Promise<T>, lane: Lane }

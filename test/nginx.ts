@@ -1,8 +1,9 @@
-/** Runs nginx in front of a server until the tests end. */
-import { spawn } from 'node:child_process'
+/** Runs nginx, and replicas of the server behind it, until the tests end. */
+import { spawn, type ChildProcess } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { after } from 'node:test'
-import { ask, sleep } from './helpers.ts'
+import { fileURLToPath } from 'node:url'
+import { ask, ROOT, sleep, until } from './helpers.ts'
 import { temporaryPaths } from './tools.ts'
 
 /** Resolves when something answers at this port of this machine. Throws after ten seconds. */
@@ -29,4 +30,22 @@ export async function startNginx (folder: string, directives: string, port: numb
   const child = spawn('nginx', ['-c', file, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] })
   after(() => { child.kill('SIGTERM') })
   await listening(port)
+}
+
+/** Starts the server, or the copy of it in the folder `program`; resolves when it listens. */
+export async function startReplica (
+  immichUrl: string, program = fileURLToPath(ROOT), wanted = 0
+): Promise<{ child: ChildProcess, port: number }> {
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    cwd: program, stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH!, IMMICH_URL: immichUrl, IPP_PORT: String(wanted), IPP_HOST: '127.0.0.1',
+      IPP_SECRET: 'one secret for both of them', CONFIG: '{}'
+    }
+  })
+  after(() => { child.kill('SIGKILL') })
+  let out = ''
+  child.stdout.on('data', text => { out += text })
+  await until(() => / listening port=\d+/.test(out), `a port: ${out}`)
+  return { child, port: Number(/ listening port=(\d+)/.exec(out)?.[1]) }
 }

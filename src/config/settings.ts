@@ -59,8 +59,7 @@ const RESERVED_HEADERS = new Set([
   'proxy-connection', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade'
 ])
 
-/** What the operator is told: problems stop the start. */
-type Found = { problems: string[], notices: string[] }
+type Findings = Pick<Report, 'problems' | 'notices'>
 
 /** Everything that is wrong with the configuration, one line each. */
 export class ConfigError extends Error {}
@@ -109,7 +108,7 @@ function readJson (text: string): unknown {
   }
 }
 
-function parseTrustedProxies (entries: string[], { problems, notices }: Found): BlockList {
+function parseTrustedProxies (entries: string[], { problems, notices }: Findings): BlockList {
   const trusted = new BlockList()
   for (const entry of entries) {
     const [, net = '', bits] = /^([\da-f.:]+)(?:\/(\d+))?$/i.exec(entry) ?? []
@@ -163,7 +162,7 @@ function readHeaders (given: Json, problems: string[]): Record<string, string> {
 
 type Read = { given: unknown, source: string }
 /** The configuration file or CONFIG as JSON, and where it was read from. */
-function readConfig (env: NodeJS.ProcessEnv, root: URL, { problems, notices }: Found): Read {
+function readConfig (env: NodeJS.ProcessEnv, root: URL, { problems, notices }: Findings): Read {
   const file = env.IPP_CONFIG ? `IPP_CONFIG ${env.IPP_CONFIG}` : 'config.json'
   const source = env.CONFIG ? 'CONFIG' : file
   if (env.CONFIG && env.IPP_CONFIG) notices.push('IPP_CONFIG has no effect: CONFIG is set')

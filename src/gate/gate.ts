@@ -9,7 +9,7 @@
 import { Immich, type Caller, type UpstreamLimits } from '../immich.ts'
 import type { Keys } from '../keys.ts'
 import type { Log } from '../log.ts'
-import { createCache, type Cache } from '../memory-cache.ts'
+import { createCache, weightOf, type Cache } from '../memory-cache.ts'
 import { createReachability } from '../reachability.ts'
 import { isRefusal, Refusal } from '../refusal.ts'
 import type { AssetId, LinkAddress, Password, Visitor } from '../validate.ts'
@@ -58,7 +58,7 @@ export class Gate {
     this.#files = new Files(this.#immich, policy, keys('entity tag'), limits.imageCacheMiB)
     this.#seal = createSeal(keys('unlock cookie'))
     this.#guesses = createGuesses(limits.guessesPerVisitor, limits.guessesPerLink)
-    const weigh = ({ size }: AlbumNames) => Math.max(1, Math.min(size, limits.listItems))
+    const weigh = ({ size }: AlbumNames) => weightOf(size, limits.listItems)
     this.#names = createCache<AlbumNames>(NAMES_MAX_AGE_MS, limits.listItems, weigh)
   }
 

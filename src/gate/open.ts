@@ -3,7 +3,7 @@
  * everything else to anyone who has the key, so `#load` is where a protected link stays shut.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { createCache, type Cache } from '../memory-cache.ts'
+import { createCache, weightOf, type Cache } from '../memory-cache.ts'
 import { CALLS, type Immich } from '../immich.ts'
 import { once, type Log } from '../log.ts'
 import type { Lane } from '../queue.ts'
@@ -34,8 +34,7 @@ export class Links {
     this.#log = log
     this.#warnOfUnreadable = once(log.warn)
     this.#links = createCache<OpenedLink>(MAX_AGE_MS, limits.links, () => 1)
-    // a list that is larger than the limit still fits alone
-    const weigh = ({ items }: List) => Math.max(1, Math.min(items.length, limits.listItems))
+    const weigh = ({ items }: List) => weightOf(items.length, limits.listItems)
     this.#albums = createCache<AlbumList>(MAX_AGE_MS, limits.listItems, weigh)
   }
 

@@ -69,12 +69,13 @@ export async function encode (
   const accepted = preferred(acceptEncoding)
   const encoding = (['br', 'gzip'] as const).find(name => accepted.includes(name))
   if (!encoding) return { body: text.raw }
-  const body = text[encoding] ?? compress(encoding, text.raw, visitor)
-  text[encoding] = body
-  try {
-    return { body: await body, encoding }
-  } catch (error) {
+  text[encoding] ??= compress(encoding, text.raw, visitor).catch(error => {
     delete text[encoding]
+    throw error
+  })
+  try {
+    return { body: await text[encoding], encoding }
+  } catch (error) {
     if (isRefusal(error, 'busy')) return { body: text.raw }
     throw error
   }

@@ -15,7 +15,7 @@ type File = {
 }
 /** A response. Without a `share`, only static files may be cached. */
 export type Reply = Cacheable & { headers?: Headers, content?: Text | File }
-/** What the writer reads of a visitor. */
+/** The fields of a visitor that the writer reads. */
 type Requester = { address: string, ifNoneMatch?: string, acceptEncoding: string }
 
 /** Headers of every response, by its kind. */

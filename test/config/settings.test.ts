@@ -424,13 +424,15 @@ test('a secret is never printed, and a placeholder is not accepted', () => {
   assert.ok(odd.startsWith('IMMICH_URL: got "http://…@immich:2283"'), odd)
 })
 
+/** The problems of a configuration as text; '' if there are none. */
+function failing (CONFIG: string): string {
+  try {
+    loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
+    return ''
+  } catch (error) { return (error as Error).message }
+}
+
 test('common JSON mistakes are named, with their place; a byte order mark is accepted', () => {
-  const failing = (CONFIG: string) => {
-    try {
-      loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
-      return ''
-    } catch (error) { return (error as Error).message }
-  }
   assert.equal(failing('\ufeff{"ipp":{}}'), '')
   assert.equal(
     failing('{\n  // mine\n  "ipp": {}\n}'),
@@ -451,12 +453,6 @@ test('common JSON mistakes are named, with their place; a byte order mark is acc
 })
 
 test('a name that occurs twice stops the start: which of the two was meant is not known', () => {
-  const failing = (CONFIG: string) => {
-    try {
-      loadSettings({ IMMICH_URL: 'http://x', CONFIG }, ROOT)
-      return ''
-    } catch (error) { return (error as Error).message }
-  }
   for (const [name, config] of [
     ['ipp', '{"ipp":{"allowDownload":false},"ipp":{"groupByDate":"day"}}'],
     ['allowDownload', '{"ipp":{"allowDownload":false,"limits":{"zips":1},"allowDownload" : true}}'],

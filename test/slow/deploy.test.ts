@@ -8,10 +8,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { after, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { ask, freePorts, HTML, ROOT, start, until } from '../helpers.ts'
 import { PASSWORD, sampleLibrary } from '../library.ts'
-import { listening, startNginx } from '../nginx.ts'
+import { listening, startNginx, startReplica } from '../nginx.ts'
 import { startImmich } from '../standin.ts'
 import { has, without } from '../tools.ts'
 
@@ -209,13 +208,19 @@ describe('Apache', { skip: lacks('apache2', 'apache2-bin') }, async () => {
   judge('Apache', () => ({ port, run }))
 })
 
+/** The ports of two replicas. */
+async function startTwo (immichUrl: string): Promise<number[]> {
+  const both = await Promise.all([startReplica(immichUrl), startReplica(immichUrl)])
+  return both.map(({ port }) => port)
+}
+
 const lacksPlainNginx = without('nginx', 'nginx-light')
 describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNginx }, async () => {
   const sample = sampleLibrary()
   const immich = await startImmich(sample.library)
   after(() => immich.close().catch(() => {}))
   const asked = [0, 0]
-  const replicas = await Promise.all([replica(immich.url), replica(immich.url)])
+  const replicas = await startTwo(immich.url)
   const [port] = await freePorts(1) as [number]
   await startNginx(folder, `upstream both { ${replicas.map(port => `server 127.0.0.1:${port};`).join(' ')} }
     server {
@@ -270,30 +275,11 @@ describe('two replicas behind nginx, sharing IPP_SECRET', { skip: lacksPlainNgin
 })
 
 /** A replica in a process of its own; resolves to its port. */
-async function replica (immichUrl: string): Promise<number> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('src/server.ts', ROOT))], {
-    env: {
-      PATH: process.env.PATH!,
-      IMMICH_URL: immichUrl,
-      IPP_PORT: '0',
-      IPP_HOST: '127.0.0.1',
-      IPP_SECRET: 'one secret for both of them',
-      CONFIG: '{}'
-    },
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  after(() => { child.kill('SIGKILL') })
-  return await new Promise<number>(resolve => child.stdout.on('data', text => {
-    const found = / listening port=(\d+)/.exec(String(text))
-    if (found) resolve(Number(found[1]))
-  }))
-}
-
 describe('two replicas behind one cache, configured by nginx-cache.conf', { skip: lacksNginx }, async () => {
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close().catch(() => {}))
-  const ports = await Promise.all([replica(immich.url), replica(immich.url)])
+  const ports = await startTwo(immich.url)
   const [port] = await freePorts(1) as [number]
   const cache = `${folder}/photos-cache`
   await startNginx(folder,

@@ -3,7 +3,6 @@
  * and one page stays open. Both versions answer for a while, and each restart takes some seconds.
  */
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
 import { appendFileSync, cpSync, mkdtempSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -11,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { CHROMIUM, launch, openView } from '../browser.ts'
 import { freePorts, ROOT, until } from '../helpers.ts'
 import { sampleLibrary } from '../library.ts'
-import { listening, startNginx } from '../nginx.ts'
+import { startNginx, startReplica } from '../nginx.ts'
 import { startImmich } from '../standin.ts'
 import { without } from '../tools.ts'
 
@@ -29,20 +28,6 @@ function anotherVersion (): string {
   appendFileSync(join(copy, 'static/style.css'), '.another-version { color: red }\n')
   appendFileSync(join(copy, 'static/gallery.js'), 'globalThis.isAnotherVersion = true\n')
   return copy
-}
-
-/** Starts a version at a port; resolves when it listens. */
-async function startReplica (program: string, port: number, immichUrl: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['src/server.ts'], {
-    cwd: program, stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      PATH: process.env.PATH!, IMMICH_URL: immichUrl, IPP_PORT: String(port), IPP_HOST: '127.0.0.1',
-      IPP_SECRET: 'one secret for both of them', CONFIG: '{}'
-    }
-  })
-  after(() => { child.kill('SIGKILL') })
-  await listening(port)
-  return child
 }
 
 /** Puts nginx in front, with the directives that docs/examples/nginx.conf recommends; returns its base. */
@@ -69,10 +54,9 @@ test('a rolling upgrade: no page is blank, and an open one goes on working', { s
   const { library, links } = sampleLibrary()
   const immich = await startImmich(library)
   after(() => immich.close().catch(() => {}))
-  const [old, another] = [fileURLToPath(ROOT), anotherVersion()]
-  const ports = await freePorts(2)
-  const replicas = await Promise.all(ports.map(port => startReplica(old, port, immich.url)))
-  const base = await putInFront(ports)
+  const another = anotherVersion()
+  const replicas = await Promise.all([startReplica(immich.url), startReplica(immich.url)])
+  const base = await putInFront(replicas.map(({ port }) => port))
   const browser = await launch()
   after(() => browser.close())
   const album = `/share/${links.album.key}`
@@ -98,11 +82,11 @@ test('a rolling upgrade: no page is blank, and an open one goes on working', { s
       await context.close()
     }
   })()
-  for (const [n, replica] of replicas.entries()) {
-    const ended = new Promise(resolve => replica.on('exit', resolve))
-    replica.kill('SIGTERM')
+  for (const { child, port } of replicas) {
+    const ended = new Promise(resolve => child.on('exit', resolve))
+    child.kill('SIGTERM')
     await ended
-    await startReplica(another, ports[n]!, immich.url)
+    await startReplica(immich.url, another, port)
     const seen = views
     await until(() => views >= seen + 4, 'more views')
   }
