@@ -77,8 +77,8 @@ const ENABLED_FLAGS: Record<string, string[]> = {
   location: ['city', 'state', 'country', 'gps']
 }
 /** The meaning of `downloadedFilename` as a number: in a plain file of 1.x, and in releases from 1.14 on. */
-const PLAIN_FILE_NAMES = ['time', 'original', 'id']
-const LATER_FILE_NAMES = ['original', 'id', 'short-id']
+const PLAIN_FILE_NAMES = { 0: 'time', 1: 'original', 2: 'id' }
+const LATER_FILE_NAMES = { 0: 'original', 1: 'id', 2: 'short-id' }
 /** All values that the two download keys ever had, as levels of today's `allowDownloadAll`. */
 const LEVELS: Record<string, number> = { 0: 0, 1: 1, 2: 2, true: 1, false: 0 }
 
@@ -144,6 +144,12 @@ function generationOf (config: Json): Generation {
   return isThird && generation !== 4 ? 2 : generation
 }
 
+/** A table's entry for a value; undefined if it has none, as for any group or list. */
+function entryOf <T> (table: Record<string, T>, value: unknown): T | undefined {
+  const name = typeof value === 'object' ? '' : String(value)
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
 /** Moves values to their keys' current names. Returns a notice for each. */
 function rename (config: Json): string[] {
   // read all values first, because one old name can map to two keys
@@ -154,10 +160,9 @@ function rename (config: Json): string[] {
     const other = read(config, to)
     const name = namesOf(to).join('.')
     if (other !== undefined && !isNewer) return [`ipp.${from} has no effect: ${name} is set`]
-    const given = typeof value === 'object' ? '' : String(value)
-    const present = Object.hasOwn(values, given) ? values[given] : value
+    const present = entryOf<unknown>(values, value) ?? value
     write(config, namesOf(to), present)
-    const effect = effects[given] ?? 'with the same effect'
+    const effect = entryOf(effects, value) ?? 'with the same effect'
     const isRival = other !== undefined && other !== present
     const rival = isRival ? `, and wins over ${name}: ${JSON.stringify(other)}` : ''
     const now = `is now ${name}: ${JSON.stringify(present)}`
@@ -226,8 +231,8 @@ function readOldDownloads (config: Json, generation: Generation): string[] {
   const later = read(config, 'allowDownload')
   const earlier = generation === 4 ? undefined : read(config, 'allowDownloadAll')
   const given = later ?? earlier
-  const level = LEVELS[String(given ?? 0)]
-  const zipLevel = later === true ? LEVELS[String(earlier ?? true)] : level
+  const level = entryOf(LEVELS, given ?? 0)
+  const zipLevel = later === true ? entryOf(LEVELS, earlier ?? true) : level
   // a value of no release: the schema reports it
   if (level === undefined || zipLevel === undefined) return []
 
@@ -267,14 +272,13 @@ function readFileNames (config: Json, generation: Generation): string[] {
     write(config, path, 'short-id')
     return ['ipp.downloadedFilename is not set, which hid names in 4.0: downloads are named by "short-id"']
   }
-  const number = /^[0-2]$/.test(String(given)) ? Number(given) : undefined
-  if (number === undefined) return []
   const isPlain = generation === 5 || generation === 1
-  const later = LATER_FILE_NAMES[number]
-  const word = isPlain ? PLAIN_FILE_NAMES[number] : later
+  const later = entryOf(LATER_FILE_NAMES, given)
+  const word = isPlain ? entryOf(PLAIN_FILE_NAMES, given) : later
+  if (word === undefined) return []
   write(config, path, word)
   const doubt = isPlain ? `; in releases from 1.14 on it meant "${later}". Write the word that you want` : ''
-  return [`ipp.downloadedFilename: ${number} names downloads by "${word}"${doubt}`]
+  return [`ipp.downloadedFilename: ${given} names downloads by "${word}"${doubt}`]
 }
 
 /** Rewrites a configuration in place, and returns a notice with the effect of each change. */

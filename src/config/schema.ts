@@ -3,7 +3,7 @@
  * `docs/config.html` contains this code.
  */
 import { OLD_PLACES, translate } from './old-names.ts'
-import { object, type Json } from '../json.ts'
+import { object, parseJson, type Json } from '../json.ts'
 
 /** The part of JSON Schema that config.schema.json uses. `accepts` is ours: the accepted values in words. */
 export type Schema = {
@@ -53,11 +53,8 @@ function wordsFor (schema: Schema): string {
   return orList(typesOf(schema).map(type => TYPE_WORDS[type] ?? type)) + bounds
 }
 
-/** The value of a text that reads as true, false, null or a number, without its quotation marks. */
-function unquoted (value: unknown): unknown {
-  const isQuoted = typeof value === 'string' && /^(true|false|null|\d+)$/.test(value)
-  return isQuoted ? JSON.parse(value) : undefined
-}
+/** The value of a text without its quotation marks; undefined if it has none there. */
+const unquoted = (value: unknown): unknown => typeof value === 'string' ? parseJson(value) : undefined
 
 /** The meaning of a value: true for a group sets each of its keys, and a number may be in quotation marks. */
 function meaningOf (schema: Schema, value: unknown): unknown {

@@ -94,9 +94,16 @@ test('the message for a wrong type or value has the key, the value and the value
       { ipp: { showHomePage: 'false' } },
       'ipp.showHomePage: got "false", expected true or false, without the quotation marks'
     ],
+    [{ ipp: { showHomePage: '00' } }, 'ipp.showHomePage: got "00", expected true or false'],
     [
       { ipp: { groupByDate: 'false' } },
       'ipp.groupByDate: got "false", expected "day", "month" or false, without the quotation marks'
+    ],
+    [
+      // text can be made of neither
+      { ipp: { downloadedFilename: { toString: 0 }, allowDownloadAll: [{ toString: 0 }] } },
+      'ipp.downloadedFilename: got {"toString":0}, expected "time", "original", "id" or "short-id"\n' +
+        'ipp.allowDownloadAll: got [{"toString":0}], expected 0, 1 or 2'
     ],
     [
       { ipp: { downloadedFilename: 3 } },

@@ -206,8 +206,11 @@ describe('fuzzing', () => {
   test('configuration', () => {
     const schema = JSON.parse(readFileSync(new URL('config.json', ROOT), 'utf8')).ipp
     const more = ['gallery', 'lightbox', 'allowDownload', '__proto__', 'x']
-    const ipp = fc.dictionary(fc.constantFrom(...Object.keys(schema), ...more), fc.jsonValue())
-    const file = fc.record({ ipp, lightGallery: fc.jsonValue() }, { requiredKeys: [] })
+    // values that Number, String or JSON.parse refuse
+    const refused = fc.constantFrom({ toString: 0 }, [{ toString: 0 }], { toJSON: 1 }, '00', 'length')
+    const value = fc.oneof(fc.jsonValue(), refused)
+    const ipp = fc.dictionary(fc.constantFrom(...Object.keys(schema), ...more), value)
+    const file = fc.record({ ipp, lightGallery: value }, { requiredKeys: [] })
     const given = fc.oneof(fc.json(), file.map(value => JSON.stringify(value)), fc.string())
     hold(fc.property(given, text, (CONFIG, address) => {
       try {
