@@ -35,7 +35,7 @@ function measure () {
 /** Puts the block into the lightbox. */
 export function startCaption () {
   outer.querySelector('.lg-components')?.replaceChildren(block)
-  addEventListener('resize', measure)
+  new ResizeObserver(measure).observe(text)
   document.body.addEventListener('lgAfterClose', () => { shown = -1 })
 }
 
