@@ -159,10 +159,23 @@ describe('a transfer ends at once', () => {
 
   test('if it is compressed unasked', async context => {
     const { url, open: connected } = await endless(context, 'Content-Encoding: x')
+    // responses are kept, or garbage collection would end them
+    const kept: Response[] = []
+    const { fetch } = globalThis
+    context.mock.method(globalThis, 'fetch', async (...call: Parameters<typeof fetch>) => {
+      const response = await fetch(...call)
+      kept.push(response)
+      return response
+    })
     const { immich } = open(url)
-    const stream = immich.stream(CALLS.original({ key }, id), { lane: '' }, {})
-    await assert.rejects(stream, { reason: 'unreachable' })
-    await until(() => connected() === 0)
+    const [original, image] = [CALLS.original({ key }, id), CALLS.image({ key }, id, 'preview')]
+    for (const call of [
+      () => immich.stream(original, { lane: '' }, {}), () => immich.small(image, { lane: '' }, 1000, {})
+    ]) {
+      await assert.rejects(call, { reason: 'unreachable' })
+      await until(() => connected() === 0)
+    }
+    assert.equal(kept.length, 2)
   })
 
   test('if the visitor leaves, and that says nothing about Immich', async context => {
