@@ -100,8 +100,8 @@ const EQUIVALENT: Record<string, string> = {
   'gate/zip-metadata motion → true': 'no item is called undefined',
   'gate/zip-metadata time !== undefined && { time } → { time }': ABSENT,
   'gate/zip-metadata size !== undefined && { size } → { size }': ABSENT,
-  ['gate/zip-metadata album && ifGiven(source.names(link.key, caller.lane, lane => readNames( → ' +
-    'ifGiven(source.names(link.key, caller.lane, lane => readNames(source, a']:
+  ['gate/zip-metadata album && ifGiven(source.names(link.key, caller.lane, lane => readNames → ' +
+    'ifGiven(source.names(link.key, caller.lane, lane => readNames(source, ']:
     'a list that came without names is that of an album',
   'gate/zip-metadata performance.now() < until → performance.now() <= until':
     'never at the very same moment',

@@ -84,8 +84,9 @@ export class Fetcher {
         if (tries === MAX_TRIES || this.#caller.controller.signal.aborted) throw error
         await sleep(FIRST_WAIT_MS, undefined, { signal: this.#caller.controller.signal })
         const rest = await this.get(file, bytes)
-        if (!('media' in rest) || !isRest(rest.media, bytes, first.etag)) throw error
+        if (!('media' in rest)) throw error
         media = rest.media
+        if (!isRest(media, bytes, first.etag)) { media.body?.cancel(); throw error }
       } finally { body?.cancel() }
     }
   }
