@@ -1,5 +1,6 @@
 /** The door to Immich by itself: what exactly is sent, and what becomes of each kind of response. */
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
@@ -195,6 +196,28 @@ describe('a transfer ends at once', () => {
     await assert.rejects(immich.version(), { reason: 'unreachable', message: '' })
     assert.deepEqual(reports, ['ETIMEDOUT'])
     await until(() => closed === 1)
+  })
+
+  test('if it was sent again, and Immich is silent then', async context => {
+    let connected = 0
+    let closed = 0
+    const server = createTcpServer(socket => {
+      socket.on('error', () => {}).on('close', () => { closed++ })
+      if (++connected === 1) socket.once('data', () => socket.end())
+    })
+    const { immich, reports } = open(await listenFor(context, server), { ...LIMITS, upstreamTimeout: 0.1 })
+    await assert.rejects(immich.version(), { reason: 'unreachable', message: '' })
+    assert.deepEqual([reports, connected], [['ETIMEDOUT'], 2])
+    await until(() => closed === 2)
+  })
+
+  test('and leaves nothing with the signal of its zip', async context => {
+    const { url } = await endless(context)
+    const { immich } = open(url)
+    const zip = new AbortController()
+    const caller = { lane: '', until: zip, isInZip: true as const }
+    for (let n = 0; n < 3; n++) (await immich.stream(CALLS.original({ key }, id), caller, {})).body.cancel()
+    assert.equal(getEventListeners(zip.signal, 'abort').length, 0)
   })
 })
 

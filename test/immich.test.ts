@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { parseMonths } from '../src/gate/immich-json.ts'
-import { listen, start } from './helpers.ts'
+import { hold, listen, start } from './helpers.ts'
 import { twoPhotosAndVideo } from './library.ts'
 
 test('a compressed answer, which the proxy did not ask for, is rejected', async () => {
@@ -16,6 +16,17 @@ test('a compressed answer, which the proxy did not ask for, is rejected', async 
   const plain = { body: '{"res":"pong"}', headers: { 'content-type': 'application/json' } }
   run.immich.fault = ({ path }) => path.endsWith('/ping') ? plain : undefined
   assert.equal((await run.get('/healthcheck')).status, 200)
+})
+
+test('a health check has 5 s of its own, however long Immich may be silent', async () => {
+  const run = await start({ ipp: { limits: { upstreamTimeout: 15 } } })
+  const release = hold(run, /ping$|shared-links/)
+  const answered: string[] = []
+  const page = run.get(`/share/${run.links.album.key}`).then(() => answered.push('page'))
+  const { status } = await run.get('/healthcheck')
+  assert.deepEqual([status, answered], [503, []])
+  release()
+  await page
 })
 
 test('Immich refuses connections, and comes back', async () => {

@@ -124,7 +124,7 @@ const ACTIONS: [weight: number, name: string, act: () => Promise<Got>, right: (g
     headers: { ...form, 'x-forwarded-for': `203.0.113.${random(250)}` },
     body: new URLSearchParams({ key: locked, password: 'wrong' }).toString()
   }), is(401, 429)],
-  [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), is(404)],
+  [2, 'locked picture', () => get(`/share/photo/${locked}/${any().id}/thumbnail`), is(404, 429)],
   [1, 'unknown', () => get(`/share/${Buffer.from(String(random(1e9))).toString('base64url')}`), is(404, 429)]
 ]
 const total = ACTIONS.reduce((sum, [weight]) => sum + weight, 0)

@@ -159,6 +159,18 @@ test('unknown links: what other sites embed counts apart, with the same limits',
   assert.deepEqual([misses(300, true), misses(300, false), misses(300, true)], [200, 200, 0])
   const network = (n: number) => `2001:db8:7:${n % 50}::/64`
   assert.deepEqual([misses(1000, true, network), misses(1000, false, network)], [800, 800])
+  // those that open count in neither
+  const opened = createGuesses(10, 100)
+  for (let n = 0; n < 300; n++) {
+    opened.countLookup({ address: fresh(1), isEmbedded: true }, `key ${n}`)('opened')
+  }
+  const isProbing = (isEmbedded: boolean) => opened.isProbing({ address: fresh(1), isEmbedded }, 'key x')
+  assert.equal(isProbing(true), false)
+  assert.equal(taken(300, n => {
+    if (isProbing(false)) return false
+    opened.countLookup(asker(fresh(1)), `slug ${n}`)('unknown')
+    return true
+  }), 200)
 })
 
 test('links opened before are forgotten one by one, the oldest first', () => {

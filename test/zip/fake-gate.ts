@@ -73,8 +73,8 @@ export function fakeGate (files: Fake[]) {
       if (wanted.range && !part) return { status: 416, type: '', name: '', etag: '' }
       const { first, last } = part ?? { first: 0, last: size - 1 }
       asked.first = first
-      let isOpen = true
-      state.open++
+      let isOpen = !wanted.head
+      if (isOpen) state.open++
       const cancel = () => { if (isOpen) state.open--; isOpen = false }
       async function * parts () {
         try {
@@ -92,7 +92,7 @@ export function fakeGate (files: Fake[]) {
         etag: fake.etag ?? '"e"',
         length: last - first + 1,
         ...(part && { contentRange: `bytes ${first}-${last}/${size}` }),
-        body: { parts: parts(), cancel },
+        ...!wanted.head && { body: { parts: parts(), cancel } },
         ...changed
       }
     },
