@@ -88,6 +88,18 @@ test('LOG_LEVEL=debug: a line for each request, with the reason of a refusal and
   }
 })
 
+test('a line counts the bytes of its own response alone, on a connection that is kept open too', async () => {
+  const run = await start({ env: { LOG_LEVEL: 'debug' } })
+  const socket = run.socket()
+  for (const [n, path] of [`/share/${run.links.album.key}`, '/share/alive'].entries()) {
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n`)
+    await until(() => requests(run).length === n + 1, 'the line')
+  }
+  socket.destroy()
+  const [page, alive] = requests(run)
+  assert.ok(page.bytes > 10_000 && alive.bytes > 100 && alive.bytes < 2000, `${page.bytes} ${alive.bytes}`)
+})
+
 test('without it, no line for a normal request, and a warning for a transfer that breaks off', async () => {
   const run = await start()
   const { key, assets } = run.links.photo

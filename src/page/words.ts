@@ -1,5 +1,6 @@
 /** The visitor's language: words from `static/strings.json`, and dates and numbers formatted by Intl. */
 import { readFileSync } from 'node:fs'
+import { forgetOldest } from '../memory-cache.ts'
 
 export type Words = Record<string, string>
 export const DAY = 86_400_000
@@ -45,8 +46,8 @@ function keep<T> (make: (lang: string, options: Intl.DateTimeFormatOptions) => T
   return (lang, options) => {
     const name = lang + JSON.stringify(options)
     const value = made.get(name) ?? make(lang, options)
-    if (made.size >= MAX_FORMATS) made.clear()
     made.set(name, value)
+    forgetOldest(made, MAX_FORMATS)
     return value
   }
 }

@@ -4,6 +4,8 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Connections } from '../../src/http/connections.ts'
 import { ask, hold, openCount, settled, sleep, start, until } from '../helpers.ts'
 import { manyPhotos, PASSWORD, twoPhotosAndVideo } from '../library.ts'
@@ -21,6 +23,10 @@ test('connections: the longest idle one is closed; with none idle, 503, then no 
       })
       socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
     })
+  const gone = run.socket()
+  await once(gone, 'connect')
+  gone.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
   // idle connections do not keep a visitor out
   const silent: Socket[] = []
   for (let n = 0; n < 3; n++) {
@@ -107,6 +113,23 @@ test('requests of one network that arrive together begin one by one, and others 
     await Promise.all([...greedy, begin('other', '198.51.100.1')])
     assert.ok(order.indexOf('other') <= 1, order.join(' '))
   }
+})
+
+test('visitors whose requests are answered leave nothing in memory', async () => {
+  const { proxy, settings } = await start()
+  const connections = new Connections(proxy.server, settings)
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const heap = () => { collect(); return process.memoryUsage().heapUsed }
+  const before = heap()
+  for (let n = 0; n < 100_000; n++) {
+    const response = new EventEmitter() as ServerResponse
+    const address = `2001:${(n >> 8).toString(16)}:${(n & 0xff).toString(16)}::/64`
+    assert.ok(await connections.count(address, response))
+    response.emit('close')
+  }
+  const grown = heap() - before
+  assert.ok(grown < 3_000_000, `${grown} bytes`)
 })
 
 test('pipelining: a few requests wait for their turn, a connection with more is closed', async () => {

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { dateFormat } from '../../src/page/words.ts'
 import { HTML, start } from '../helpers.ts'
+
+test('formats are kept, but not for every language that a visitor can think of', () => {
+  const formatFor = (n: number) => dateFormat(`en-u-ca-${n.toString(36).padStart(3, '0')}`, { year: 'numeric' })
+  const first = formatFor(0)
+  assert.equal(formatFor(0), first)
+  for (let n = 1; n < 300; n++) formatFor(n)
+  assert.notEqual(formatFor(0), first)
+})
 
 test('every language has all texts with their placeholders, and is found by its codes', async () => {
   const file = new URL('../../static/strings.json', import.meta.url)

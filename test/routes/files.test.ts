@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { start } from '../helpers.ts'
+import { start, until } from '../helpers.ts'
+import { addLink, video as videoOf } from '../library.ts'
 import { VERSIONS } from '../standin.ts'
 
 for (const version of VERSIONS) {
@@ -47,6 +48,18 @@ for (const version of VERSIONS) {
         assert.equal(response.status, 200, asked)
         assert.deepEqual(response.body, bytes, asked)
       }
+    })
+
+    test('a part of an older version is sent whole, and the part is cancelled at Immich', async () => {
+      const size = 30_000_000
+      const large = videoOf(7, {
+        name: 'large.mp4', original: { size, type: 'video/mp4' }, playback: { size, type: 'video/mp4' }
+      })
+      const { key } = addLink(library, 'large', {}, [large])
+      const headers = { range: 'bytes=1-', 'if-range': '"other"' }
+      const { status, body } = await run.get(`/share/video/${key}/${large.id}`, { headers })
+      assert.deepEqual([status, body.length], [200, size])
+      await until(() => immich.open === 0)
     })
 
     test('If-Range and validators', async () => {

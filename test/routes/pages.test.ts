@@ -161,6 +161,19 @@ test('a photo without a preview yet has its page, and can be downloaded', async 
   assert.doesNotMatch((await plain.get(`/share/${key}/${fresh.id}`, { headers: HTML })).text, /\/original\?/)
 })
 
+test('a caption that has changed is on the page of its photo at once', async () => {
+  const library = emptyLibrary()
+  const shared = photo(1, { exif: { description: 'At noon' } })
+  const { key } = addLink(library, 'caption', {}, [shared, photo(2)])
+  const run = await start({ library, ipp: { showMetadata: { description: true } } })
+  const page = async () => (await run.get(`/share/${key}/${shared.id}`, { headers: HTML })).text
+  assert.match(await page(), /At noon/)
+  shared.exif.description = 'At dusk'
+  const changed = await page()
+  assert.match(changed, /At dusk/)
+  assert.doesNotMatch(changed, /At noon/)
+})
+
 test('an owner\'s description is the title of chosen photos, and below an album\'s name', async () => {
   const library = emptyLibrary()
   const chosen = addLink(library, 'words', { description: 'For grandma' }, [photo(1), photo(2)])
