@@ -141,6 +141,20 @@ test('an untested version is logged', async () => {
     const proxy = run({ IMMICH_URL: immich.url })
     await until(() => proxy.out.includes('this version of Immich was not tested tested="2.5 to 3.1"'), body)
   }
+  for (const body of ['{"major":3,"minor":1,"patch":9}', '{"major":2,"minor":5,"patch":0}']) {
+    immich.fault = ({ path }) => path.endsWith('version') ? { body } : undefined
+    const proxy = run({ IMMICH_URL: immich.url })
+    await until(() => proxy.out.includes('Immich found'), body)
+    // a line that follows what would be a warning
+    await ask(`http://127.0.0.1:${await proxy.port()}`, '/share/alive')
+    assert.ok(!proxy.out.includes('was not tested'), body)
+  }
+})
+
+test('a connection is kept for longer than reverse proxies keep theirs', async () => {
+  const run = await start()
+  const { headers } = await run.get('/share/alive', { headers: { connection: 'keep-alive' } })
+  assert.ok(Number(/timeout=(\d+)/.exec(String(headers['keep-alive']))?.[1]) > 75)
 })
 
 test('SIGTERM ends it after running transfers', async () => {

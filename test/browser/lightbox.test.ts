@@ -163,6 +163,23 @@ describe('the lightbox', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('a full size that failed to load is fetched at the next zoom', async () => {
+    const { page, asked } = await view()
+    const id = ids[numberOf('original0.jpg')]!
+    const isFullSize = (line: string) => line.includes(`${id}/fullsize`)
+    await page.route('**/fullsize?*', route => route.abort())
+    await page.goto(`${album}/${id}`)
+    await isShown(page)
+    await page.dblclick('.lg-current img.lg-object')
+    await until(() => asked.filter(isFullSize).length === 1, 'the first try')
+    await page.unroute('**/fullsize?*')
+    await page.dblclick('.lg-current img.lg-object')
+    await page.waitForFunction(() => !document.querySelector('.lg-zoomed'))
+    await page.dblclick('.lg-current img.lg-object')
+    await page.waitForFunction(() =>
+      document.querySelector<HTMLImageElement>('.lg-current img.lg-object')!.src.includes('/fullsize'))
+  })
+
   test('a screen larger than the preview gets the full size, which fills it', async () => {
     const { page, asked } = await view()
     await page.setViewportSize({ width: 3840, height: 2160 })
@@ -264,6 +281,25 @@ describe('the lightbox', { skip }, async () => {
     await isClosed(page)
     await tapTile(page, 3)
     assert.equal(await page.locator('.ipp-panel, .ipp-aside').count(), 0)
+  })
+
+  test('a description that comes late is not shown with the next photo', async () => {
+    const { page, context } = await view()
+    let release = () => {}
+    const held = new Promise<void>(resolve => { release = resolve })
+    await page.route(`**/${described.id}`, async route => { await held; await route.continue() })
+    await page.goto(album)
+    await tapTile(page, 1)
+    await isShown(page)
+    const factsOf = (id: string) => page.waitForResponse(response => response.url().endsWith(id))
+    const [late, next] = [factsOf(described.id), factsOf(ids[2]!)]
+    await page.keyboard.press('ArrowRight')
+    await (await next).finished()
+    release()
+    await (await late).finished()
+    await page.waitForTimeout(200)
+    assert.ok(!(await page.textContent('.ipp-caption'))!.includes('Grandpa'))
+    await context.close()
   })
 
   test('a long description shows two lines and More, and scrolls by keyboard when it is open', async () => {

@@ -183,6 +183,25 @@ describe('the look', { skip }, async () => {
     await context.close()
   })
 
+  test('a message has its own time, however soon after another it comes', async () => {
+    const { page, context } = await open()
+    await page.clock.install()
+    await page.evaluate(async () => {
+      const { href } = document.querySelector<HTMLLinkElement>('link[href$="/style.css"]')!
+      Object.assign(window, await import(new URL('dom.js', href).href))
+    })
+    const say = (text: string) => page.evaluate(text => (window as any).say(text), text)
+    const isSeen = () => page.locator('.toast.seen').count()
+    await say('One')
+    await page.clock.runFor(3000)
+    await say('Two')
+    await page.clock.runFor(3000)
+    assert.equal(await isSeen(), 1)
+    await page.clock.runFor(2000)
+    assert.equal(await isSeen(), 0)
+    await context.close()
+  })
+
   test('a wrong password\'s field is red, although it has the focus', async () => {
     const { page, context } = await view({ calm: true })
     await page.goto(locked)

@@ -31,6 +31,31 @@ describe('the slideshow', { skip }, async () => {
     await context.close()
   })
 
+  test('a slideshow that ends before the screen is kept awake lets it sleep', async () => {
+    const { page, context } = await view()
+    await page.addInitScript(() => {
+      const state = Object.assign(window, { awake: 0, grant: () => {} })
+      const lock = { release: async () => { state.awake-- } }
+      const request = () => new Promise(resolve => {
+        state.grant = () => { state.awake++; resolve(lock) }
+      })
+      Object.defineProperty(navigator, 'wakeLock', { value: { request } })
+    })
+    await page.goto(album)
+    await page.waitForSelector('a.tile[data-n="0"] img.in')
+    await page.click('a.tile[data-n="0"]')
+    await shown(page)
+    await page.click('.ipp-play')
+    await page.click('.ipp-play')
+    assert.equal(await page.evaluate(async () => {
+      const state = window as unknown as { awake: number, grant: () => void }
+      state.grant()
+      await new Promise(resolve => setTimeout(resolve, 50))
+      return state.awake
+    }), 0)
+    await context.close()
+  })
+
   test('it runs for a day: awake, videos to their end, an hour without Immich, new photos', async context => {
     const library = emptyLibrary()
     const photos = [photo(1), video(2), photo(3), photo(4)]

@@ -139,7 +139,9 @@ test('the visitor behind proxies', () => {
     ['nonsense', undefined, '10.0.0.1'], ['', undefined, '10.0.0.1'],
     ['::ffff:203.0.113.1', undefined, '203.0.113.1'],
     ['2001:db8:0:1:2::3%eth0', undefined, '2001:db8:0:1::/64'], ['203.0.113.1', 'fd00::1', '203.0.113.1'],
-    ['203.0.113.1', '::ffff:10.0.0.1', '203.0.113.1'], ['203.0.113.1', 'x', 'x']
+    ['203.0.113.1', '::ffff:10.0.0.1', '203.0.113.1'], ['203.0.113.1', 'x', 'x'],
+    // what a visitor writes before it hides nothing, however long
+    [`${'6.6.6.6, '.repeat(200)}203.0.113.1`, undefined, '203.0.113.1']
   ]
   for (const [forwarded, peer, expected] of cases) assert.equal(from(forwarded, peer), expected, forwarded)
   assert.equal(wideNetwork('2001:db8:1:2::/64'), '2001:db8:1::/48')

@@ -132,6 +132,16 @@ test('memory: a visitor holds one file or a quarter, a /48 two, and nobody more 
   assert.ok(reserve('203.0.113.1', 50))
 })
 
+test('memory: a body that finds no room is cancelled', async () => {
+  const { reserve, read } = createMemory(100)
+  reserve('203.0.113.1', 100)
+  let cancelled = 0
+  async function * parts () { yield Buffer.from('1') }
+  const body = { parts: parts(), cancel: () => { cancelled++ } }
+  await assert.rejects(read(body, 1, '203.0.113.2'), { reason: 'busy' })
+  assert.equal(cancelled, 1)
+})
+
 test('bodies that are read whole have a limit each and a budget together', async () => {
   const budget = { left: 10 }
   let cancelled = 0
