@@ -68,9 +68,8 @@ const NAMES_PER_PAGE = 1000
 
 /**
  * The visitor a call is made for. `lane` is the visitor's address, by which the queues are fair. The signal
- * of `until` ends a stream's wait for its slot and its headers; after that, cancel the body. `isInZip`: the
- * zip already holds a slot for all of its files; if they waited for another, zips could wait for each other
- * for ever.
+ * of `until` ends a stream: its wait for a slot and for headers, and its body. `isInZip`: the zip already
+ * holds a slot for all of its files; if they waited for another, zips could wait for each other for ever.
  */
 export type Caller = { lane: string, until?: { signal: AbortSignal }, isInZip?: boolean }
 /** The visitors who wait for a short call. */
@@ -310,15 +309,13 @@ export class Immich {
     const controller = new AbortController()
     const abort = () => controller.abort()
     signal?.addEventListener('abort', abort)
+    const end = () => { signal?.removeEventListener('abort', abort); leave() }
+    if (signal?.aborted) abort()
     try {
       const response = await this.#ask(call, wanted, {}, controller)
       const { status, headers } = response
       this.#checkFile(call, status, headers)
-      return { status, headers, body: this.#bodyOf(response, controller, leave) }
-    } catch (error) {
-      abort()
-      leave()
-      throw error
-    } finally { signal?.removeEventListener('abort', abort) }
+      return { status, headers, body: this.#bodyOf(response, controller, end) }
+    } catch (error) { abort(); end(); throw error }
   }
 }

@@ -4,6 +4,7 @@ import { getEventListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
+import { readWhole } from '../src/body.ts'
 import { CALLS, Immich, isDenied, type Slice } from '../src/immich.ts'
 import type { AlbumId, AssetId, Key, Month, Password, Slug, Token } from '../src/validate.ts'
 import { listen, until } from './helpers.ts'
@@ -187,6 +188,27 @@ describe('a transfer ends at once', () => {
     setTimeout(() => leaving.abort(), 50)
     await assert.rejects(call, { reason: 'unreachable', message: 'the visitor left' })
     assert.deepEqual(reports, [])
+  })
+
+  test('if the visitor leaves while its body is read', async context => {
+    const { url, open: connected } = await endless(context)
+    // so silent that only the visitor can end it
+    const { immich } = open(url, { ...LIMITS, upstreamTimeout: 600 })
+    const leaving = new AbortController()
+    const { body } = await immich.stream(CALLS.original({ key }, id), { lane: '', until: leaving }, {})
+    const reading = readWhole(body, 90_000_000)
+    leaving.abort()
+    await assert.rejects(reading)
+    await until(() => connected() === 0)
+  })
+
+  test('before it begins, if the visitor has left already', async context => {
+    const { sent, url } = await record(context)
+    const { immich, reports } = open(url)
+    const caller = { lane: '', until: { signal: AbortSignal.abort() }, isInZip: true }
+    const call = immich.stream(CALLS.original({ key }, id), caller, {})
+    await assert.rejects(call, { reason: 'unreachable', message: 'the visitor left' })
+    assert.deepEqual([sent, reports], [[], []])
   })
 
   test('if Immich is silent', async context => {

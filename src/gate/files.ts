@@ -236,7 +236,7 @@ export class Files {
     return {
       type: mediaType(headers.get('content-type')),
       name: parseDisposition(headers.get('content-disposition')),
-      etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"`, immichTag,
+      etag: immichTag && `"${hash('sha256', text, 'base64url').slice(0, 22)}"`, immichTag,
       ...contentRange && { contentRange }, ...length && { length: Number(length) }
     }
   }

@@ -68,20 +68,21 @@ export class Gate {
    */
   async open (address: LinkAddress, visitor: GateVisitor): Promise<Share> {
     const token = this.#seal.open(address, visitor.cookies)
-    const link = await this.#lookUp(address, visitor, () => this.#links.open(address, visitor.address, token))
+    const ask = () => this.#links.open(address, visitor.address, token).then(this.#noteSlug)
+    const link = await this.#lookUp(address, visitor, ask)
     const list = await this.#links.list(link, visitor.address)
     const latest = this.#shares.get(link)
     if (latest?.list === list) return latest.share
     const share = makeShare(link, list, this.#policy)
     this.#shares.set(link, { list, share })
     this.#opened.set(share, { link, list })
-    this.#noteSlug(link)
     return share
   }
 
   /** Key and slug of a link share their limits on guessing. */
-  #noteSlug ({ key, slug }: OpenedLink): void {
-    if (slug) this.#guesses.alias(linkId({ slug }), linkId({ key }))
+  #noteSlug = (link: OpenedLink): OpenedLink => {
+    if (link.slug) this.#guesses.alias(linkId({ slug: link.slug }), linkId(link))
+    return link
   }
 
   /**

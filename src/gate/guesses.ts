@@ -60,7 +60,7 @@ export function createGuesses (perVisitor: number, perLink: number) {
 
     /** Whether this visitor has tried too many unknown links to open one that is new to them. */
     isProbing: ({ address, isEmbedded }: Prober, name: string): boolean =>
-      unknown.wait(address, pageOf(isEmbedded)) > 0 && !opened.has(`${address} ${name}`),
+      unknown.wait(address, pageOf(isEmbedded)) > 0 && !opened.has(`${address} ${linkOf(name)}`),
 
     /**
      * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
@@ -69,12 +69,12 @@ export function createGuesses (perVisitor: number, perLink: number) {
     countLookup (
       { address, isEmbedded }: Prober, name: string
     ): (outcome: 'unknown' | 'opened' | 'neither') => void {
-      const entry = `${address} ${name}`
-      const isNew = !opened.has(entry)
+      const isNew = !opened.has(`${address} ${linkOf(name)}`)
       if (isNew) unknown.count(address, pageOf(isEmbedded), 1)
       return outcome => {
         if (isNew && outcome !== 'unknown') unknown.count(address, pageOf(isEmbedded), -1)
-        if (outcome === 'opened') opened.add(entry)
+        // the key of a slug is known by now
+        if (outcome === 'opened') opened.add(`${address} ${linkOf(name)}`)
         forgetOldest(opened, MAX_OPENED)
       }
     }

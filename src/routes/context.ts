@@ -57,9 +57,10 @@ export async function readForm ({ request }: Context, limit: number): Promise<Ma
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > limit) return new Map()
-    chunks.push(chunk)
+    // read to its end all the same: leaving the loop would close the connection without an answer
+    if (size <= limit) chunks.push(chunk)
   }
+  if (size > limit) return new Map()
   return parseForm(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '')
 }
 

@@ -38,9 +38,9 @@ export async function unlock (context: Context): Promise<Reply> {
   }
 }
 
-/** Tries the text as typed, then without the spaces that pasting adds. Throws like the gate's `unlock`. */
+/** Tries the text without the spaces that pasting adds, then as typed. Throws like the gate's `unlock`. */
 async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
-  const passwords = [...new Set([typed, typed.trim()])].flatMap(text => parsePassword(text) ?? [])
+  const passwords = [...new Set([typed.trim(), typed])].flatMap(text => parsePassword(text) ?? [])
   let refusal = new Refusal('locked')
   for (const password of passwords) {
     try {

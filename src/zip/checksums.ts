@@ -28,11 +28,11 @@ export function createChecksums () {
     },
 
     /**
-     * Stores a checkpoint, unless it is too short for a stand-in, and forgets those of an older version of
-     * the file.
+     * Stores a checkpoint, unless it is too short for a stand-in or of a file without an ETag, and forgets
+     * those of an older version of the file.
      */
     add (file: ZipFile, checkpoint: Checkpoint): void {
-      if (checkpoint.bytes < MIN_STAND_IN_BYTES) return
+      if (checkpoint.bytes < MIN_STAND_IN_BYTES || checkpoint.etag === '') return
       const version = versionOf(file)
       const others = (files.get(version) ?? [])
         .filter(({ bytes, etag }) => bytes !== checkpoint.bytes && etag === checkpoint.etag)

@@ -92,7 +92,7 @@ export class Fetcher {
   }
 }
 
-/** Whether this is the rest of the file with this ETag, from byte `from` on. */
+/** Whether this is the rest of the file with this ETag, from byte `from` on; without one nobody knows. */
 export const isRest = ({ status, contentRange, etag }: Media, from: number, expected: string): boolean =>
-  etag === expected &&
+  etag !== '' && etag === expected &&
   (from === 0 ? status === 200 : status === 206 && (contentRange ?? '').startsWith(`bytes ${from}-`))

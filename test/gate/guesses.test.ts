@@ -136,6 +136,16 @@ test('unknown links: 200 per visitor, then one every three seconds; opened ones 
   }), 200)
 })
 
+test('unknown links: a link that was opened by its slug is opened by its key too', () => {
+  const guesses = createGuesses(10, 100)
+  const settle = guesses.countLookup(asker(fresh(1)), 'slug mine')
+  guesses.alias('slug mine', 'key mine')
+  settle('opened')
+  for (let n = 0; n < 200; n++) guesses.countLookup(asker(fresh(1)), `key ${n}`)('unknown')
+  const isProbing = (name: string) => guesses.isProbing(asker(fresh(1)), name)
+  assert.deepEqual(['key mine', 'slug mine', 'key other'].map(isProbing), [false, false, true])
+})
+
 test('unknown links: the /64s of one /48 get four times one visitor\'s', () => {
   const guesses = createGuesses(10, 100)
   const network = (n: number) => `2001:db8:7:${n % 50}::/64`

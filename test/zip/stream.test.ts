@@ -213,6 +213,21 @@ test('a file that breaks off is resumed; after a wrong size the next zip has no 
   assert.deepEqual(lines, [])
 })
 
+test('without ETags from Immich nothing is joined: a large file is fetched again from its start', async () => {
+  const MIB = 1024 * 1024
+  const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 100 * MIB, etag: '' }])
+  const { base } = await serve(fake)
+  const whole = await ask(base, '/')
+  fake.asked.length = 0
+  const part = await ask(base, '/', { headers: { range: `bytes=${90 * MIB}-` } })
+  assert.ok(part.body.equals(whole.body.subarray(90 * MIB)))
+  assert.equal(fake.asked[0]!.first, 0)
+  const files = photos(1, () => 200_000)
+  async function * half () { yield files[0]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
+  files[0]!.fault = tries => ({ etag: '', ...tries === 1 && { body: { parts: half(), cancel () {} } } })
+  assert.equal((await fetchZip((await serve(fakeGate(files))).base)).complete, false)
+})
+
 test('a file that breaks off and has changed since breaks the zip, and Immich sends none of it', async () => {
   const files = photos(1, () => 200_000)
   async function * half () { yield files[0]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
