@@ -82,11 +82,11 @@ export function resolveRange (range: ByteRange, size: number): Part | undefined 
 const PROBLEMS = ['wrongPassword', 'tooMany', 'cookiesOff'] as const
 /**
  * A request's path and query: `page` of the gallery without JavaScript, from 1; `version` of a picture, '' if
- * none; `chosen` items of a zip, '' for all; `problem` that the password form should mention. Nothing else is
- * read from a query.
+ * none; `chosen` items of a zip, unchecked, absent for all; `problem` that the password form should mention.
+ * Nothing else is read from a query.
  */
 export type Target = {
-  path: string, page: number, version: string, chosen: string, problem?: typeof PROBLEMS[number]
+  path: string, page: number, version: string, chosen?: string, problem?: typeof PROBLEMS[number]
 }
 
 /** Reads a request target (RFC 9112 section 3.2). The path is '' if it is longer than 2,048 characters. */
@@ -94,10 +94,11 @@ export function parseTarget (target: string): Target {
   const [path = '', query = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 2)
   const page = Number(/(?:^|&)page=(\d{1,6})(?:&|$)/.exec(query)?.[1] ?? 1)
   const version = /(?:^|&)v=([\w-]{1,12})(?:&|$)/.exec(query)?.[1] ?? ''
-  const chosen = /^of=([\w.-]{1,8000})$/.exec(query)?.[1] ?? ''
+  const chosen = /(?:^|&)of=([^&]*)/.exec(query)?.[1]
   const problem = PROBLEMS.find(problem => query === `problem=${problem}`)
   const short = path.length > 2048 ? '' : path
-  return { path: short, page: Math.max(1, page), version, chosen, ...problem && { problem } }
+  const more = { ...chosen !== undefined && { chosen }, ...problem && { problem } }
+  return { path: short, page: Math.max(1, page), version, ...more }
 }
 
 /**

@@ -44,8 +44,8 @@ export async function sendZip (context: Context, parts: PathParts): Promise<Repl
   const share = await openZipped(context, parts)
   const release = await app.zipSlots(visitor.address)
   try {
-    const items = chosen === '' ? undefined : decodeSelection(share.items, chosen)
-    if (chosen !== '' && !items) throw new Refusal('missing')
+    const items = chosen === undefined ? undefined : decodeSelection(share.items, chosen)
+    if (chosen !== undefined && !items) throw new Refusal('missing')
     if (share.isPartial && !items) throw new Refusal('failed', 'a zip of an incomplete list')
     return await zipReply(context, share, items, release)
   } catch (error) {
