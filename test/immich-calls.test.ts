@@ -233,6 +233,16 @@ describe('a transfer ends at once', () => {
     await until(() => closed === 2)
   })
 
+  test('and leaves no timer if it fails', async context => {
+    const server = createTcpServer(socket => socket.destroy())
+    const { immich } = open(await listenFor(context, server))
+    const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+    await assert.rejects(immich.version(), { reason: 'unreachable' })
+    const before = timers()
+    for (let n = 0; n < 10; n++) await assert.rejects(immich.version(), { reason: 'unreachable' })
+    assert.ok(timers() < before + 5, `${before} ${timers()}`)
+  })
+
   test('and leaves nothing with the signal of its zip', async context => {
     const { url } = await endless(context)
     const { immich } = open(url)

@@ -1,7 +1,8 @@
 /** The values that are kept in memory, and for how long. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HTML, start } from './helpers.ts'
+import { createCache } from '../src/memory-cache.ts'
+import { clock, HTML, start } from './helpers.ts'
 import { addLink, manyPhotos } from './library.ts'
 import { newKey } from './standin.ts'
 
@@ -25,6 +26,19 @@ test('links and lists: beyond the limit, the oldest are dropped and requested ag
   const alone = await start({ library: given, ipp: { limits: { listItems: 0 } } })
   for (let n = 0; n < 2; n++) assert.equal((await alone.get(`/share/items/${keys[0]}/0`)).status, 200)
   assert.equal(alone.immich.count(/timeline\/buckets$/), 2)
+})
+
+test('a value is as old as its request, however long that took', async context => {
+  const ahead = clock(context)
+  const cached = createCache<number>(60_000, 10, () => 1)
+  let loads = 0
+  const load = async () => {
+    if (++loads === 1) ahead(40_000)
+    return loads
+  }
+  assert.equal(await cached('x', 'visitor', load), 1)
+  ahead(25_000)
+  assert.equal(await cached('x', 'visitor', load), 2)
 })
 
 test('unknown keys, by the thousand, leave nothing behind', async () => {

@@ -189,6 +189,18 @@ test('who leaves while waiting is refused as a visitor who left', async () => {
   await queue('one')
 })
 
+test('who leaves after being served counts once in the waiting room', async () => {
+  const queue = createQueue(4, 4)
+  const leaving = new AbortController()
+  const release = await queue('one')
+  const served = queue('one', leaving.signal)
+  release()
+  await served
+  queue('one').catch(() => {})
+  leaving.abort()
+  await assert.rejects(queue('one'), { reason: 'busy' })
+})
+
 test('zips take few slots, and thumbnails go on while they run', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({

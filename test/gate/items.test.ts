@@ -79,6 +79,21 @@ for (const version of VERSIONS) {
   })
 }
 
+test('an album whose order alone has changed shows it', async context => {
+  const ahead = clock(context)
+  const library = emptyLibrary()
+  // one photo a month, so that no month differs
+  const assets = [1, 2, 3].map(month => photo(month, { taken: Date.UTC(2020, month, 1) }))
+  const album = addAlbum(library, 'Turned', assets)
+  const { key } = addLink(library, 'turned', { album })
+  const run = await start({ library })
+  const ids = async () => (await run.get(`/share/items/${key}/0`)).json().id as string[]
+  const first = await ids()
+  library.albums.get(album)!.order = 'asc'
+  ahead(61_000)
+  assert.deepEqual(await ids(), first.toReversed())
+})
+
 test('a link that has not changed keeps its share, so that nothing is made again from it', async context => {
   const ahead = clock(context)
   const library = emptyLibrary()
@@ -107,7 +122,14 @@ test('a link that has not changed keeps its share, so that nothing is made again
     ahead(61_000)
     library.albums.get(album)!.order = 'asc'
     const ascending = (await open()).items.map(({ id }) => id)
-    if (link === ofAlbum) assert.notDeepEqual(ascending, first.items.map(({ id }) => id))
+    if (link !== ofAlbum) continue
+    assert.notDeepEqual(ascending, first.items.map(({ id }) => id))
+    // a photo in place of another: as many as before, of the same days
+    const other = photo(4, { taken: Date.UTC(2020, 1, 1) })
+    library.assets.set(other.id, other)
+    library.albums.get(album)!.assets.splice(2, 1, other.id)
+    ahead(61_000)
+    assert.ok((await open()).items.some(({ id }) => id === other.id))
   }
 })
 

@@ -83,6 +83,20 @@ test('connections: one address holds a quarter, unless it is a trusted proxy', a
   }
 })
 
+test('connections: one whose request is answered is idle again, and makes room for the next', async () => {
+  const run = await start({ ipp: { trustedProxies: [], limits: { connections: 8 } } })
+  const say = async () => {
+    const socket = run.socket().on('error', () => {})
+    socket.write('GET /share/alive HTTP/1.1\r\nHost: x\r\n\r\n')
+    const [answer] = await Promise.race([once(socket, 'data'), once(socket, 'close')])
+    return { socket, answer: String(answer) }
+  }
+  const open = [await say(), await say(), await say(), await say()]
+  for (const { answer } of open) assert.match(answer, /^HTTP\/1\.1 200/)
+  await until(() => open[0]!.socket.destroyed && open[1]!.socket.destroyed)
+  for (const { socket } of open) socket.destroy()
+})
+
 test('requests in flight: one visitor has a sixteenth, behind a proxy too', async () => {
   const { library: given, key, ids } = manyPhotos()
   const run = await start({ library: given, ipp: { limits: { connections: 32 } } })

@@ -123,6 +123,14 @@ test('missing files become notes in a zip of the announced length, with a list a
   assert.equal(fake.open, 0, 'whether another file is still there is asked without its body')
 })
 
+test('files that the settings withhold may be many, even in a row', async () => {
+  const files = photos(26)
+  for (const file of files.slice(1)) file.fault = () => { throw new Refusal('withheld') }
+  const { base, lines } = await serve(fakeGate(files))
+  assert.equal((await namesOf((await ask(base, '/')).body)).length, 27)
+  assert.ok(lines.includes('zip incomplete {"missing":25,"files":26}'), lines.at(-1))
+})
+
 test('as many files as you like may be missing, one by one', async () => {
   const files = photos(80)
   for (let n = 1; n < files.length; n += 2) files[n]!.fault = missing
