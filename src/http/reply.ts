@@ -56,7 +56,6 @@ export class BrokenTransfer extends Error {}
 async function pump (response: ServerResponse, body: Body): Promise<void> {
   let proceed = () => {}
   response.on('drain', () => proceed()).on('close', () => { body.cancel(); proceed() })
-  if (response.destroyed) return body.cancel()
   // the first byte of a resumed zip may take long, but a proxy in front waits only a minute for the headers
   response.flushHeaders()
   try {

@@ -1,5 +1,4 @@
 /** Opens the files of a zip in turn, and requests the next ones meanwhile. */
-import { setImmediate } from 'node:timers/promises'
 import type { Media, Share } from '../gate/gate.ts'
 import type { Log } from '../log.ts'
 import { Fetcher, isRest, type Absent } from './fetch.ts'
@@ -91,11 +90,7 @@ export class LookAhead {
 
   async #openFile (entry: Entry, isSent: boolean, known?: Checkpoint): Promise<OpenedFile> {
     const { file } = entry
-    if (known && known.bytes === file.size) {
-      // nothing is fetched, so thousands of these in a row would keep everybody else waiting
-      await setImmediate()
-      return { entry, isSent, checkpoint: known, size: file.size }
-    }
+    if (known && known.bytes === file.size) return { entry, isSent, checkpoint: known, size: file.size }
     const fetched = await this.#fetcher.get(file, known?.bytes)
     if ('absence' in fetched) return { entry, isSent, absent: fetched }
     const { media } = fetched

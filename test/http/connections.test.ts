@@ -165,6 +165,17 @@ test('pipelining: a few requests wait for their turn, a connection with more is 
   few.destroy()
 })
 
+test('a connection that is kept open answers any number of requests, one after another', async () => {
+  const run = await start()
+  const socket = run.socket()
+  for (let n = 0; n < 40; n++) {
+    socket.write('GET /share/alive HTTP/1.1\r\nHost: x\r\n\r\n')
+    const [answer] = await once(socket, 'data')
+    assert.match(String(answer), /^HTTP\/1\.1 200/)
+  }
+  socket.destroy()
+})
+
 test('two Host headers are refused', async () => {
   const run = await start()
   const socket = run.socket()

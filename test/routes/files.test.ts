@@ -60,6 +60,11 @@ for (const version of VERSIONS) {
       const { status, body } = await run.get(`/share/video/${key}/${large.id}`, { headers })
       assert.deepEqual([status, body.length], [200, size])
       await until(() => immich.open === 0)
+      // so is one that the visitor has already
+      const path = `/share/video/${key}/${large.id}`
+      const { headers: { etag } } = await run.get(path, { method: 'HEAD' })
+      assert.equal((await run.get(path, { headers: { 'if-none-match': etag! } })).status, 304)
+      await until(() => immich.open === 0)
     })
 
     test('If-Range and validators', async () => {

@@ -103,6 +103,32 @@ test('a range that needs over 1 GiB from Immich before its first byte gets the w
   assert.equal(small.zips.head(ofSmall, last).status, 200)
 })
 
+test('a far resume is one if the checkpoints of what comes before are known', async () => {
+  const MIB = 1024 * 1024
+  const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 1200 * MIB, isZero: true }])
+  const { base, zips } = await serve(fake)
+  const plan = await zips.plan(fake.share, 'x')
+  const far = () => zips.head(plan, { range: `bytes=${1190 * MIB}-` as never }).status
+  assert.equal(far(), 200)
+  const whole = await fetch(base)
+  for await (const part of whole.body!) assert.ok(part.length > 0)
+  assert.equal(far(), 206)
+})
+
+test('files that were sent before do not keep everybody else waiting', async () => {
+  const fake = fakeGate(photos(3000, () => 2000))
+  const { base } = await serve(fake)
+  await ask(base, '/')
+  let turns = 0
+  let isOn = true
+  const turn = () => { turns++; if (isOn) setImmediate(turn) }
+  turn()
+  const part = await ask(base, '/', { headers: { range: 'bytes=6000000-' } })
+  isOn = false
+  assert.equal(part.status, 206)
+  assert.ok(turns > 2000, `${turns} turns of the event loop`)
+})
+
 test('missing files become notes in a zip of the announced length, with a list at its end', async () => {
   const files = photos(20)
   for (const n of [0, 7, 19]) files[n]!.fault = missing
