@@ -129,6 +129,22 @@ test('requests of one network that arrive together begin one by one, and others 
   }
 })
 
+test('requests whose visitors have left before their turn ask Immich for nothing', async context => {
+  const { library: given, key, ids } = manyPhotos()
+  const run = await start({ library: given, ipp: { limits: { connections: 64 } } })
+  await run.get(`/share/items/${key}/0`)
+  const { promise: turn, resolve: proceed } = Promise.withResolvers<void>()
+  const counting = context.mock.method(Connections.prototype, 'count', async () => { await turn; return true })
+  const socket = run.socket().on('error', () => {})
+  socket.write(`GET /share/photo/${key}/${ids[0]}/thumbnail HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await until(() => counting.mock.callCount() === 1)
+  socket.destroy()
+  await until(() => (run.proxy.server as any)._connections === 0)
+  proceed()
+  await sleep(50)
+  assert.equal(run.immich.count(/thumbnail$/), 0)
+})
+
 test('visitors whose requests are answered leave nothing in memory', async () => {
   const { proxy, settings } = await start()
   const connections = new Connections(proxy.server, settings)
