@@ -134,7 +134,7 @@ test('requests whose visitors have left before their turn ask Immich for nothing
   const run = await start({ library: given, ipp: { limits: { connections: 64 } } })
   await run.get(`/share/items/${key}/0`)
   const { promise: turn, resolve: proceed } = Promise.withResolvers<void>()
-  const counting = context.mock.method(Connections.prototype, 'count', async () => { await turn; return true })
+  const counting = context.mock.method(Connections.prototype, 'count', () => turn.then(() => true))
   const socket = run.socket().on('error', () => {})
   socket.write(`GET /share/photo/${key}/${ids[0]}/thumbnail HTTP/1.1\r\nHost: x\r\n\r\n`)
   await until(() => counting.mock.callCount() === 1)
