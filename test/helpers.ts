@@ -2,6 +2,8 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { after } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createKeys } from '../src/keys.ts'
 import { createLinkHashes, type Log } from '../src/log.ts'
 import { createProxy } from '../src/server.ts'
@@ -152,6 +154,12 @@ export async function until (check: () => boolean | Promise<boolean>, what = 'th
     await new Promise(resolve => setTimeout(resolve, 10))
   }
   throw new Error(`waited in vain for ${what}`)
+}
+
+/** Collects garbage, so that memory can be compared. */
+export function collectGarbage (): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

@@ -38,6 +38,7 @@ export function createGuesses (perVisitor: number, perLink: number) {
 
   const linkOf = (name: string): string => aliases.get(name) ?? name
   const pageOf = (isEmbedded: boolean): string => isEmbedded ? 'embedded' : ''
+  const entryOf = (address: string, name: string): string => `${address} ${linkOf(name)}`
   return {
     /** Remembers that these two names are one link. */
     alias: (slugName: string, keyName: string): void => { aliases.set(slugName, keyName) },
@@ -60,7 +61,7 @@ export function createGuesses (perVisitor: number, perLink: number) {
 
     /** Whether this visitor has tried too many unknown links to open one that is new to them. */
     isProbing: ({ address, isEmbedded }: Prober, name: string): boolean =>
-      unknown.wait(address, pageOf(isEmbedded)) > 0 && !opened.has(`${address} ${linkOf(name)}`),
+      unknown.wait(address, pageOf(isEmbedded)) > 0 && !opened.has(entryOf(address, name)),
 
     /**
      * Counts a lookup before it is made, unless the visitor has opened this link before. Call the result with
@@ -69,12 +70,12 @@ export function createGuesses (perVisitor: number, perLink: number) {
     countLookup (
       { address, isEmbedded }: Prober, name: string
     ): (outcome: 'unknown' | 'opened' | 'neither') => void {
-      const isNew = !opened.has(`${address} ${linkOf(name)}`)
+      const isNew = !opened.has(entryOf(address, name))
       if (isNew) unknown.count(address, pageOf(isEmbedded), 1)
       return outcome => {
         if (isNew && outcome !== 'unknown') unknown.count(address, pageOf(isEmbedded), -1)
         // the key of a slug is known by now
-        if (outcome === 'opened') opened.add(`${address} ${linkOf(name)}`)
+        if (outcome === 'opened') opened.add(entryOf(address, name))
         forgetOldest(opened, MAX_OPENED)
       }
     }

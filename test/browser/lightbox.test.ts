@@ -285,8 +285,7 @@ describe('the lightbox', { skip }, async () => {
 
   test('a description that comes late is not shown with the next photo', async () => {
     const { page, context } = await view()
-    let release = () => {}
-    const held = new Promise<void>(resolve => { release = resolve })
+    const { promise: held, resolve: release } = Promise.withResolvers<void>()
     await page.route(`**/${described.id}`, async route => { await held; await route.continue() })
     await page.goto(album)
     await tapTile(page, 1)

@@ -31,7 +31,8 @@ test('keys, slugs, ids, tokens and passwords', () => {
     [null, undefined], [`${hex}00`, `${hex}00`], [`${hex}zz`, `${hex}zz`]
   ])
   check(parseSlug, [
-    ['a', 'a'], ['sömmer 2026/ä?&', 'sömmer 2026/ä?&'], ['o\u0308', 'ö'], ['10m²ﬁ', '10m²ﬁ'], ['x'.repeat(255), 'x'.repeat(255)],
+    ['a', 'a'], ['sömmer 2026/ä?&', 'sömmer 2026/ä?&'], ['o\u0308', 'ö'], ['10m²ﬁ', '10m²ﬁ'],
+    ['x'.repeat(255), 'x'.repeat(255)],
     ['x'.repeat(256), undefined], ['', undefined], ['a\0b', undefined], ['a\n', undefined],
     ['\u0085', undefined], ['\ud800', undefined], [7, undefined]
   ])

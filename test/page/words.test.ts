@@ -6,7 +6,8 @@ import { dateFormat } from '../../src/page/words.ts'
 import { HTML, start } from '../helpers.ts'
 
 test('formats are kept, but not for every language that a visitor can think of', () => {
-  const formatFor = (n: number) => dateFormat(`en-u-ca-${n.toString(36).padStart(3, '0')}`, { year: 'numeric' })
+  const formatFor = (n: number) =>
+    dateFormat(`en-u-ca-${n.toString(36).padStart(3, '0')}`, { year: 'numeric' })
   const first = formatFor(0)
   assert.equal(formatFor(0), first)
   for (let n = 1; n < 300; n++) formatFor(n)

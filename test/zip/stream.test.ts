@@ -1,8 +1,9 @@
 /** Zips over a real socket from a gate that delays, fails and lies: whole, or visibly broken. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Media } from '../../src/gate/gate.ts'
 import { Refusal } from '../../src/refusal.ts'
-import { ask, until } from '../helpers.ts'
+import { ask, sleep, until } from '../helpers.ts'
 import { madeUp } from '../standin.ts'
 import { entriesOf } from '../unzip.ts'
 import { fakeGate, missing, serve, sha, wholeOf, type Fake } from './fake-gate.ts'
@@ -17,6 +18,11 @@ const fetchZip = (base: string, first = 0) =>
     assert.equal(error.code, 'ECONNRESET')
     return { complete: false, body: Buffer.alloc(0) }
   })
+/** What breaks off after half of a photo of 200 kB. */
+function brokenOff ({ bytes }: Fake): Partial<Media> {
+  async function * half () { yield bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
+  return { body: { parts: half(), cancel () {} } }
+}
 const namesOf = async (body: Buffer) => (await entriesOf(body)).map(({ name }) => name)
 
 test('a zip is whole, has its length, and is the same on every server', async () => {
@@ -226,8 +232,7 @@ test('storage that is gone for a moment delays a zip, and breaks it if it stays 
 
 test('a file that breaks off is resumed; after a wrong size the next zip has no length', async () => {
   const files = photos(10, () => 200_000)
-  async function * half () { yield files[4]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
-  files[4]!.fault = tries => tries === 1 ? { body: { parts: half(), cancel () {} } } : undefined
+  files[4]!.fault = tries => tries === 1 ? brokenOff(files[4]!) : undefined
   const fake = fakeGate(files)
   const { base, lines } = await serve(fake)
   const zip = await fetchZip(base)
@@ -247,7 +252,7 @@ test('a file that breaks off is resumed; after a wrong size the next zip has no 
   assert.deepEqual(lines, [])
 })
 
-test('without ETags from Immich nothing is joined: a large file is fetched again from its start', async () => {
+test('without ETags from Immich nothing is joined: a large file is fetched whole again', async () => {
   const MIB = 1024 * 1024
   const fake = fakeGate([{ name: 'a.mp4', isVideo: true, size: 100 * MIB, etag: '' }])
   const { base } = await serve(fake)
@@ -257,15 +262,13 @@ test('without ETags from Immich nothing is joined: a large file is fetched again
   assert.ok(part.body.equals(whole.body.subarray(90 * MIB)))
   assert.equal(fake.asked[0]!.first, 0)
   const files = photos(1, () => 200_000)
-  async function * half () { yield files[0]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
-  files[0]!.fault = tries => ({ etag: '', ...tries === 1 && { body: { parts: half(), cancel () {} } } })
+  files[0]!.fault = tries => ({ etag: '', ...tries === 1 && brokenOff(files[0]!) })
   assert.equal((await fetchZip((await serve(fakeGate(files))).base)).complete, false)
 })
 
 test('a file that breaks off and has changed since breaks the zip, and Immich sends none of it', async () => {
   const files = photos(1, () => 200_000)
-  async function * half () { yield files[0]!.bytes!.subarray(0, 100_000); throw new Error('Immich restarts') }
-  files[0]!.fault = tries => tries === 1 ? { body: { parts: half(), cancel () {} } } : { etag: '"another"' }
+  files[0]!.fault = tries => tries === 1 ? brokenOff(files[0]!) : { etag: '"another"' }
   const fake = fakeGate(files)
   const { base } = await serve(fake)
   // the body that breaks off is not the gate's own, which stays open
@@ -311,7 +314,7 @@ test('a visitor who leaves, or reads slowly, costs Immich nothing more', async (
   const leaver = new AbortController()
   const response = await fetch(base, { signal: leaver.signal })
   await response.body!.getReader().read()
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await sleep(200)
   const sent = fake.asked.reduce((sum, { sent }) => sum + sent, 0)
   assert.ok(sent < 25_000_000, `${sent} bytes for a visitor who reads nothing`)
   assert.ok(fake.open <= 4)
@@ -322,16 +325,15 @@ test('a visitor who leaves, or reads slowly, costs Immich nothing more', async (
 })
 
 test('small files are requested ahead, up to sixteen of them, and freed if the visitor leaves', async () => {
-  let release = () => {}
-  const held = new Promise<void>(resolve => { release = resolve })
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
   const files = photos(200, () => 100)
   files[150]!.fault = () => held
   const fake = fakeGate(files)
   const { base } = await serve(fake)
   const leaver = new AbortController()
-  const left = fetch(base, { signal: leaver.signal }).then(response => response.arrayBuffer()).catch(() => 'left')
+  const left = fetch(base, { signal: leaver.signal }).then(zip => zip.arrayBuffer()).catch(() => 'left')
   await until(() => fake.asked.length === 166)
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await sleep(100)
   assert.deepEqual([fake.asked.length, fake.open], [166, 15])
   leaver.abort()
   assert.equal(await left, 'left')
