@@ -20,7 +20,8 @@ import { PASSWORD } from '../library.ts'
 const SECONDS = Number(process.env.SECONDS ?? 3)
 /**
  * Runs for SECONDS, or until it finds something, which fast-check shrinks and prints with its seed.
- * `test:all` tries the same inputs each time, so that it fails by a change alone; `npm run fuzz` tries others.
+ * `test:all` tries the same inputs each time, so that it fails by a change alone; `npm run fuzz` tries
+ * others.
  */
 const hold = (property: fc.IRawProperty<any>) => fc.assert(property, {
   interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false, numRuns: 1e9,
