@@ -1,10 +1,12 @@
 // @ts-check
 /** The details panel of a photo, with the facts that both the owner and the operator share. */
 import { icon, iconButton, make } from './dom.js'
-import { item, load } from './items.js'
-import { dates, key, options, t } from './link.js'
+import { fetchFacts } from './items.js'
+import { dates, options, t } from './link.js'
 import { createPause } from './retry.js'
+import { lg, outer } from './slides.js'
 import { sizeText } from './words.js'
+import { resetZoom } from './zoom.js'
 
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
 const day = dates({ dateStyle: 'long' })
@@ -13,18 +15,37 @@ const clock = dates({ weekday: 'long', hour: 'numeric', minute: '2-digit' })
 const CLOSING_PX = 80
 
 const list = make('div', { className: 'ipp-facts' })
-/** Closes the panel. @type {() => void} */
-let onClose = () => {}
-export const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
+const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
   make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
-    iconButton(t.close, 'close', () => onClose())), list)
+    iconButton(t.close, 'close', toggleDetails)), list)
 
-/** Shows the panel in `outer`. @param {Element} outer @param {() => void} close */
-export function showPanel (outer, close) {
-  onClose = close
+/** The button in the toolbar. @returns {HTMLElement | null} */
+const button = () => outer.querySelector('.ipp-info')
+/** Whether the panel is open. */
+export const isDetailed = () => panel.isConnected
+
+/** Opens the panel, if details are shared, or closes it. */
+export function toggleDetails () {
+  if (!options.info) return
+  if (isDetailed()) {
+    hideDetails()
+    button()?.focus()
+    return
+  }
+  resetZoom()
   panel.style.translate = ''
   outer.append(panel)
+  outer.classList.add('ipp-aside')
   panel.focus({ preventScroll: true })
+  button()?.setAttribute('aria-pressed', 'true')
+  fillDetails()
+}
+
+/** Closes the panel. */
+export function hideDetails () {
+  panel.remove()
+  outer.classList.remove('ipp-aside')
+  button()?.setAttribute('aria-pressed', 'false')
 }
 
 /** The latest request, shared by the caption and the panel. @type {{ n: number, facts: Promise<any> }} */
@@ -41,20 +62,10 @@ export function describe (n) {
   return last.facts
 }
 
-/** @param {number} n */
-async function fetchFacts (n) {
-  await load(n)
-  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-  if (response.status === 404) return {}
-  if (!response.ok) throw new Error(String(response.status))
-  return response.json()
-}
-
-/**
- * Fills the panel with the facts of item `n`, trying again until they come or another item is shown.
- * @param {number} n @param {() => boolean} isCurrent
- */
-export async function fillPanel (n, isCurrent) {
+/** Fills the panel with the facts of the shown item, trying again until they come or another is shown. */
+export async function fillDetails () {
+  const n = lg.index
+  const isCurrent = () => isDetailed() && lg.index === n
   const note = (/** @type {string} */ text) =>
     list.replaceChildren(make('p', { className: 'ipp-note' }, text))
   const pause = createPause()
@@ -140,9 +151,11 @@ function startPulling () {
     panel.addEventListener(name, () => {
       panel.classList.remove('ipp-pulled')
       panel.style.translate = ''
-      if (name === 'touchend' && pulled > CLOSING_PX) onClose()
+      if (name === 'touchend' && pulled > CLOSING_PX) toggleDetails()
       pulled = 0
     })
   }
 }
 startPulling()
+// on a phone the photo stands above the sheet, whatever its height
+new ResizeObserver(() => outer.style.setProperty('--sheet', `${panel.offsetHeight}px`)).observe(panel)

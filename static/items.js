@@ -80,6 +80,18 @@ export function item (n) {
 }
 
 /**
+ * What is shared of item `n` for the details, by Immich's field names. Rejects if it cannot be fetched.
+ * @param {number} n @returns {Promise<Record<string, any>>}
+ */
+export async function fetchFacts (n) {
+  await load(n)
+  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
+  if (response.status === 404) return {}
+  if (!response.ok) throw new Error(String(response.status))
+  return response.json()
+}
+
+/**
  * The page's address while item `n` is shown; in kiosk mode (`?play`) it stays the same.
  * @param {number} n
  */

@@ -5,15 +5,16 @@
  */
 import { tryAgain } from './lightbox-retry.js'
 import { showCaption, startCaption } from './caption.js'
-import { fillPanel, panel, showPanel } from './details.js'
+import { fillDetails, hideDetails, isDetailed, toggleDetails } from './details.js'
 import { closest, icon, make, say } from './dom.js'
-import { playMotion, removeVideos, showVideo, toggleVideo } from './video.js'
+import { removeVideos, toggleMotion, toggleVideo, videoOf } from './video.js'
 import { startGestures } from './gestures.js'
 import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
 import { AHEAD, onPictureError, slideTo } from './lightgallery-fixes.js'
-import { home, isKiosk, isVideo, ratio, t, total } from './link.js'
+import { home, isKiosk, ratio, t, total } from './link.js'
+import { wait } from './retry.js'
 import { createPlay } from './slideshow.js'
 import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides.js'
 import { closeMenu, createToolbar } from './toolbar.js'
@@ -81,7 +82,7 @@ export function close (isBack = false) {
   if (shown) fit(shown)
   glide(shown, () => {
     removeVideos(outer)
-    hidePanel()
+    hideDetails()
     setAside(false)
     closeSlides()
     focusTile(n)
@@ -108,9 +109,6 @@ function setAside (isInert) {
   for (const part of parts) part.toggleAttribute('inert', isInert)
 }
 
-/** @param {number} ms */
-const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
-
 /** Resolves when a picture of slide `n` is visible. @param {number} n */
 const isPainted = n =>
   Promise.any(Array.from(slideOf(n)?.querySelectorAll('img') ?? [], image => image.decode())).catch(() => {})
@@ -129,7 +127,7 @@ function onShown (n) {
   const known = item(n)
   const entry = { ...history.state, n }
   if (known && history.state?.n !== n) history.replaceState(entry, '', addressOf(n))
-  if (panel.isConnected) fillDetails()
+  if (isDetailed()) fillDetails()
   showCaption(n)
   onPicture(n)
 }
@@ -170,14 +168,6 @@ function dress (n) {
   toolbar.showItem(lg.index)
 }
 
-/** The video on slide `n`, made if need be, or the moving part that is playing. @param {number} n */
-function videoOf (n) {
-  const slide = slideOf(n)
-  const known = item(n)
-  if (slide && known && isVideo(n)) showVideo(slide, n, known)
-  return slide?.querySelector('video') ?? null
-}
-
 /** Tries a failed picture again, or says that there is none. @param {HTMLImageElement} image */
 async function onFailed (image) {
   const slide = image.closest('.lg-item')
@@ -185,69 +175,26 @@ async function onFailed (image) {
   slide.classList.add('lg-complete')
   const n = Number(slide.id.split('-').pop())
   const words = make('span', {}, icon('clock'), t.noPicture)
-  slide.prepend(make('p', { className: 'ipp-missing', style: placeholderOf(n) }, words))
+  const missing = make('p', { className: 'ipp-missing', style: placeholderOf(n) }, words)
+  slide.prepend(missing)
+  image.addEventListener('load', () => missing.remove(), { once: true })
   say(t.noPicture, false)
 }
 
-// ------------------------------------------------------------------------------------- the bar and the panel
+// --------------------------------------------------------------------------------- the bar and the keyboard
 
-const play = createPlay({
-  interval: Number(own.slideShowInterval) || 5000,
-  index: () => lg.index,
-  show: slideTo,
-  video: () => videoOf(lg.index),
-  pictureOf: async n => {
-    await load(n)
-    return pictureOf(n)
-  },
-  onChange: isPlaying => {
-    outer.classList.toggle('ipp-running', isPlaying)
-    toolbar.showPlaying(isPlaying)
-  }
+const play = createPlay(isPlaying => {
+  outer.classList.toggle('ipp-running', isPlaying)
+  toolbar.showPlaying(isPlaying)
 })
-
-const toolbar = createToolbar({ play: () => play.toggle(), motion: toggleMotion, details: toggleDetails })
-
-function toggleMotion () {
-  const slide = slideOf(lg.index)
-  const known = item(lg.index)
-  if (slide && known) playMotion(slide, known)
-}
-
-function toggleDetails () {
-  if (!toolbar.details || !state.isOpen) return
-  if (panel.isConnected) {
-    hidePanel()
-    toolbar.details.focus()
-    return
-  }
-  resetZoom()
-  showPanel(outer, toggleDetails)
-  outer.classList.add('ipp-aside')
-  toolbar.details.setAttribute('aria-pressed', 'true')
-  fillDetails()
-}
-
-function hidePanel () {
-  panel.remove()
-  outer.classList.remove('ipp-aside')
-  toolbar.details?.setAttribute('aria-pressed', 'false')
-}
-
-function fillDetails () {
-  const n = lg.index
-  fillPanel(n, () => panel.isConnected && lg.index === n)
-}
-
-// on a phone the photo stands above the sheet, whatever its height
-new ResizeObserver(() => outer.style.setProperty('--sheet', `${panel.offsetHeight}px`)).observe(panel)
-
-// ---------------------------------------------------------------------------------------------- the keyboard
+// a press while the lightbox closes would open the details with the next photo
+const details = () => { if (state.isOpen) toggleDetails() }
+const toolbar = createToolbar({ play: play.toggle, motion: () => toggleMotion(lg.index), details })
 
 /** Closes the menu, else the details, else the lightbox. */
 function closeTop () {
   if (closeMenu()) return
-  if (panel.isConnected) toggleDetails()
+  if (isDetailed()) toggleDetails()
   else close()
 }
 
@@ -270,7 +217,7 @@ function onKey (event) {
   /** @type {Record<string, (() => void) | undefined>} */
   const actions = {
     Escape: closeTop, [BACK]: () => lg.goToPrevSlide(), [FORWARD]: () => lg.goToNextSlide(),
-    i: toggleDetails, ' ': () => pressSpace(event)
+    i: details, ' ': () => pressSpace(event)
   }
   // arrows seek in a focused video
   const isTaken = event.key.startsWith('Arrow') && closest(event, 'video')

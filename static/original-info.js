@@ -1,7 +1,7 @@
 // @ts-check
 /** The name and size of originals, before any of them is fetched. */
-import { imagePath, item, load } from './items.js'
-import { key, nameOf, options } from './link.js'
+import { fetchFacts, imagePath, item, load } from './items.js'
+import { nameOf, options } from './link.js'
 
 /** Requests at a time. */
 const AT_ONCE = 4
@@ -59,18 +59,11 @@ export async function measure (numbers, signal) {
   return total
 }
 
-/** @param {number} n @returns {Promise<string | undefined>} */
-async function fileNameOf (n) {
-  await load(n)
-  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-  return response.ok ? (await response.json()).originalFileName : undefined
-}
-
 /**
  * File names where they are shared, else "Photo 12". @param {number[]} numbers @returns {Promise<string[]>}
  */
 export async function namesOf (numbers) {
-  const areNamesShown = options.info && numbers.length <= MAX_LOOKUPS
-  const names = areNamesShown ? await lookUp(numbers, n => fileNameOf(n).catch(() => undefined)) : []
-  return numbers.map((n, at) => names[at] || nameOf(n))
+  const areShared = options.info && numbers.length <= MAX_LOOKUPS
+  const facts = areShared ? await lookUp(numbers, n => fetchFacts(n).catch(() => undefined)) : []
+  return numbers.map((n, at) => facts[at]?.originalFileName || nameOf(n))
 }

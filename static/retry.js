@@ -6,6 +6,9 @@ const LONGEST_WAIT_MS = 15_000
 /** How often a missing picture is tried again. */
 const MISSING_MS = 180_000
 
+/** @param {number} ms */
+export const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
+
 /** A wait that doubles each time. */
 export function createPause () {
   let ms = FIRST_WAIT_MS / 2
@@ -40,25 +43,29 @@ export const isMissing = src => missing.size > 0 &&
   Date.now() - (missing.get(new URL(src, location.href).href) ?? -MISSING_MS) < MISSING_MS
 
 /**
- * Tries a picture or video again after a pause, if it is still on the page. 404, 410 and a body that cannot
- * be shown mark the address as missing, and it is tried again only after minutes.
+ * Tries a failed picture or video again after a pause, if it is still on the page; `onPause` is called when
+ * the pause begins. 404, 410 and a body that cannot be shown mark the address as missing: this resolves to
+ * false, and it is tried again only after minutes.
  * @param {HTMLImageElement | HTMLVideoElement} element
  */
-export async function retry (element) {
+export async function retry (element, onPause = () => {}) {
   const { src } = element
   const failure = failures.get(element) ?? { pause: createPause(), isThere: false }
   failures.set(element, failure)
   const status = await fetch(src, { method: 'HEAD' }).then(response => response.status, () => 0)
-  const isNotThere = status === 404 || status === 410 || (status === 200 && failure.isThere)
+  const isBroken = failure.isThere || (element instanceof HTMLVideoElement &&
+    element.error?.code !== MediaError.MEDIA_ERR_NETWORK)
   failure.isThere = status === 200
-  if (isNotThere) {
+  if (status === 404 || status === 410 || (status === 200 && isBroken)) {
     missing.set(src, Date.now())
     failures.delete(element)
     setTimeout(() => reload(element, src), MISSING_MS)
-    return
+    return false
   }
+  onPause()
   await failure.pause()
   reload(element, src)
+  return true
 }
 
 /**

@@ -3,8 +3,16 @@
  * The slideshow. It may run for days on a tablet: the screen stays awake, videos play to their end, no
  * picture is shown before it has loaded, and photos added meanwhile are included.
  */
+import { load } from './items.js'
+import { slideTo } from './lightgallery-fixes.js'
 import { home, total } from './link.js'
 import { hasChanged } from './new-photos.js'
+import { wait } from './retry.js'
+import { lg, own, pictureOf } from './slides.js'
+import { videoOf } from './video.js'
+
+/** How long a photo is shown, unless the operator's settings for lightGallery say otherwise. */
+const INTERVAL_MS = 5000
 
 /** How long a video may stand still before it is given up. */
 const STALLED_MS = 15_000
@@ -33,24 +41,17 @@ const playToEnd = video => new Promise(resolve => {
   }).catch(end)
 })
 
-/** Whether a picture loads; it can then be shown at once. @param {string} src */
-async function isThere (src) {
+/** Whether the picture of item `n` loads; it can then be shown at once. @param {number} n */
+async function isThere (n) {
+  await load(n)
   const image = new Image()
-  image.src = src
+  image.src = pictureOf(n)
   return image.decode().then(() => true, () => false)
 }
 
-/** @param {number} ms */
-const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
-
-/**
- * Makes the slideshow of a lightbox that shows item `index()`. `show` shows another, `video` returns the
- * current video, and `pictureOf` resolves to the address of an item's picture.
- * @param {{ interval: number, index: () => number, show: (n: number) => void,
- *   video: () => HTMLVideoElement | null, pictureOf: (n: number) => Promise<string>,
- *   onChange: (isPlaying: boolean) => void }} stage
- */
-export function createPlay ({ interval, index, show, video, pictureOf, onChange }) {
+/** Makes the slideshow of the lightbox. @param {(isPlaying: boolean) => void} onChange */
+export function createPlay (onChange) {
+  const interval = Number(own.slideShowInterval) || INTERVAL_MS
   let isPlaying = false
   /** Counts the starts; a new one ends the last. */
   let run = 0
@@ -69,17 +70,17 @@ export function createPlay ({ interval, index, show, video, pictureOf, onChange 
   async function go (mine) {
     const isMine = () => isPlaying && run === mine
     while (isMine()) {
-      const moving = video()
+      const moving = videoOf(lg.index)
       if (moving) await Promise.all([playToEnd(moving), wait(LEAST_MS)])
       else await wait(interval)
       if (isMine() && await hasChanged()) return location.replace(`${home}?play`)
-      let next = index() + 1
+      let next = lg.index + 1
       // while nothing loads, because Immich is down or a photo is gone, the last one stays
-      while (isMine() && !await isThere(await pictureOf(next % total))) {
+      while (isMine() && !await isThere(next % total)) {
         await wait(interval)
         next++
       }
-      if (isMine()) show(next % total)
+      if (isMine()) slideTo(next % total)
     }
   }
 

@@ -127,8 +127,7 @@ async function onError (img) {
   const tile = img.parentElement
   if (!tile || !img.getAttribute('src')) return
   if (!isMissing(img.src)) mark(tile, 'retry')
-  await retry(img)
-  if (isMissing(img.src)) mark(tile, 'clock')
+  if (!await retry(img)) mark(tile, 'clock')
 }
 
 /**

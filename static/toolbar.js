@@ -96,8 +96,7 @@ function dressButtons () {
 }
 
 /**
- * Fills the toolbar. Returns the details button, and functions that update the toolbar for another item and
- * for the slideshow.
+ * Fills the toolbar. Returns functions that update it for another item and for the slideshow.
  * @param {Actions} actions
  */
 export function createToolbar (actions) {
@@ -111,7 +110,7 @@ export function createToolbar (actions) {
   addFullScreen()
   bar.append(menu)
   add('ipp-share', iconButton(t.share, 'share', () => share(`${home}/${item(lg.index)?.id}`)))
-  const details = options.info ? add('ipp-info', iconButton(t.info, 'details', actions.details)) : undefined
+  if (options.info) add('ipp-info', iconButton(t.info, 'details', actions.details))
   const download = isDownloadable ? addDownload() : undefined
   bar.append(more)
   outer.addEventListener('click', event => {
@@ -131,5 +130,5 @@ export function createToolbar (actions) {
     play.setAttribute('aria-pressed', String(isPlaying))
     setIcon(play, isPlaying ? 'pause' : 'slideshow')
   }
-  return { details, showItem, showPlaying }
+  return { showItem, showPlaying }
 }

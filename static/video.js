@@ -2,9 +2,9 @@
 /** Videos in the lightbox, and the moving part of a motion photo. */
 import { tryAgain } from './lightbox-retry.js'
 import { icon, make, say } from './dom.js'
-import { imagePath, videoPath } from './items.js'
-import { nameOf, t } from './link.js'
-import { outer } from './slides.js'
+import { imagePath, item, videoPath } from './items.js'
+import { isVideo, nameOf, t } from './link.js'
+import { outer, slideOf } from './slides.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
@@ -24,14 +24,22 @@ function put (slide, more) {
   return video
 }
 
+/** The video on slide `n`, made if need be, or the moving part that is playing. @param {number} n */
+export function videoOf (n) {
+  const slide = slideOf(n)
+  const known = item(n)
+  if (slide && known && isVideo(n)) showVideo(slide, n, known)
+  return slide?.querySelector('video') ?? null
+}
+
 /**
  * Puts a video on its slide, under a button that plays it. Nothing is fetched until then.
- * @param {Element} slide @param {number} n @param {import('./items.js').Item} item
+ * @param {Element} slide @param {number} n @param {import('./items.js').Item} known
  */
-export function showVideo (slide, n, item) {
+function showVideo (slide, n, known) {
   if (slide.querySelector('.ipp-video')) return
-  const poster = imagePath(item, 'preview')
-  const video = put(slide, { src: videoPath(item), poster, preload: 'none', ariaLabel: nameOf(n) })
+  const poster = imagePath(known, 'preview')
+  const video = put(slide, { src: videoPath(known), poster, preload: 'none', ariaLabel: nameOf(n) })
   const button = make('button', {
     type: 'button', className: 'ipp-start', title: t.play, ariaLabel: t.play,
     onclick: () => video.play().catch(() => {})
@@ -52,15 +60,16 @@ export function showVideo (slide, n, item) {
 const markPlaying = () =>
   outer.classList.toggle('ipp-playing', outer.querySelector('.ipp-start[hidden]') !== null)
 
-/** Plays the moving part of a photo over it, or stops it. @param {Element} slide
- * @param {import('./items.js').Item} item */
-export function playMotion (slide, item) {
+/** Plays the moving part of photo `n` over it, or stops it. @param {number} n */
+export function toggleMotion (n) {
+  const slide = slideOf(n)
+  const known = item(n)
+  if (!slide || !known?.motion) return
   const isPlaying = slide.querySelector('.ipp-video') !== null
   removeVideos(slide)
-  if (isPlaying || !item.motion) return
-  put(slide, {
-    src: videoPath(item, item.motion), ariaLabel: t.motion, autoplay: true, onended: () => removeVideos(slide)
-  })
+  if (isPlaying) return
+  const src = videoPath(known, known.motion)
+  put(slide, { src, ariaLabel: t.motion, autoplay: true, onended: () => removeVideos(slide) })
 }
 
 /** Plays a video or pauses it. @param {HTMLVideoElement} video */

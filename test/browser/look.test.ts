@@ -155,13 +155,32 @@ describe('the look', { skip }, async () => {
     await context.close()
   })
 
+  test('a picture that is made meanwhile appears after minutes', async () => {
+    const { page, context } = await open()
+    await page.clock.install()
+    await page.route('**/preview?*', route => route.fulfill({ status: 404 }))
+    await page.click('a.tile[data-n="3"]')
+    await page.waitForSelector('.lg-current .ipp-missing')
+    await page.unroute('**/preview?*')
+    await page.clock.runFor(181_000)
+    await page.waitForSelector('.lg-current .ipp-missing', { state: 'detached' })
+    await page.waitForSelector('.lg-current .lg-object', { state: 'visible' })
+    await context.close()
+  })
+
   test('a picture that is tried again is not shown broken', async () => {
     const { page, context } = await open()
-    await page.route('**/preview?*', route => route.abort())
+    const asked: string[] = []
+    await page.route('**/preview?*', route => {
+      asked.push(`${route.request().method()} ${route.request().url()}`)
+      return route.abort()
+    })
     await page.click('a.tile[data-n="3"]')
     await page.waitForSelector('.toast.seen')
     const picture = page.locator('.lg-current .lg-object')
     assert.equal(await picture.isVisible(), false)
+    const src = await picture.evaluate((image: HTMLImageElement) => image.src)
+    assert.deepEqual(asked.filter(one => one.endsWith(src)), [`GET ${src}`, `HEAD ${src}`])
     await page.unroute('**/preview?*')
     await page.waitForSelector('.lg-current.lg-complete')
     assert.equal(await picture.isVisible(), true)
