@@ -83,10 +83,11 @@ async function fetchAll (numbers, total, { bar, signal, failed }) {
 }
 
 /**
- * Saves these items by the sheet, or as a download if they are too large for it. Names those that failed.
- * @param {number[]} numbers
+ * Saves these items by the sheet, or as a download if there is none or they are too large for it. Names those
+ * that failed. @param {number[]} numbers
  */
 export async function save (numbers) {
+  if (!canSave()) return download(numbers)
   const stopping = new AbortController()
   const { signal } = stopping
   const bar = showProgress(t.loading, () => stopping.abort())

@@ -19,15 +19,8 @@ const loadSave = () => import('./save.js')
 
 addAction('tonal', 'send', t.sendChoice,
   items => by(() => import('./share.js'), ({ sendChoice }) => sendChoice(items)))
-const save = addAction('primary', 'download', t.save, items => by(loadSave, script => script.save(items)))
-const download = addAction('primary', 'download', t.download,
-  items => by(() => import('./download.js'), script => script.download(items)))
-
-/** @param {boolean} isSaving whether the share sheet saves it */
-function showButton (isSaving) {
-  save.hidden = !options.zip || !isSaving
-  download.hidden = !options.zip || isSaving
-}
+const save = addAction('primary', 'download', t.download, items => by(loadSave, script => script.save(items)))
+save.hidden = !options.zip
 
 async function update () {
   const { signal } = state.measuring = new AbortController()
@@ -42,7 +35,9 @@ async function update () {
   if (signal.aborted) return
   const isFitting = items.length === 0 || script?.fitsSheet(bytes)
   // checked each time, because a mouse may be connected to a tablet
-  showButton(Boolean(isFitting && script?.canSave()))
+  const label = isFitting && script?.canSave() ? t.save : t.download
+  save.ariaLabel = label
+  save.lastChild?.replaceWith(label)
 }
 
 selection.onChange = () => {
@@ -52,5 +47,4 @@ selection.onChange = () => {
   if (selection.items().length === 0) selection.size.textContent = ''
   state.timer = window.setTimeout(update, PAUSE_MS)
 }
-showButton(false)
 update()

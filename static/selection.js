@@ -108,10 +108,9 @@ function dress (tile, n) {
 
 /** @param {HTMLElement} day */
 function dressDay (day) {
-  const { first, length } = rangeOf(day)
-  const isSome = Array.from({ length }, (_, n) => state.picked.has(first + n)).includes(true)
-  const some = isSome ? 'mixed' : 'false'
-  day.ariaPressed = isAll(first, length) ? 'true' : some
+  const { length, picked } = itemsOf(day)
+  const some = picked > 0 ? 'mixed' : 'false'
+  day.ariaPressed = picked === length ? 'true' : some
 }
 
 function dressAll () {
@@ -126,14 +125,12 @@ function dressAll () {
 
 // -------------------------------------------------------------------------------------------- what is picked
 
-/** The items of a day. @param {HTMLElement} day */
-const rangeOf = day => ({ first: Number(day.dataset.first), length: Number(day.dataset.count) })
-
-/** @param {number} first @param {number} length */
-function isAll (first, length) {
-  let n = first
-  while (n < first + length && state.picked.has(n)) n++
-  return n === first + length
+/** A day's first item, the number of its items, and how many of them are picked. @param {HTMLElement} day */
+function itemsOf (day) {
+  const first = Number(day.dataset.first)
+  const length = Number(day.dataset.count)
+  const picked = Array.from({ length }, (_, at) => first + at).filter(n => state.picked.has(n)).length
+  return { first, length, picked }
 }
 
 /** @param {number} from @param {number} to @param {boolean} isPicked */
@@ -147,8 +144,8 @@ function pick (from, to, isPicked) {
 
 /** Picks all of a day, or none if all are picked already. @param {HTMLElement} day */
 function pickDay (day) {
-  const { first, length } = rangeOf(day)
-  pick(first, first + length - 1, !isAll(first, length))
+  const { first, length, picked } = itemsOf(day)
+  pick(first, first + length - 1, picked < length)
 }
 
 /** @param {MouseEvent} event */
