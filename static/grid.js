@@ -61,6 +61,8 @@ export function relayout () {
   const anchor = isWithin ? view.layout.rowFirst[rowAt(scrollY)] : 0
   const below = isWithin ? scrollY - topOf(anchor) : 0
   if (measure()) {
+    // the page's new height may have brought a scrollbar, which takes some of the width
+    measure()
     for (const section of sections.values()) section.remove()
     sections.clear()
     tiles.clear()

@@ -87,7 +87,7 @@ function breakRows (ratio, first, end, { width, target, gap }) {
 
 /** px between groups that share a row. */
 const BETWEEN = 16
-/** The least width in px of a day's only photo, for its heading with or without the year. */
+/** The least width in px of a day's only photo, for its heading without or with the year. */
 const NARROWEST_DAY = 124
 const NARROWEST_DAY_OF_YEAR = 180
 /** The least width in px of any photo, to be tapped. */
@@ -185,7 +185,14 @@ function addShared (layout, groups, measures) {
   const [{ first }] = groups
   const end = groups.reduce((end, { count }) => end + count, first)
   const gaps = gap * (end - first - groups.length) + BETWEEN * (groups.length - 1)
-  const full = (width - gaps) / sumOf(layout.ratio, first, end)
+  const room = width - gaps
+  // in a low row, too, a day's only photo has the width of its heading
+  for (const { first: n, count } of groups) {
+    const others = sumOf(layout.ratio, first, end) - layout.ratio[n]
+    const least = NARROWEST_DAY * others / (room - NARROWEST_DAY)
+    if (count === 1) layout.ratio[n] = Math.max(layout.ratio[n], least)
+  }
+  const full = room / sumOf(layout.ratio, first, end)
   const height = full > target * TOO_TALL ? target : full
   layout.rowFirst.push(first)
   layout.rowTop.push(layout.height + heading)

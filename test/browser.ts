@@ -6,8 +6,9 @@ const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 export const CHROMIUM = CHROMIUMS.find(existsSync)
 export const SIZES = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } }
 
-export const launch = (args: string[] = []): Promise<Browser> => chromium.launch({
+export const launch = (args: string[] = [], hidden: string[] = []): Promise<Browser> => chromium.launch({
   executablePath: CHROMIUM!,
+  ignoreDefaultArgs: hidden,
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', ...args

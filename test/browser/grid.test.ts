@@ -26,6 +26,14 @@ const some = albumOf('some', [3, 1, 14])
 /** a wide day, and one as narrow as its heading */
 const days = albumOf('days', [7, 1, 4, 14], 6 * DAY)
 
+/** Days of two photos, each beside a day of one photo that is as narrow as may be. */
+const shapes = [[3000, 2000], [4000, 3100], [3000, 4000]] as const
+const pairs = `/share/${addLink(library, 'pairs', { album: addAlbum(library, 'Pairs',
+  Array.from({ length: 72 }, (_, n) => photo(n % 20, {
+    name: `pairs ${n}`, width: shapes[n % 3]![0], height: shapes[n % 3]![1],
+    taken: Date.UTC(2025, 10, 26, 12) - (2 * Math.floor(n / 3) + Math.floor(n % 3 / 2)) * DAY - n * 60_000
+  }))) }).key}`
+
 describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () => {
   const run = await start({ library, ipp: { groupByDate: 'day', showExpiryDate: true } })
   let browser: Browser
@@ -201,6 +209,53 @@ describe('the grid', { skip: CHROMIUM ? false : without('chromium') }, async () 
     await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset.n === '1')
     await startSelecting(page)
     await context.close()
+  })
+
+  test('in a selection the days that share a row keep their whole names on a phone', async () => {
+    for (const language of ['en-GB', 'en-US', 'de', 'fr', 'uk', 'hu']) {
+      const { page, context } = await open(pairs, { language, size: 'phone' })
+      await filled(page)
+      await startSelecting(page)
+      const cut = () => page.evaluate(() =>
+        Array.from(document.querySelectorAll('.beside h2 span'), words => ({
+          text: words.textContent, over: words.scrollWidth - words.clientWidth
+        })))
+      for (let y = 0; y < 3000; y += 500) {
+        await page.evaluate(y => scrollTo(0, y), y)
+        await page.waitForTimeout(150)
+        const days = await cut()
+        assert.ok(days.length > 1, 'days stand beside one another')
+        assert.deepEqual(days.filter(({ over }) => over > 0), [], language)
+      }
+      await context.close()
+    }
+  })
+
+  test('photos end beside the scrollbar where it takes room', async t => {
+    const classic = await launch(['--disable-features=FluentOverlayScrollbar'], ['--hide-scrollbars'])
+    t.after(() => classic.close())
+    for (const path of [some, long]) {
+      const { page, context } = await openView(classic, run.base, { calm: true })
+      await page.setViewportSize({ width: 600, height: 300 })
+      await page.goto(path)
+      await filled(page)
+      for (const width of [600, 1440]) {
+        await page.setViewportSize({ width, height: 300 })
+        await page.waitForTimeout(100)
+        const { ends, tiles, beyond } = await page.evaluate(() => {
+          const { scrollWidth, clientWidth } = document.documentElement
+          const grid = document.getElementById('photos')!
+          const tiles = Array.from(grid.querySelectorAll('a'), tile => tile.getBoundingClientRect().right)
+          const { right } = grid.getBoundingClientRect()
+          const ends = right - parseFloat(getComputedStyle(grid).paddingRight)
+          return { ends, tiles: Math.max(...tiles), beyond: scrollWidth - clientWidth }
+        })
+        assert.ok(ends < width - 5, `a scrollbar takes room: ${path} ${width} ${ends}`)
+        assert.equal(beyond, 0, `${path} ${width}`)
+        assert.ok(Math.abs(tiles - ends) < 1, `${path} ${width}: ${tiles}, not ${ends}`)
+      }
+      await context.close()
+    }
   })
 
   test('a missing picture is not requested again and again, and its tile says so', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { View } from '../browser.ts'
-import { addAlbum, addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
+import { addAlbum, addLink, emptyLibrary, PASSWORD, photo, video } from '../library.ts'
 import { openAlbum, skip, startSelecting } from './set-up.ts'
 
 const library = emptyLibrary()
@@ -12,6 +12,9 @@ delete assets[1]!.preview
 delete assets[1]!.thumbnail
 const album = addAlbum(library, 'Look', assets)
 const path = `/share/${addLink(library, 'look', { album }).key}`
+const narrow = Array.from({ length: 24 }, (_, n) =>
+  video(n, { width: 960, height: 1920, duration: n % 2 ? 57_000 : 3_723_000 }))
+const films = `/share/${addLink(library, 'films', { album: addAlbum(library, 'Films', narrow) }).key}`
 const locked = `/share/${addLink(library, 'look, locked', { album, password: PASSWORD }).key}`
 
 describe('the look', { skip }, async () => {
@@ -152,6 +155,41 @@ describe('the look', { skip }, async () => {
     assert.ok(Math.abs(words!.x - tile!.x) < 1 && Math.abs(words!.y - tile!.y) < 1)
     const ground = await page.locator('.ipp-missing').evaluate(one => getComputedStyle(one).backgroundImage)
     assert.match(ground, /^url\("data:image\/bmp/)
+    await context.close()
+  })
+
+  test('the duration of a video stays on its picture', async () => {
+    const { page, context } = await view({ size: 'phone', calm: true })
+    await page.goto(films)
+    await page.waitForSelector('.laid-out a.tile img.in')
+    /** The durations that leave the picture, and those whose words leave their pill. */
+    const beyond = () => page.evaluate(() => {
+      const isOut = (inner: Element | Range, outer: Element) => {
+        const [{ left, right }, box] = [inner.getBoundingClientRect(), outer.getBoundingClientRect()]
+        return left < box.left - 0.5 || right > box.right + 0.5
+      }
+      const badges = Array.from(document.querySelectorAll('.badge.video'))
+      const text = (badge: Element) => {
+        const range = document.createRange()
+        range.selectNode(badge.lastChild!)
+        return range
+      }
+      const textOf = (badge: Element) => badge.textContent!
+      return {
+        pills: badges.filter(badge => isOut(badge, badge.parentElement!.querySelector('img')!)).map(textOf),
+        words: badges.filter(badge => isOut(text(badge), badge)).map(textOf)
+      }
+    })
+    const { pills, words } = await beyond()
+    assert.deepEqual([pills, words], [[], []])
+    await page.evaluate(() => { document.documentElement.style.fontSize = '200%' })
+    const large = await beyond()
+    assert.deepEqual([large.pills, large.words.includes('0:57')], [[], false])
+    await page.evaluate(() => { document.documentElement.style.fontSize = '' })
+    await startSelecting(page)
+    await page.click('.pick-all')
+    const picked = await beyond()
+    assert.deepEqual([picked.pills, picked.words.includes('0:57')], [[], false])
     await context.close()
   })
 

@@ -70,6 +70,15 @@ test('no landscape photo of a diary stands alone beside an empty half of a phone
   }
 })
 
+test('a photo alone on its day is as wide as its heading', () => {
+  const { ratio, runs } = sampleDiary()
+  for (const width of [320, 390, 430]) {
+    const measures = { width, gap: 2, target: 132, heading: 44, space: 12, isShared: true }
+    const { sections } = layOut(ratio, runs, measures) as { sections: (Section & { width: number })[] }
+    assert.deepEqual(sections.filter(day => day.count === 1 && day.width < 123.9), [], `${width} px`)
+  }
+})
+
 test('no photo is left alone in a row of its day', () => {
   const { ratio, runs } = sampleDays()
   for (const [width, target, gap] of [[390, 132, 2], [772, 240, 4], [1360, 240, 4]] as const) {
