@@ -38,9 +38,17 @@ export async function unlock (context: Context): Promise<Reply> {
   }
 }
 
-/** Tries the text without the spaces that pasting adds, then as typed. Throws like the gate's `unlock`. */
+/** What follows a label such as "Password: ", with or without the link's address before it. */
+const LABELLED = /(?::\s+|：\s*)(\S.*)$/s
+
+/**
+ * Tries the text without the spaces that pasting adds, then as typed, then as what Immich's dialog copies.
+ * Throws like the gate's `unlock`.
+ */
 async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
-  const passwords = [...new Set([typed.trim(), typed])].flatMap(text => parsePassword(text) ?? [])
+  const trimmed = typed.trim()
+  const labelled = LABELLED.exec(trimmed)?.[1]
+  const passwords = [...new Set([trimmed, typed, labelled])].flatMap(text => parsePassword(text) ?? [])
   let refusal = new Refusal('locked')
   for (const password of passwords) {
     try {

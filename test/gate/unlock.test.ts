@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HTML, start } from '../helpers.ts'
-import { PASSWORD } from '../library.ts'
+import { addLink, emptyLibrary, PASSWORD, photo } from '../library.ts'
 import { VERSIONS } from '../standin.ts'
 
 for (const version of VERSIONS) {
@@ -118,6 +118,25 @@ for (const version of VERSIONS) {
     })
   })
 }
+
+test('a password opens in the text that Immich copies, and as its label alone has it', async () => {
+  const password = 'a: b: c'
+  const library = emptyLibrary()
+  const [first, second] = ['copied', 'labelled'].map(name =>
+    addLink(library, name, { password }, [photo(1), photo(2)]))
+  const run = await start({ library })
+  const { key } = first!
+  for (const text of [
+    `https://photos.example.com/share/${key}\nPassword: ${password}`,
+    `https://photos.example.com/share/${key}Password: ${password}`, `Password: ${password}`,
+    `Mot de passe : ${password}`, `密码：${password}`, `  ${password}\n`
+  ]) {
+    assert.equal((await run.unlock({ key, password: text })).response.status, 303, text)
+  }
+  for (const text of [`Password: x${password}`, 'Password:', ': ']) {
+    assert.equal((await run.unlock({ key: second!.key, password: text })).response.status, 401, text)
+  }
+})
 
 test('a changed password at Immich ends the unlock when the link is next looked up', async () => {
   const run = await start()
