@@ -51,8 +51,8 @@ export async function showCaption (n) {
     setOpen(false)
   }
   shown = n
-  const facts = options.caption ? await describe(n).catch(() => undefined) : undefined
-  if (n !== lg.index) return
-  text.textContent = facts?.description ?? ''
+  const facts = options.caption ? await describe(n, () => n === shown && n === lg.index) : undefined
+  if (!facts) return
+  text.textContent = facts.description ?? ''
   measure()
 }

@@ -6,7 +6,6 @@ import { dates, options, t } from './link.js'
 import { createPause } from './retry.js'
 import { lg, outer } from './slides.js'
 import { sizeText } from './words.js'
-import { resetZoom } from './zoom.js'
 
 export const moment = dates({ dateStyle: 'long', timeStyle: 'short' })
 const day = dates({ dateStyle: 'long' })
@@ -32,7 +31,6 @@ export function toggleDetails () {
     button()?.focus()
     return
   }
-  resetZoom()
   panel.style.translate = ''
   outer.append(panel)
   outer.classList.add('ipp-aside')
@@ -52,36 +50,35 @@ export function hideDetails () {
 let last = { n: -1, facts: Promise.resolve({}) }
 
 /**
- * The shared facts of item `n`, by Immich's field names. Rejects if they cannot be fetched.
- * @param {number} n @returns {Promise<Record<string, any>>}
+ * The shared facts of item `n`, by Immich's field names. Tries again until they come; undefined if
+ * `isWanted` has become false. `onFailure` is called after each failure.
+ * @param {number} n @param {() => boolean} isWanted @returns {Promise<Record<string, any> | undefined>}
  */
-export function describe (n) {
-  if (last.n === n) return last.facts
-  last = { n, facts: fetchFacts(n) }
-  last.facts.catch(() => { if (last.n === n) last = { n: -1, facts: last.facts } })
-  return last.facts
+export async function describe (n, isWanted, onFailure = () => {}) {
+  const pause = createPause()
+  while (isWanted()) {
+    if (last.n !== n) last = { n, facts: fetchFacts(n) }
+    const facts = await last.facts.catch(() => undefined)
+    if (!isWanted()) return undefined
+    if (facts) return facts
+    if (last.n === n) last = { n: -1, facts: last.facts }
+    onFailure()
+    await pause()
+  }
+  return undefined
 }
 
-/** Fills the panel with the facts of the shown item, trying again until they come or another is shown. */
+/** Fills the panel with the facts of the shown item. */
 export async function fillDetails () {
   const n = lg.index
-  const isCurrent = () => isDetailed() && lg.index === n
   const note = (/** @type {string} */ text) =>
     list.replaceChildren(make('p', { className: 'ipp-note' }, text))
-  const pause = createPause()
-  if (last.n !== n) note(t.loading)
-  while (isCurrent()) {
-    try {
-      const parts = draw(await describe(n))
-      if (!isCurrent()) return
-      if (parts.length > 0) list.replaceChildren(...parts)
-      else note(t.noInfo)
-      return
-    } catch {
-      if (isCurrent()) note(t.failed)
-      await pause()
-    }
-  }
+  note(t.loading)
+  const facts = await describe(n, () => isDetailed() && lg.index === n, () => note(t.failed))
+  if (!facts) return
+  const parts = draw(facts)
+  if (parts.length > 0) list.replaceChildren(...parts)
+  else note(t.noInfo)
 }
 
 /**

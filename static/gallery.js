@@ -36,7 +36,7 @@ async function select (event) {
   try {
     const { start } = await prepareSelection()
     start(event)
-  } catch { say(t.failed) }
+  } catch { say(t.tryAgain) }
 }
 
 /** Starts a selection at a long press or at the button of a day. */
@@ -73,14 +73,14 @@ function askBeforeZip () {
   })
 }
 
-const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.failed))
+const onShare = () => import('./share.js').then(({ share }) => share(home), () => say(t.tryAgain))
 
 function makeBar () {
   if (total > 1) {
     const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
     button.classList.add('worded')
     button.append(make('span', { className: 'word' }, t.select))
-    const play = () => openLightbox(firstInView(), true).catch(() => say(t.failed))
+    const play = () => openLightbox(firstInView(), true).catch(() => say(t.tryAgain))
     actions.append(button, iconButton(t.slideshow, 'slideshow', play))
     startSelecting()
   }
@@ -130,11 +130,14 @@ function keepPlace () {
   history.scrollRestoration = 'manual'
   const restore = () => { if (history.state?.y) scrollTo(0, history.state.y) }
   restore()
+  const keep = () => history.replaceState({ ...history.state, y: scrollY }, '')
   let waiting = 0
-  listeners.scroll.push(y => {
+  listeners.scroll.push(() => {
     clearTimeout(waiting)
-    waiting = window.setTimeout(() => history.replaceState({ ...history.state, y }, ''), AT_REST_MS)
+    waiting = window.setTimeout(keep, AT_REST_MS)
   })
+  // the page has scrolled under the entry of a selection or a photo
+  addEventListener('popstate', keep)
   addEventListener('pageshow', ({ persisted }) => { if (persisted) restore() })
 }
 

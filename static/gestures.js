@@ -78,6 +78,8 @@ function begin (at, pointerType) {
   if (isPan) return 'pan'
   if (own[pointerType === 'mouse' ? 'enableDrag' : 'enableSwipe'] === false) return ''
   lg.manageSwipeClass()
+  // the swipe that closed the lightbox leaves its direction behind
+  lg.swipeDirection = undefined
   return 'swipe'
 }
 

@@ -80,7 +80,9 @@ export function close (isBack = false) {
   else if (!isBack && typeof history.state?.n === 'number') history.back()
   const shown = imageOf(n)?.complete ? imageOf(n) : slideOf(n)?.querySelector('img')
   if (shown) fit(shown)
-  glide(shown, () => {
+  const { classList } = document.documentElement
+  const { finished } = glide(shown, () => {
+    classList.add('returning')
     removeVideos(outer)
     hideDetails()
     setAside(false)
@@ -88,6 +90,7 @@ export function close (isBack = false) {
     focusTile(n)
     return tiles.get(n)?.querySelector('img')
   })
+  finished.then(() => classList.remove('returning'))
 }
 
 /**
@@ -220,7 +223,7 @@ function onKey (event) {
     i: details, ' ': () => pressSpace(event)
   }
   // arrows seek in a focused video
-  const isTaken = event.key.startsWith('Arrow') && closest(event, 'video')
+  const isTaken = event.key.startsWith('Arrow') && closest(event, 'video[controls]')
   // a held key repeats at the pace of the slides
   const isEarly = event.repeat && lg.lgBusy
   const act = actions[event.key]
@@ -244,7 +247,11 @@ outer.addEventListener('pointerup', event => {
   play.stop()
   outer.classList.remove('ipp-bare')
 })
-addEventListener('resize', resetZoom)
+// the window has turned, or the photo made room for the details
+new ResizeObserver(() => {
+  resetZoom()
+  onPicture(lg.index)
+}).observe(lg.$content.get())
 on('lgBeforeSlide', ({ index }) => {
   const isWatching = outer.matches('.ipp-running') && Date.now() - state.usedAt > IDLE_MS
   if (isWatching) outer.classList.add('ipp-bare')

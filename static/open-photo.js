@@ -3,7 +3,7 @@
  * Opens a photo from the grid: its thumbnail and address appear at once, and the lightbox takes over when
  * its scripts are loaded.
  */
-import { make, say } from './dom.js'
+import { iconButton, make, say } from './dom.js'
 import { glide } from './view-transition.js'
 import { relayout } from './grid.js'
 import { addressOf, load } from './items.js'
@@ -25,7 +25,11 @@ function coverWith (n, signal) {
   if (!tile || document.documentElement.classList.contains('lg-on')) return undefined
   const picture = make('img', { src: tile.src, alt: '' })
   picture.style.setProperty('--ratio', String(tile.naturalWidth / tile.naturalHeight || ratio[n]))
-  const cover = make('div', { className: 'cover' }, picture)
+  // a script that hangs must not hold the visitor here
+  const cover = make('div', { className: 'cover' }, picture, iconButton(t.close, 'close', leave))
+  addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape' && cover.isConnected && !document.querySelector('.lg-on')) leave()
+  }, { signal })
   const { changed, finished } = glide(tile, () => {
     if (signal.aborted) return undefined
     document.body.append(cover)
@@ -34,6 +38,13 @@ function coverWith (n, signal) {
   const remove = () => cover.remove()
   signal.addEventListener('abort', remove)
   return { changed, removeInTime: () => finished.then(remove) }
+}
+
+/** Returns to the grid before the lightbox has opened. */
+function leave () {
+  opening.abort()
+  const { n, isDirectVisit } = history.state ?? {}
+  if (n !== undefined && !isDirectVisit) history.back()
 }
 
 /** Opens item `n`, as a slideshow where `isSlideshow`. @param {number} n */
@@ -53,9 +64,12 @@ export async function openLightbox (n, isSlideshow = false) {
     removePhotoPage()
   } catch {
     if (signal.aborted) return
-    say(t.failed)
-    // the photo's own page needs no script
-    if (!history.state.isDirectVisit) location.replace(addressOf(n))
+    say(t.tryAgain)
+    // the photo's own page needs no script; there, another failure must not load it again
+    if (!history.state.isDirectVisit) {
+      history.replaceState({ n, isDirectVisit: true }, '')
+      location.replace(addressOf(n))
+    }
   }
   cover?.removeInTime()
 }

@@ -88,6 +88,8 @@ async function fetchAll (numbers, total, { bar, signal, failed }) {
  */
 export async function save (numbers) {
   if (!canSave()) return download(numbers)
+  // pressed twice
+  if (document.querySelector('.progress')) return
   const stopping = new AbortController()
   const { signal } = stopping
   const bar = showProgress(t.loading, () => stopping.abort())

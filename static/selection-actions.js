@@ -14,7 +14,7 @@ const state = { timer: 0, measuring: new AbortController() }
  * Loads a script on demand and uses it. @template T
  * @param {() => Promise<T>} load @param {(script: T) => unknown} use
  */
-const by = (load, use) => load().then(use).catch(() => say(t.failed))
+const by = (load, use) => load().then(use).catch(() => say(t.tryAgain))
 const loadSave = () => import('./save.js')
 
 addAction('tonal', 'send', t.sendChoice,

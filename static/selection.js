@@ -177,7 +177,8 @@ function beginDrag ({ clientX: x, clientY: y }, tile) {
 /** Picks everything from the drag's start to the finger, and unpicks what the finger has left. */
 function dragOn () {
   const { drag, anchor = 0 } = state
-  const tile = document.elementFromPoint(drag.x, drag.y)?.closest('.tile')
+  // a tile under a bar, at the edge that scrolls, counts as well
+  const tile = document.elementsFromPoint(drag.x, drag.y).find(element => element.matches('.tile'))
   const to = tile instanceof HTMLElement ? Number(tile.dataset.n) : drag.to
   if (to === drag.to) return
   drag.to = to
@@ -208,10 +209,22 @@ function onMove ({ clientX, clientY }) {
 function onKey (event) {
   if (strip.hidden) return
   const tile = closest(event, 'a.tile')
-  if (event.key === 'Escape') stop()
-  if (event.key !== ' ' || !tile) return
+  const isAll = event.key === 'a' && (event.ctrlKey || event.metaKey)
+  if (event.key === 'Escape') return stop()
+  if (!isAll && (event.key !== ' ' || !tile)) return
   event.preventDefault()
-  tile.click()
+  if (isAll) pick(0, total - 1, true)
+  else tile?.click()
+}
+
+/** Shift and an arrow pick from the last picked photo to the one that the focus has reached.
+ * @param {KeyboardEvent} event */
+function onKeyUp (event) {
+  const tile = closest(event, 'a.tile')
+  if (strip.hidden || !tile || !event.shiftKey || !event.key.startsWith('Arrow')) return
+  const n = Number(tile.dataset.n)
+  state.anchor ??= n
+  pick(state.anchor, n, true)
 }
 
 actions.before(strip)
@@ -224,6 +237,7 @@ listeners.tile.push((tile, n) => {
 // before the page's own listener, which opens the lightbox
 grid.addEventListener('click', onClick, { capture: true })
 addEventListener('keydown', onKey)
+addEventListener('keyup', onKeyUp)
 addEventListener('popstate', () => { if (!strip.hidden) stop() })
 addEventListener('pointermove', onMove)
 const endDrag = () => { state.drag.isOn = false }

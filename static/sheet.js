@@ -24,6 +24,8 @@ export function openSheet (title, ...children) {
   sheet.onclick = event => { if (event.target === sheet) sheet.close() }
   // Escape must not end a selection or the lightbox behind it as well
   sheet.onkeydown = event => event.stopPropagation()
+  // Back ends what is behind it
+  addEventListener('popstate', () => sheet.close(), { once: true })
   document.body.append(sheet)
   sheet.showModal()
   // room for the scrollbar only where there is one

@@ -47,9 +47,12 @@ function showVideo (slide, n, known) {
   slide.append(button)
   /** @param {boolean} isStarted */
   const setStarted = isStarted => {
-    if (isStarted && document.activeElement === button) video.focus({ preventScroll: true })
+    const [used, next] = isStarted ? [button, video] : [video, button]
+    // with a mouse the arrows keep their meaning: another photo
+    const isByKeyboard = used.matches(':focus-visible')
     video.controls = isStarted
     button.hidden = isStarted
+    if (isByKeyboard) next.focus({ preventScroll: true })
     markPlaying()
   }
   video.addEventListener('play', () => setStarted(true))

@@ -57,6 +57,7 @@ function apply (next, isSmooth) {
   wrap.style.transition = isSmooth ? '' : 'none'
   wrap.style.transform = isZoomed() ? `translate(${view.x}px, ${view.y}px) scale(${view.scale})` : ''
   outer.classList.toggle('lg-zoomed', isZoomed())
+  outer.classList.remove('ipp-fitted')
 }
 
 /**
@@ -65,7 +66,7 @@ function apply (next, isSmooth) {
  */
 function zoomTo (scale, at, isSmooth = false) {
   wanted = undefined
-  if (isVideo(lg.index) || own.zoom === false) return
+  if (slideOf(lg.index)?.querySelector('video') || own.zoom === false) return
   const next = Math.min(Math.max(1, scale), fullScale() * BEYOND)
   const grown = next / view.scale
   apply({ scale: next, x: at.x - (at.x - view.x) * grown, y: at.y - (at.y - view.y) * grown }, isSmooth)
@@ -116,6 +117,8 @@ export function fitPanorama () {
   const scale = height / shownHeight
   if (isVideo(lg.index) || isZoomed() || ratio[lg.index] < PANORAMA || scale < 1.5) return
   apply({ scale, x: 0, y: 0 }, true)
+  // its caption shows until it is moved
+  outer.classList.add('ipp-fitted')
 }
 
 /** Fetches full resolution where the preview would be soft on this screen. */

@@ -156,6 +156,21 @@ describe('saving', { skip }, async () => {
     assert.deepEqual(complaints, [])
   })
 
+  test('two presses on "Save" save once', async () => {
+    const { page, asked } = await openAlbum({ size: 'phone' }, true)
+    await pick(page, 0, 2)
+    await page.waitForSelector('.pick-bar [aria-label="Save"]')
+    await page.evaluate(() => {
+      const button = document.querySelector<HTMLElement>('.pick-bar [aria-label="Save"]')!
+      button.click()
+      button.click()
+    })
+    await page.click('.offer button:text-is("Save (2)")')
+    await page.waitForTimeout(300)
+    assert.equal((await sharedBy(page)).length, 1)
+    assert.equal(asked.filter(line => line.startsWith('GET') && line.includes('/original?')).length, 2)
+  })
+
   test('saving measures first, shows progress, keeps the names, and can be cancelled', async () => {
     const own = await start({ library: run.library, ipp: naming })
     const { page, asked } = await openAlbum({ size: 'phone' }, true, own.base)
