@@ -38,8 +38,8 @@ export async function unlock (context: Context): Promise<Reply> {
   }
 }
 
-/** What follows a label such as "Password: ", with or without the link's address before it. */
-const LABELLED = /(?::\s+|：\s*)(\S.*)$/s
+/** The end of a label such as "Password: ", which may follow the link's address. */
+const LABEL = /:\s|：/
 
 /**
  * Tries the text without the spaces that pasting adds, then as typed, then as what Immich's dialog copies.
@@ -47,7 +47,8 @@ const LABELLED = /(?::\s+|：\s*)(\S.*)$/s
  */
 async function tryPasswords ({ app, visitor }: Context, link: LinkAddress, typed: string): Promise<string[]> {
   const trimmed = typed.trim()
-  const labelled = LABELLED.exec(trimmed)?.[1]
+  const label = LABEL.exec(trimmed)
+  const labelled = label && trimmed.slice(label.index + label[0].length).trim()
   const passwords = [...new Set([trimmed, typed, labelled])].flatMap(text => parsePassword(text) ?? [])
   let refusal = new Refusal('locked')
   for (const password of passwords) {

@@ -1,6 +1,6 @@
 /**
- * What happens to visitors: a script that is blocked or hangs, two presses instead of one, a reload in the wrong
- * moment, a network that comes back, a phone that is turned.
+ * What happens to visitors: a script that is blocked or hangs, two presses instead of one, a reload in the
+ * wrong moment, a network that comes back, a phone that is turned.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -14,7 +14,8 @@ const assets = Array.from({ length: 60 }, (_, n) =>
   photo(n, { name: `mishap ${n}`, exif: { description: `What photo ${n + 1} shows` } }))
 const path = `/share/${addLink(library, 'mishaps', { album: addAlbum(library, 'Mishaps', assets) }).key}`
 const wide = photo(1, { name: 'wide', width: 10_000, height: 1000, exif: { description: 'All around' } })
-const odd = `/share/${addLink(library, 'odd', { album: addAlbum(library, 'Odd', [wide, video(2), photo(3)]) }).key}`
+const strange = addAlbum(library, 'Odd', [wide, video(2), photo(3)])
+const odd = `/share/${addLink(library, 'odd', { album: strange }).key}`
 
 describe('mishaps', { skip }, async () => {
   const { run, view, shown } = await openAlbum(library)
@@ -26,6 +27,8 @@ describe('mishaps', { skip }, async () => {
   }
   const isClosed = (page: Page) =>
     page.waitForFunction(() => !document.querySelector('.lg-container.lg-show, .cover'))
+  const isAt = (page: Page, position: string) => page.waitForFunction(position =>
+    document.querySelector('.lg-show .lg-counter')?.textContent === position, position)
   const openPhoto = async (page: Page, n: number) => {
     await page.click(`a.tile[data-n="${n}"]`)
     await shown(page)
@@ -33,7 +36,9 @@ describe('mishaps', { skip }, async () => {
   async function swipe (page: Page, [x, y]: [number, number], [toX, toY]: [number, number]) {
     const touch = await fingersOf(page)
     await touch('touchStart', [x, y])
-    for (const part of [0.1, 0.3, 0.6, 1]) await touch('touchMove', [x + (toX - x) * part, y + (toY - y) * part])
+    for (const part of [0.1, 0.3, 0.6, 1]) {
+      await touch('touchMove', [x + (toX - x) * part, y + (toY - y) * part])
+    }
     await touch('touchEnd')
   }
 
@@ -60,7 +65,8 @@ describe('mishaps', { skip }, async () => {
     const { page, context } = await view({ calm: true })
     await page.route('**/zoom.js', () => {})
     await page.goto(path)
-    for (const leave of [() => page.keyboard.press('Escape'), () => page.click('.cover [aria-label="Close"]')]) {
+    const ways = [() => page.keyboard.press('Escape'), () => page.click('.cover [aria-label="Close"]')]
+    for (const leave of ways) {
       await page.waitForSelector('.laid-out a.tile[data-n="1"] img.in')
       await page.click('a.tile[data-n="1"]')
       await page.waitForSelector('.cover')
@@ -81,13 +87,13 @@ describe('mishaps', { skip }, async () => {
     await page.waitForTimeout(80)
     const { x, y } = (await page.locator('a.tile[data-n="3"]').boundingBox())!
     await page.mouse.click(x + 20, y + 20)
-    await page.waitForFunction(() => document.querySelector('.lg-show .lg-counter')?.textContent === '4 of 60')
+    await isAt(page, '4 of 60')
     await context.close()
   })
 
-  test('a reload keeps the place that was reached in a selection, or just before a photo was opened', async () => {
+  test('a reload keeps the place that a selection reached, or that a photo was opened from', async () => {
     const { page, context } = await open()
-    const isAt = (y: number) => page.waitForFunction(y => Math.abs(scrollY - y) < 5, y)
+    const isScrolled = (y: number) => page.waitForFunction(y => Math.abs(scrollY - y) < 5, y)
     await page.evaluate(() => scrollTo(0, 300))
     await page.waitForFunction(() => history.state?.y === 300)
     await startSelecting(page)
@@ -95,7 +101,7 @@ describe('mishaps', { skip }, async () => {
     await page.keyboard.press('Escape')
     await page.waitForFunction(() => !history.state?.isSelecting)
     await page.reload()
-    await isAt(1200)
+    await isScrolled(1200)
     await page.evaluate(() => {
       scrollTo(0, 700)
       const tiles = Array.from(document.querySelectorAll<HTMLElement>('a.tile'))
@@ -105,7 +111,7 @@ describe('mishaps', { skip }, async () => {
     await page.goBack()
     await isClosed(page)
     await page.reload()
-    await isAt(700)
+    await isScrolled(700)
     await context.close()
   })
 
@@ -119,7 +125,7 @@ describe('mishaps', { skip }, async () => {
     const asked = page.waitForRequest(/\/share\/meta\//)
     await page.keyboard.press('ArrowRight')
     await asked
-    await page.waitForFunction(() => document.querySelector('.lg-counter')!.textContent === '3 of 60')
+    await isAt(page, '3 of 60')
     await page.keyboard.press('i')
     await page.waitForSelector('.ipp-note')
     assert.equal(await page.locator('.ipp-description').count(), 0)
@@ -131,7 +137,7 @@ describe('mishaps', { skip }, async () => {
     await openPhoto(page, 1)
     await context.setOffline(true)
     await page.keyboard.press('ArrowRight')
-    await page.waitForFunction(() => document.querySelector('.lg-counter')!.textContent === '3 of 60')
+    await isAt(page, '3 of 60')
     await page.waitForTimeout(300)
     await context.setOffline(false)
     await page.waitForSelector('.ipp-caption:has-text("photo 3")')
@@ -170,7 +176,7 @@ describe('mishaps', { skip }, async () => {
     await isClosed(page)
     await openPhoto(page, 1)
     await swipe(page, [330, 400], [60, 400])
-    await page.waitForFunction(() => document.querySelector('.lg-counter')!.textContent === '3 of 60')
+    await isAt(page, '3 of 60')
     await context.close()
   })
 
@@ -230,7 +236,7 @@ describe('mishaps', { skip }, async () => {
     })
     await page.waitForFunction(() => document.activeElement?.matches('.lg-current .ipp-start'))
     await page.keyboard.press('ArrowRight')
-    await page.waitForFunction(() => document.querySelector('.lg-counter')!.textContent === '3 of 3')
+    await isAt(page, '3 of 3')
     await context.close()
   })
 
