@@ -4,7 +4,7 @@ import { make } from './dom.js'
 import { describe, moment } from './details.js'
 import { item } from './items.js'
 import { isVideo, options, t } from './link.js'
-import { lg, outer } from './slides.js'
+import { lg, on, outer } from './slides.js'
 
 const text = make('p', { className: 'ipp-caption', dir: 'auto' })
 const date = make('p', { className: 'ipp-date' })
@@ -22,8 +22,7 @@ function setOpen (isOpen) {
   more.textContent = isOpen ? t.less : t.more
   more.setAttribute('aria-expanded', String(isOpen))
   // a long text scrolls, by keyboard too
-  if (isOpen) text.tabIndex = 0
-  else text.removeAttribute('tabindex')
+  text.tabIndex = isOpen ? 0 : -1
   text.scrollTop = 0
 }
 
@@ -32,12 +31,9 @@ function measure () {
   if (!isOpen()) more.hidden = text.scrollHeight <= text.clientHeight
 }
 
-/** Puts the block into the lightbox. */
-export function startCaption () {
-  outer.querySelector('.lg-components')?.replaceChildren(block)
-  new ResizeObserver(measure).observe(text)
-  document.body.addEventListener('lgAfterClose', () => { shown = -1 })
-}
+outer.querySelector('.lg-components')?.replaceChildren(block)
+new ResizeObserver(measure).observe(text)
+on('lgAfterClose', () => { shown = -1 })
 
 /** Shows the date and description of item `n`, as far as they are shared. @param {number} n */
 export async function showCaption (n) {

@@ -3,7 +3,7 @@
 import { icon, iconButton, make } from './dom.js'
 import { fetchFacts } from './items.js'
 import { dates, options, t } from './link.js'
-import { createPause } from './retry.js'
+import { keepTrying, lazily } from './retry.js'
 import { lg, outer } from './slides.js'
 import { sizeText } from './words.js'
 
@@ -14,40 +14,37 @@ const clock = dates({ weekday: 'long', hour: 'numeric', minute: '2-digit' })
 const CLOSING_PX = 80
 
 const list = make('div', { className: 'ipp-facts' })
-const panel = make('aside', { className: 'ipp-panel', 'aria-label': t.info, tabIndex: -1 },
+const panel = make('aside', { className: 'ipp-panel', ariaLabel: t.info, tabIndex: -1 },
   make('div', { className: 'ipp-panel-head' }, make('h2', {}, t.info),
     iconButton(t.close, 'close', toggleDetails)), list)
 
-/** The button in the toolbar. @returns {HTMLElement | null} */
-const button = () => outer.querySelector('.ipp-info')
+/** The button for the toolbar. */
+export const detailsButton = iconButton(t.info, 'details', toggleDetails, 'ipp-info')
+detailsButton.hidden = !options.info
 /** Whether the panel is open. */
 export const isDetailed = () => panel.isConnected
 
 /** Opens the panel, if details are shared, or closes it. */
 export function toggleDetails () {
-  if (!options.info) return
-  if (isDetailed()) {
-    hideDetails()
-    button()?.focus()
-    return
-  }
-  panel.style.translate = ''
-  outer.append(panel)
-  outer.classList.add('ipp-aside')
+  // pressed while the lightbox closes, it would open with the next photo
+  if (!options.info || !document.documentElement.classList.contains('lg-on')) return
+  const isOpening = !isDetailed()
+  showDetails(isOpening)
+  if (!isOpening) return detailsButton.focus()
   panel.focus({ preventScroll: true })
-  button()?.setAttribute('aria-pressed', 'true')
   fillDetails()
 }
 
-/** Closes the panel. */
-export function hideDetails () {
-  panel.remove()
-  outer.classList.remove('ipp-aside')
-  button()?.setAttribute('aria-pressed', 'false')
+/** @param {boolean} isShown */
+export function showDetails (isShown) {
+  if (isShown) outer.append(panel)
+  else panel.remove()
+  outer.classList.toggle('ipp-aside', isShown)
+  detailsButton.ariaPressed = String(isShown)
 }
 
-/** The latest request, shared by the caption and the panel. @type {{ n: number, facts: Promise<any> }} */
-let last = { n: -1, facts: Promise.resolve({}) }
+/** The latest request, shared by the caption and the panel. */
+let last = { n: -1, facts: lazily(async () => ({})) }
 
 /**
  * The shared facts of item `n`, by Immich's field names. Tries again until they come; undefined if
@@ -55,17 +52,9 @@ let last = { n: -1, facts: Promise.resolve({}) }
  * @param {number} n @param {() => boolean} isWanted @returns {Promise<Record<string, any> | undefined>}
  */
 export async function describe (n, isWanted, onFailure = () => {}) {
-  const pause = createPause()
-  while (isWanted()) {
-    if (last.n !== n) last = { n, facts: fetchFacts(n) }
-    const facts = await last.facts.catch(() => undefined)
-    if (!isWanted()) return undefined
-    if (facts) return facts
-    if (last.n === n) last = { n: -1, facts: last.facts }
-    onFailure()
-    await pause()
-  }
-  return undefined
+  if (last.n !== n) last = { n, facts: lazily(() => fetchFacts(n)) }
+  const facts = await keepTrying(last.facts, () => { if (isWanted()) onFailure() }, isWanted)
+  return isWanted() ? facts : undefined
 }
 
 /** Fills the panel with the facts of the shown item. */
@@ -128,31 +117,25 @@ function draw (facts) {
 }
 
 /** On a phone the panel is a sheet that can be pulled down to close it. */
-function startPulling () {
-  let from = 0
-  let pulled = 0
-  panel.addEventListener('touchstart', ({ touches }) => {
-    from = touches[0].clientY
+let from = 0
+let pulled = 0
+panel.addEventListener('touchstart', ({ touches }) => { from = touches[0].clientY }, { passive: true })
+panel.addEventListener('touchmove', event => {
+  const way = event.touches[0].clientY - from
+  const isSheet = panel.offsetTop > 0
+  if (!isSheet || (pulled === 0 && (panel.scrollTop > 0 || way <= 0)) || !event.cancelable) return
+  event.preventDefault()
+  pulled = Math.max(1, way)
+  panel.classList.add('ipp-pulled')
+  panel.style.translate = `0 ${pulled}px`
+}, { passive: false })
+for (const name of /** @type {const} */ (['touchend', 'touchcancel'])) {
+  panel.addEventListener(name, () => {
+    panel.classList.remove('ipp-pulled')
+    panel.style.translate = ''
+    if (name === 'touchend' && pulled > CLOSING_PX) toggleDetails()
     pulled = 0
-  }, { passive: true })
-  panel.addEventListener('touchmove', event => {
-    const way = event.touches[0].clientY - from
-    const isSheet = panel.offsetTop > 0
-    if (!isSheet || (pulled === 0 && (panel.scrollTop > 0 || way <= 0)) || !event.cancelable) return
-    event.preventDefault()
-    pulled = Math.max(1, way)
-    panel.classList.add('ipp-pulled')
-    panel.style.translate = `0 ${pulled}px`
-  }, { passive: false })
-  for (const name of /** @type {const} */ (['touchend', 'touchcancel'])) {
-    panel.addEventListener(name, () => {
-      panel.classList.remove('ipp-pulled')
-      panel.style.translate = ''
-      if (name === 'touchend' && pulled > CLOSING_PX) toggleDetails()
-      pulled = 0
-    })
-  }
+  })
 }
-startPulling()
 // on a phone the photo stands above the sheet, whatever its height
 new ResizeObserver(() => outer.style.setProperty('--sheet', `${panel.offsetHeight}px`)).observe(panel)

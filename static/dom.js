@@ -2,16 +2,12 @@
 /** Helpers for making elements, and `say`, which shows the visitor a message. */
 
 /**
- * @param {string} tag
- * @param {Record<string, unknown>} [fields] properties; those with a dash are attributes
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, unknown>} [fields] its properties
  * @param {...(Node | string)} children
  */
 export function make (tag, fields = {}, ...children) {
-  const element = document.createElement(tag)
-  for (const [name, value] of Object.entries(fields)) {
-    if (name.includes('-') || name === 'role') element.setAttribute(name, String(value))
-    else Object.assign(element, { [name]: value })
-  }
+  const element = Object.assign(document.createElement(tag), fields)
   element.append(...children)
   return element
 }
@@ -38,9 +34,11 @@ export function icon (name) {
 /**
  * A square button with an icon; its label is read out and shown as a tooltip.
  * @param {string} label @param {string} name of the icon @param {(event: Event) => void} onclick
+ * @param {string} [className] @param {...Node} words after the icon
  */
-export const iconButton = (label, name, onclick) => make('button',
-  { type: 'button', className: 'icon-button', title: label, ariaLabel: label, onclick }, icon(name))
+export const iconButton = (label, name, onclick, className, ...words) => make('button', {
+  type: 'button', className: `icon-button ${className ?? ''}`, title: label, ariaLabel: label, onclick
+}, icon(name), ...words)
 
 /** How long a message is visible, and how much longer for each character. */
 const VISIBLE_MS = 4000

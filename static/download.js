@@ -35,13 +35,8 @@ export async function askDownloadAll (address, choose) {
   if (document.querySelector('dialog[open]')) return
   const count = countOf([...Array(total).keys()])
   const what = make('p', { className: 'sheet-what', role: 'status' }, count)
-  const begin = (/** @type {Event} */ event) => {
-    sheet.close()
-    choose(event)
-  }
-  const start = make('button', { type: 'button', className: 'button plain', onclick: begin }, t.choose)
-  const onclick = () => sheet.close()
-  const link = make('a', { className: 'button primary', href: address, onclick }, t.download)
+  const start = make('button', { type: 'button', className: 'button plain', onclick: choose }, t.choose)
+  const link = make('a', { className: 'button primary', href: address }, t.download)
   const sheet = openSheet(t.askDownloadAll, what, make('p', {}, t.zipNote), link, start)
   const closing = new AbortController()
   sheet.addEventListener('close', () => closing.abort())

@@ -24,22 +24,16 @@ const openLightbox = (n, isSlideshow = false) =>
 
 /** The style of offers and sheets, loaded after the photos. */
 const styleTools = lazily(() => addStyle('tools.css'))
-const styleSelection = lazily(() => addStyle('selection.css'))
 const prepareSelection = lazily(async () => {
-  const scripts = [import('./selection.js'), import('./selection-actions.js')]
-  const [selection] = await Promise.all([...scripts, styleSelection()])
+  const [selection] = await Promise.all([import('./selection.js'), addStyle('selection.css')])
   return selection
 })
 
 /** @param {Event} event */
-async function select (event) {
-  try {
-    const { start } = await prepareSelection()
-    start(event)
-  } catch { say(t.tryAgain) }
-}
+const select = event =>
+  prepareSelection().then(({ start }) => start(event)).catch(() => say(t.tryAgain))
 
-/** Starts a selection at a long press or at the button of a day. */
+/** Starts a selection at a long press. */
 function startSelecting () {
   let timer = 0
   grid.addEventListener('pointerdown', event => {
@@ -51,25 +45,23 @@ function startSelecting () {
   const release = () => clearTimeout(timer)
   for (const name of ['pointerup', 'pointercancel', 'scroll']) addEventListener(name, release)
   grid.oncontextmenu = () => !document.body.classList.contains('selecting')
-  grid.addEventListener('click', event => {
-    if (closest(event, '.day')) select(event)
-  })
 }
 
 // -------------------------------------------------------------------------------------------------- the page
 
+/** With a modifier key a click is the browser's own: a new tab, a new window. @param {MouseEvent} event */
+const isPlain = ({ ctrlKey, metaKey, shiftKey, altKey }) => !ctrlKey && !metaKey && !shiftKey && !altKey
+
 /** Makes the zip link ask first. Without dialogs, or if the script cannot be loaded, it stays a link. */
 function askBeforeZip () {
   const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
-  zip?.addEventListener('click', async event => {
+  zip?.addEventListener('click', event => {
     // a single photo needs no zip
     const asks = total > 1 && 'HTMLDialogElement' in window
-    if (!asks || event.ctrlKey || event.metaKey || event.shiftKey) return
+    if (!asks || !isPlain(event)) return
     event.preventDefault()
-    try {
-      const [{ askDownloadAll }] = await Promise.all([import('./download.js'), styleTools()])
-      askDownloadAll(zip.href, select)
-    } catch { location.href = zip.href }
+    Promise.all([import('./download.js'), styleTools()]).then(([{ askDownloadAll }]) =>
+      askDownloadAll(zip.href, select)).catch(() => location.assign(zip.href))
   })
 }
 
@@ -77,9 +69,8 @@ const onShare = () => import('./share.js').then(({ share }) => share(home), () =
 
 function makeBar () {
   if (total > 1) {
-    const button = Object.assign(iconButton(t.select, 'select', select), { id: 'select' })
-    button.classList.add('worded')
-    button.append(make('span', { className: 'word' }, t.select))
+    const word = make('span', { className: 'word' }, t.select)
+    const button = Object.assign(iconButton(t.select, 'select', select, 'worded', word), { id: 'select' })
     const play = () => openLightbox(firstInView(), true).catch(() => say(t.tryAgain))
     actions.append(button, iconButton(t.slideshow, 'slideshow', play))
     startSelecting()
@@ -90,10 +81,9 @@ function makeBar () {
 
 /** @param {MouseEvent} event */
 function onClick (event) {
+  if (closest(event, '.day')) select(event)
   const tile = /** @type {HTMLAnchorElement | null} */ (closest(event, '.tile'))
-  // with a modifier key a click is the browser's own: a new tab, a new window, a download
-  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0
-  if (!tile || event.defaultPrevented || !isPlain) return
+  if (!tile || event.defaultPrevented || !isPlain(event)) return
   event.preventDefault()
   // the photo's own page needs no script
   openLightbox(Number(tile.dataset.n)).catch(() => location.assign(tile.href))
@@ -149,6 +139,7 @@ const LATEST_MS = 3000
  * is blocked holds up none of the others.
  */
 function loadTheRest () {
+  /** @type {(() => Promise<unknown>)[]} */
   const parts = [
     () => import('./keyboard.js').then(({ startKeyboard }) => startKeyboard()),
     () => import('./scrubber.js').then(({ startScrubber }) => startScrubber()),

@@ -5,7 +5,7 @@
  * swipe goes on.
  */
 import { closest } from './dom.js'
-import { AHEAD, unblock } from './lightgallery-fixes.js'
+import { AHEAD } from './lightgallery-fixes.js'
 import { lg, outer, own } from './slides.js'
 import { canPan, isZoomed, panBy, toggleZoom, zoomBy } from './zoom.js'
 
@@ -16,8 +16,6 @@ const TAP_MS = 300
 const VIDEO_CONTROLS = 80
 /** Pixels of the wheel that double the size. */
 const WHEEL_DOUBLES = 300
-/** px of a line, for browsers whose wheel counts lines. */
-const LINE = 16
 
 /** @typedef {{ x: number, y: number }} Point */
 
@@ -25,10 +23,10 @@ const hand = {
   /** Where each finger is. @type {Map<number, Point>} */
   fingers: new Map(),
   /** Where and when the first came down. */
-  start: { x: 0, y: 0, at: 0 },
+  start: { x: 0, y: 0, timeStamp: 0 },
   /** @type {'' | 'swipe' | 'pan' | 'pinch'} */
   does: '',
-  lastTap: { x: 0, y: 0, at: 0 },
+  lastTap: { x: 0, y: 0, timeStamp: 0 },
   /** Whether the last press moved; the click that follows it is then ignored. */
   hasMoved: false
 }
@@ -53,16 +51,14 @@ function isOnSlide (event) {
 
 /** @param {PointerEvent} event */
 function onDown (event) {
-  unblock()
   if (event.isPrimary) {
     hand.fingers.clear()
     hand.hasMoved = false
   }
   if (!isOnSlide(event)) return
-  const at = { x: event.clientX, y: event.clientY }
-  hand.fingers.set(event.pointerId, at)
+  hand.fingers.set(event.pointerId, event)
   if (hand.fingers.size === 1) {
-    hand.start = { ...at, at: event.timeStamp }
+    hand.start = event
     hand.does = ''
   } else {
     if (hand.does === 'swipe') endSwipe(hand.start, event)
@@ -71,11 +67,10 @@ function onDown (event) {
   }
 }
 
-/** Decides what a finger that starts to move does. @param {Point} at @param {string} pointerType */
-function begin (at, pointerType) {
+/** Decides what a finger that starts to move does. @param {PointerEvent} event */
+function begin ({ x, y, pointerType }) {
   hand.hasMoved = true
-  const isPan = isZoomed() && canPan(at.x - hand.start.x, at.y - hand.start.y)
-  if (isPan) return 'pan'
+  if (isZoomed() && canPan(x - hand.start.x, y - hand.start.y)) return 'pan'
   if (own[pointerType === 'mouse' ? 'enableDrag' : 'enableSwipe'] === false) return ''
   lg.manageSwipeClass()
   // the swipe that closed the lightbox leaves its direction behind
@@ -87,12 +82,11 @@ function begin (at, pointerType) {
 function onMove (event) {
   const before = hand.fingers.get(event.pointerId)
   if (!before) return
-  const at = { x: event.clientX, y: event.clientY }
-  if (!hand.hasMoved && distance(at, hand.start) > MOVED) hand.does = begin(at, event.pointerType)
-  if (hand.does === 'pinch') pinch(event.pointerId, before, at)
-  if (hand.does === 'pan') panBy(at.x - before.x, at.y - before.y)
-  if (hand.does === 'swipe') lg.touchMove(paged(hand.start), paged(at))
-  hand.fingers.set(event.pointerId, at)
+  if (!hand.hasMoved && distance(event, hand.start) > MOVED) hand.does = begin(event)
+  if (hand.does === 'pinch') pinch(event.pointerId, before, event)
+  if (hand.does === 'pan') panBy(event.x - before.x, event.y - before.y)
+  if (hand.does === 'swipe') lg.touchMove(paged(hand.start), paged(event))
+  hand.fingers.set(event.pointerId, event)
 }
 
 /** @param {number} id @param {Point} before @param {Point} at */
@@ -110,42 +104,39 @@ const endSwipe = (at, event) => lg.touchEnd(paged(at), paged(hand.start), event)
 /** @param {PointerEvent} event */
 function onUp (event) {
   if (!hand.fingers.delete(event.pointerId)) return
-  const at = { x: event.clientX, y: event.clientY }
   const isOver = event.type === 'pointercancel'
-  if (hand.does === 'swipe') endSwipe(isOver ? hand.start : at, event)
+  if (hand.does === 'swipe') endSwipe(isOver ? hand.start : event, event)
   // a finger left down after a pinch does nothing
   hand.does = ''
-  if (!hand.hasMoved && !isOver && event.timeStamp - hand.start.at < TAP_MS) tap(at, event)
+  if (!hand.hasMoved && !isOver && event.timeStamp - hand.start.timeStamp < TAP_MS) tap(event)
 }
 
-/** @param {Point} at @param {PointerEvent} event */
-function tap (at, event) {
+/** @param {PointerEvent} event */
+function tap (event) {
   if (closest(event, 'video, button, a')) return
   outer.classList.toggle('ipp-bare')
-  const isSecond = event.timeStamp - hand.lastTap.at < TAP_MS && distance(at, hand.lastTap) < 4 * MOVED
-  hand.lastTap = { ...at, at: isSecond ? 0 : event.timeStamp }
-  if (isSecond) toggleZoom(fromMiddle(at))
+  const { x, y, timeStamp } = event
+  const isSecond = timeStamp - hand.lastTap.timeStamp < TAP_MS && distance(event, hand.lastTap) < 4 * MOVED
+  hand.lastTap = { x, y, timeStamp: isSecond ? 0 : timeStamp }
+  if (isSecond) toggleZoom(fromMiddle(event))
 }
 
 /** @param {WheelEvent} event */
 function onWheel (event) {
   if (!closest(event, '.lg-item')) return
   event.preventDefault()
-  const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1
-  const pixels = event.deltaY * lines * (event.ctrlKey ? 4 : 1)
-  zoomBy(2 ** (-pixels / WHEEL_DOUBLES), fromMiddle({ x: event.clientX, y: event.clientY }))
+  // in px: they are lines in Firefox only if deltaMode is read first
+  const pixels = event.deltaY * (event.ctrlKey ? 4 : 1)
+  zoomBy(2 ** (-pixels / WHEEL_DOUBLES), fromMiddle(event))
 }
 
-/** Starts listening to fingers, mouse and wheel. */
-export function startGestures () {
-  outer.addEventListener('pointerdown', onDown, { capture: true })
-  addEventListener('pointermove', onMove)
-  for (const name of /** @type {const} */ (['pointerup', 'pointercancel'])) addEventListener(name, onUp)
-  outer.addEventListener('wheel', onWheel, { passive: false })
-  outer.addEventListener('dragstart', event => event.preventDefault())
-  outer.addEventListener('click', event => {
-    if (!hand.hasMoved || !closest(event, '.lg-item')) return
-    event.stopPropagation()
-    event.preventDefault()
-  }, { capture: true })
-}
+outer.addEventListener('pointerdown', onDown, { capture: true })
+addEventListener('pointermove', onMove)
+for (const name of /** @type {const} */ (['pointerup', 'pointercancel'])) addEventListener(name, onUp)
+outer.addEventListener('wheel', onWheel, { passive: false })
+outer.addEventListener('dragstart', event => event.preventDefault())
+outer.addEventListener('click', event => {
+  if (!hand.hasMoved || !closest(event, '.lg-item')) return
+  event.stopPropagation()
+  event.preventDefault()
+}, { capture: true })

@@ -4,11 +4,11 @@
  * `relayout` follows a change of the page, `focusTile` scrolls to a photo, `listeners` are told of changes.
  */
 import { icon, make } from './dom.js'
-import { load, onStretch } from './items.js'
-import { lastAtMost } from './layout.js'
+import { item, load } from './items.js'
+import { lastAtMost, yearOf } from './layout.js'
 import { dates, grid, isByMonth, isGrouped, month, t, timeOf, total } from './link.js'
 import { isFew, isLong, isSeen, measure, rowAt, rowOf, topOf, view } from './positions.js'
-import { fillTile, imageOf, loadPicture, makeTile, watchPictures } from './tile.js'
+import { fillTile, imageOf, loadPicture, makeTile } from './tile.js'
 
 /** How far beyond the viewport tiles are drawn, in viewport heights. */
 const BEYOND = 0.6
@@ -79,17 +79,13 @@ export function startGrid () {
   grid.classList.toggle('few', isFew)
   grid.classList.toggle('single', total === 1)
   grid.replaceChildren()
+  measure()
+  // on a desktop the photos make room for the scrubber
+  document.body.classList.toggle('dated', isLong())
   relayout()
-  if (isLong()) {
-    // on a desktop the photos make room for the scrubber
-    document.body.classList.add('dated')
-    relayout()
-  }
-  onStretch.push(queueFrame)
   addEventListener('scroll', queueFrame, { passive: true })
   addEventListener('resize', relayout)
   grid.addEventListener('focusin', draw)
-  watchPictures()
 }
 
 /** Focuses the tile of item `n`, scrolling there if need be. @param {number} n */
@@ -112,25 +108,21 @@ const dayOfYear = dates({ weekday: 'short', day: 'numeric', month: 'short', year
  * was another. @param {number} group @param {number} [before] the group before
  */
 function headingOf (group, before) {
-  const time = timeOf(group)
-  if (isByMonth) return month.format(time)
-  const yearOf = (/** @type {number} */ time) => new Date(time).getUTCFullYear()
-  const isSameYear = before !== undefined && yearOf(timeOf(before)) === yearOf(time)
-  return (isSameYear ? day : dayOfYear).format(time)
+  if (isByMonth) return month.format(timeOf(group))
+  const isSameYear = before !== undefined && yearOf(before) === yearOf(group)
+  return (isSameYear ? day : dayOfYear).format(timeOf(group))
 }
 
 /** @param {number} index */
 function makeSection (index) {
   const { top, height, left, width, first, count, group } = view.layout.sections[index]
   const style = `top:${top}px;height:${height}px;--left:${left}px;width:${width}px`
-  const section = make('section', { style })
-  section.classList.toggle('beside', left > 0)
+  const section = make('section', { style, className: left > 0 ? 'beside' : '' })
   if (isGrouped) {
     const named = headingOf(group, view.layout.sections[index - 1]?.group)
-    const label = t.selectDay.replace('{day}', named)
-    const button = make('button', {
-      type: 'button', className: 'day', ariaLabel: label, 'data-first': first, 'data-count': count
-    }, icon('tick'), icon('dash'))
+    const fields = { type: 'button', className: 'day', ariaLabel: t.selectDay.replace('{day}', named) }
+    const button = make('button', fields, icon('tick'), icon('dash'))
+    Object.assign(button.dataset, { first, count })
     section.append(make('h2', { ariaLabel: named }, button, make('span', {}, named)))
   }
   // placed among its neighbours, so that Tab follows the order on the screen
@@ -140,25 +132,7 @@ function makeSection (index) {
   return section
 }
 
-/** @param {number} n @param {HTMLAnchorElement} tile */
-function placeTile (n, tile) {
-  const index = lastAtMost(view.sectionFirsts, n)
-  const section = sections.get(index) ?? makeSection(index)
-  const before = tiles.get(n - 1)
-  const after = before?.parentNode === section ? before.nextSibling
-    : Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
-  section.insertBefore(tile, after ?? null)
-  tiles.set(n, tile)
-  unfinished.add(n)
-  for (const listener of listeners.tile) listener(tile, n)
-}
-
 // --------------------------------------------------------------------------------------------- what is drawn
-
-/** Goes on with the tiles that lack something. @param {boolean} isInView those in view, or the others */
-function fillTiles (isInView) {
-  for (const n of unfinished) if (isSeen(rowOf(n)) === isInView) fill(n, isInView)
-}
 
 /** @param {number} n @param {boolean} isInView */
 function fill (n, isInView) {
@@ -194,8 +168,10 @@ function draw () {
   }
   removeAllBut(wanted)
   pace.isWaiting = false
-  fillTiles(true)
-  fillTiles(false)
+  // those in view come first
+  for (const isInView of [true, false]) {
+    for (const n of unfinished) if (isSeen(rowOf(n)) === isInView) fill(n, isInView)
+  }
   if (!pace.isFast && (pace.isWaiting || pace.spareTiles < 0)) queueFrame()
 }
 
@@ -203,13 +179,20 @@ function draw () {
 function drawTile (n, row, isInView) {
   if (tiles.has(n) || (!isInView && pace.spareTiles-- <= 0)) return
   const { layout, sectionFirsts } = view
-  const section = layout.sections[lastAtMost(sectionFirsts, n)]
+  const index = lastAtMost(sectionFirsts, n)
+  const section = sections.get(index) ?? makeSection(index)
+  const { left, top } = layout.sections[index]
   const height = layout.rowHeight[row]
-  const size = `width:${layout.ratio[n] * height}px;height:${height}px`
-  const start = layout.left[n] - section.left
-  const tile = makeTile(n, `inset-inline-start:${start}px;top:${layout.rowTop[row] - section.top}px;${size}`)
-  placeTile(n, tile)
-  load(n)
+  const place = `inset-inline-start:${layout.left[n] - left}px;top:${layout.rowTop[row] - top}px`
+  const tile = makeTile(n, `${place};width:${layout.ratio[n] * height}px;height:${height}px`)
+  const before = tiles.get(n - 1)
+  const after = before?.parentNode === section ? before.nextSibling
+    : Array.from(section.querySelectorAll('a')).find(other => Number(other.dataset.n) > n)
+  section.insertBefore(tile, after ?? null)
+  tiles.set(n, tile)
+  unfinished.add(n)
+  for (const listener of listeners.tile) listener(tile, n)
+  if (!item(n)) load(n).then(queueFrame)
 }
 
 /** @param {Set<number>} wanted */

@@ -2,7 +2,7 @@
 /** The items of the link, loaded a stretch at a time, and the addresses of their pictures. */
 import { say } from './dom.js'
 import { home, isKiosk, key, options, t } from './link.js'
-import { createPause } from './retry.js'
+import { keepTrying } from './retry.js'
 
 /**
  * @typedef {{ id: string[], thumbhash: string[], duration: string[], motion: Record<number, string>,
@@ -16,32 +16,19 @@ const RELOAD_PAUSE_MS = 60_000
 
 /** @type {Map<number, Stretch>} */
 const stretches = new Map()
-/** @type {Map<number, Promise<void>>} */
+/** The requests for them, which end only when they are loaded. @type {Map<number, Promise<void>>} */
 const loading = new Map()
-/** Called when a stretch has been loaded. @type {(() => void)[]} */
-export const onStretch = []
 
-/** Loads the stretch of item `n`, trying again for as long as it takes. @param {number} n */
+/**
+ * Item `n`, once its stretch is loaded, which is tried for as long as it takes.
+ * @param {number} n @returns {Promise<Item>}
+ */
 export async function load (n) {
   const number = Math.floor(n / options.stretch)
-  if (stretches.has(number)) return
-  const next = loading.get(number) ?? attempt(number).finally(() => loading.delete(number))
-  loading.set(number, next)
-  await next
-}
-
-/** @param {number} number */
-async function attempt (number) {
-  const pause = createPause()
-  for (;;) {
-    try {
-      return await fetchStretch(number)
-    } catch {
-      document.body.classList.add('offline')
-      say(t.failed)
-      await pause()
-    }
-  }
+  const coming = loading.get(number) ?? keepTrying(() => fetchStretch(number), () => say(t.failed))
+  loading.set(number, coming)
+  await coming
+  return /** @type {Item} */ (item(n))
 }
 
 /** @param {number} number */
@@ -53,8 +40,6 @@ async function fetchStretch (number) {
   if (isOver) await reload()
   if (isOver || !stretch) throw new Error(String(response.status))
   stretches.set(number, stretch)
-  document.body.classList.remove('offline')
-  for (const listener of onStretch) listener()
 }
 
 /** Reloads the page, but not soon after another reload, so that it cannot loop. */
@@ -79,17 +64,20 @@ export function item (n) {
   }
 }
 
+/** JSON of the server, or `none` where it has nothing. Rejects if it cannot be fetched.
+ * @param {string} path @param {any} none */
+export async function fetchJson (path, none) {
+  const response = await fetch(path)
+  if (response.status === 404) return none
+  if (!response.ok) throw new Error(String(response.status))
+  return response.json()
+}
+
 /**
  * What is shared of item `n` for the details, by Immich's field names. Rejects if it cannot be fetched.
  * @param {number} n @returns {Promise<Record<string, any>>}
  */
-export async function fetchFacts (n) {
-  await load(n)
-  const response = await fetch(`/share/meta/${key}/${item(n)?.id}`)
-  if (response.status === 404) return {}
-  if (!response.ok) throw new Error(String(response.status))
-  return response.json()
-}
+export const fetchFacts = async n => fetchJson(`/share/meta/${key}/${(await load(n)).id}`, {})
 
 /**
  * The page's address while item `n` is shown; in kiosk mode (`?play`) it stays the same.

@@ -21,20 +21,17 @@ function besideIn (row, n) {
   return first + lastAtMost(layout.left.subarray(first, layout.rowFirst[row + 1]), middle)
 }
 
-/** @param {number} n the focused item @param {number} factor */
-function resize (n, factor) {
-  scaleRows(factor)
-  relayout()
-  focusTile(n)
-}
-
 /** @param {KeyboardEvent} event */
 function moveFocus (event) {
   const tile = closest(event, '.tile')
   if (!tile || event.altKey || event.ctrlKey || event.metaKey) return
   const n = Number(tile.dataset.n)
   const factor = { '+': STEP, '=': STEP, '-': 1 / STEP }[event.key]
-  if (factor) return resize(n, factor)
+  if (factor) {
+    scaleRows(factor)
+    relayout()
+    return focusTile(n)
+  }
   const to = {
     ArrowRight: n + FORWARD, ArrowLeft: n - FORWARD, Home: 0, End: total - 1,
     ArrowDown: besideIn(rowOf(n) + 1, n), ArrowUp: besideIn(rowOf(n) - 1, n)

@@ -101,7 +101,7 @@ function sumOf (ratio, first, end) {
 }
 
 /** @param {number} group a day since 1970 */
-const yearOf = group => new Date(group * 86_400_000).getUTCFullYear()
+export const yearOf = group => new Date(group * 86_400_000).getUTCFullYear()
 
 /**
  * The ratios as shown: a photo too narrow to be tapped, or to carry its day's heading, is cropped.

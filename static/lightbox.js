@@ -4,20 +4,20 @@
  * photo in step; slides, toolbar, gestures and details are in files of their own.
  */
 import { tryAgain } from './lightbox-retry.js'
-import { showCaption, startCaption } from './caption.js'
-import { fillDetails, hideDetails, isDetailed, toggleDetails } from './details.js'
+import { showCaption } from './caption.js'
+import { fillDetails, isDetailed, showDetails, toggleDetails } from './details.js'
 import { closest, icon, make, say } from './dom.js'
-import { removeVideos, toggleMotion, toggleVideo, videoOf } from './video.js'
-import { startGestures } from './gestures.js'
+import { removeVideos, videoOf } from './video.js'
+import './gestures.js'
 import { glide } from './view-transition.js'
 import { focusTile, tiles } from './grid.js'
 import { addressOf, imagePath, item, load } from './items.js'
-import { AHEAD, onPictureError, slideTo } from './lightgallery-fixes.js'
+import { AHEAD, slideTo } from './lightgallery-fixes.js'
 import { home, isKiosk, ratio, t, total } from './link.js'
 import { wait } from './retry.js'
-import { createPlay } from './slideshow.js'
+import { startPlaying, stopPlaying } from './slideshow.js'
 import { BLANK, imageOf, lg, on, outer, own, pictureOf, slideOf } from './slides.js'
-import { closeMenu, createToolbar } from './toolbar.js'
+import { closeMenu, showItem } from './toolbar.js'
 import { clearZoom, fitPanorama, leaveZoom, resetZoom, sharpenLarge } from './zoom.js'
 
 /** Items loaded ahead on either side, and how long that may delay the opening. */
@@ -31,9 +31,7 @@ const IDLE_MS = 3000
 const state = {
   isOpen: false,
   /** When a pointer or key was last used. */
-  usedAt: 0,
-  /** Settles when lightGallery has finished closing. @type {Promise<unknown>} */
-  closed: Promise.resolve()
+  usedAt: 0
 }
 const closeSlides = lg.closeGallery.bind(lg)
 // lightGallery's button and a swipe down close it too
@@ -48,9 +46,11 @@ lg.closeGallery = () => close()
  */
 export async function open (n, isSlideshow, signal) {
   if (state.isOpen) return slideTo(n)
-  const beside = [load(Math.max(0, n - AROUND)), load(Math.min(total - 1, n + AROUND))]
-  await Promise.race([Promise.all(beside), wait(MAX_DELAY_MS)])
-  await state.closed
+  await Promise.race([Promise.all(around(n).map(load)), wait(MAX_DELAY_MS)])
+  // it is still closing
+  if (lg.lgOpened) {
+    await new Promise(end => document.body.addEventListener('lgAfterClose', end, { once: true }))
+  }
   if (signal.aborted) return
   state.isOpen = true
   outer.classList.toggle('ipp-bare', isKiosk)
@@ -59,7 +59,7 @@ export async function open (n, isSlideshow, signal) {
   lg.openGallery(n)
   setAside(true)
   onShown(n)
-  if (isSlideshow) play.start()
+  if (isSlideshow) startPlaying()
   await Promise.race([isPainted(n), wait(PAINTED_MS)])
 }
 
@@ -71,26 +71,25 @@ export function close (isBack = false) {
   if (!state.isOpen) return
   state.isOpen = false
   const n = lg.index
-  state.closed = new Promise(resolve =>
-    document.body.addEventListener('lgAfterClose', resolve, { once: true }))
-  play.stop()
+  stopPlaying()
   closeMenu()
   if (document.fullscreenElement) document.exitFullscreen().catch(() => {})
   if (!isBack && history.state?.isDirectVisit) history.replaceState(null, '', home)
   else if (!isBack && typeof history.state?.n === 'number') history.back()
   const shown = imageOf(n)?.complete ? imageOf(n) : slideOf(n)?.querySelector('img')
   if (shown) fit(shown)
-  const { classList } = document.documentElement
+  const { style } = document.documentElement
   const { finished } = glide(shown, () => {
-    classList.add('returning')
+    // the page takes presses while the lightbox fades away over it
+    style.viewTransitionName = 'none'
     removeVideos(outer)
-    hideDetails()
+    showDetails(false)
     setAside(false)
     closeSlides()
     focusTile(n)
     return tiles.get(n)?.querySelector('img')
   })
-  finished.then(() => classList.remove('returning'))
+  finished.then(() => { style.viewTransitionName = '' })
 }
 
 /**
@@ -104,6 +103,9 @@ function fit (image) {
   image.style.width = `${naturalWidth * scale}px`
   image.style.height = `${naturalHeight * scale}px`
 }
+
+/** Item `n`, and those beside it whose stretches are loaded ahead. @param {number} n */
+const around = n => [n, Math.max(0, n - AROUND), Math.min(total - 1, n + AROUND)]
 
 /** Puts everything else on the page out of reach while the lightbox is open. @param {boolean} isInert */
 function setAside (isInert) {
@@ -122,14 +124,9 @@ const isPainted = n =>
 function onShown (n) {
   // lightGallery reports a slide that arrives while it closes; by then the address is the grid's again
   if (!state.isOpen) return
-  for (const video of outer.querySelectorAll('.ipp-video')) {
-    if (video.parentElement && video.parentElement !== slideOf(n)) removeVideos(video.parentElement)
-  }
-  const around = [n, Math.max(0, n - AROUND), Math.min(total - 1, n + AROUND)]
-  for (const near of around) load(near).then(() => dress(near))
-  const known = item(n)
-  const entry = { ...history.state, n }
-  if (known && history.state?.n !== n) history.replaceState(entry, '', addressOf(n))
+  for (const slide of outer.querySelectorAll('.lg-item:not(.lg-current)')) removeVideos(slide)
+  for (const near of around(n)) load(near).then(dress)
+  if (item(n) && history.state?.n !== n) history.replaceState({ ...history.state, n }, '', addressOf(n))
   if (isDetailed()) fillDetails()
   showCaption(n)
   onPicture(n)
@@ -159,22 +156,27 @@ function putUnder (n) {
   slide.prepend(make('div', { className: 'ipp-ground', style: placeholderOf(n) }), under)
 }
 
-/** Completes the slides around `n` that were drawn before their items were loaded. @param {number} n */
-function dress (n) {
+/** Completes the slides that were drawn before their items were loaded. */
+function dress () {
+  const n = lg.index
   for (const at of [n - 2, n - 1, n, n + 1, n + 2]) {
     const image = imageOf(at)
     if (image?.src === BLANK) image.src = pictureOf(at)
     putUnder(at)
   }
   if (!state.isOpen) return
-  videoOf(lg.index)
-  toolbar.showItem(lg.index)
+  videoOf(n)
+  showItem(n)
 }
 
-/** Tries a failed picture again, or says that there is none. @param {HTMLImageElement} image */
-async function onFailed (image) {
-  const slide = image.closest('.lg-item')
-  if (!slide || await tryAgain(image)) return
+/** Tries a failed picture again, or says that there is none. @param {Event} event */
+async function onError (event) {
+  const image = /** @type {HTMLImageElement | null} */ (closest(event, 'img.lg-object'))
+  const slide = image?.closest('.lg-item')
+  if (!image || !slide) return
+  // lightGallery would replace the picture by a message and never try again
+  event.stopPropagation()
+  if (await tryAgain(image)) return
   slide.classList.add('lg-complete')
   const n = Number(slide.id.split('-').pop())
   const words = make('span', {}, icon('clock'), t.noPicture)
@@ -185,14 +187,6 @@ async function onFailed (image) {
 }
 
 // --------------------------------------------------------------------------------- the bar and the keyboard
-
-const play = createPlay(isPlaying => {
-  outer.classList.toggle('ipp-running', isPlaying)
-  toolbar.showPlaying(isPlaying)
-})
-// a press while the lightbox closes would open the details with the next photo
-const details = () => { if (state.isOpen) toggleDetails() }
-const toolbar = createToolbar({ play: play.toggle, motion: () => toggleMotion(lg.index), details })
 
 /** Closes the menu, else the details, else the lightbox. */
 function closeTop () {
@@ -207,7 +201,8 @@ function pressSpace (event) {
   // a focused button or video handles the key itself
   if (!video || closest(event, 'button, a, video')) return
   event.preventDefault()
-  toggleVideo(video)
+  if (video.paused) video.play().catch(() => {})
+  else video.pause()
 }
 
 /** The arrows follow the page's direction, as in the grid. */
@@ -220,7 +215,7 @@ function onKey (event) {
   /** @type {Record<string, (() => void) | undefined>} */
   const actions = {
     Escape: closeTop, [BACK]: () => lg.goToPrevSlide(), [FORWARD]: () => lg.goToNextSlide(),
-    i: details, ' ': () => pressSpace(event)
+    i: toggleDetails, ' ': () => pressSpace(event)
   }
   // arrows seek in a focused video
   const isTaken = event.key.startsWith('Arrow') && closest(event, 'video[controls]')
@@ -244,7 +239,7 @@ addEventListener('keydown', onKey)
 outer.addEventListener('pointerup', event => {
   // a visitor who touches a video wants to watch it
   if (!closest(event, 'video, .ipp-start')) return
-  play.stop()
+  stopPlaying()
   outer.classList.remove('ipp-bare')
 })
 // the window has turned, or the photo made room for the details
@@ -257,7 +252,7 @@ on('lgBeforeSlide', ({ index }) => {
   if (isWatching) outer.classList.add('ipp-bare')
   leaveZoom()
   for (const video of outer.querySelectorAll('video')) video.pause()
-  toolbar.showItem(index)
+  showItem(index)
 })
 on('lgAfterAppendSlide', ({ index }) => putUnder(index))
 on('lgAfterSlide', () => {
@@ -265,6 +260,4 @@ on('lgAfterSlide', () => {
   onShown(lg.index)
 })
 on('lgSlideItemLoad', ({ index }) => onPicture(index))
-onPictureError(onFailed)
-startCaption()
-startGestures()
+outer.addEventListener('error', onError, { capture: true })

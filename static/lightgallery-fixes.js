@@ -1,13 +1,12 @@
 // @ts-check
 /** Workarounds for faults of lightGallery 2.9.0, each with its effect on a visitor. */
-import { nameOf } from './link.js'
-import { lg, on, outer, slideOf } from './slides.js'
+import { lg, on, slideOf } from './slides.js'
 
 /**
  * lightGallery ignores a step until the last slide has come to rest, so a hurried visitor loses every second
  * one. This accepts a step as soon as the slide is the current one.
  */
-export function unblock () {
+function unblock () {
   if (slideOf(lg.index)?.classList.contains('lg-current')) lg.lgBusy = false
 }
 
@@ -36,20 +35,3 @@ export function slideTo (n) {
 
 // it leaks four nodes and three listeners for every slide shown
 on('lgAfterSlide', () => Object.assign(lg.LGel.constructor.eventListeners, { 'load.lg': [], 'error.lg': [] }))
-
-// it sets no alternative text on a slide made before its item was loaded
-on('lgAfterSlide', () => {
-  const image = slideOf(lg.index)?.querySelector('img.lg-object')
-  if (image && !image.getAttribute('alt')) image.setAttribute('alt', nameOf(lg.index))
-})
-
-/**
- * Handles a picture's errors: lightGallery would replace the picture by a message and never try again.
- * @param {(image: HTMLImageElement) => void} handle
- */
-export const onPictureError = handle => outer.addEventListener('error', event => {
-  const image = /** @type {HTMLImageElement} */ (event.target)
-  if (!image.matches('img.lg-object')) return
-  event.stopPropagation()
-  handle(image)
-}, { capture: true })

@@ -24,22 +24,6 @@ export const isVideo = n => video[n] === 1
 /** @param {number} n */
 export const nameOf = n => `${isVideo(n) ? t.video : t.photo} ${n + 1}`
 
-/** Storage that is empty where the browser refuses it. @param {() => Storage} area */
-const storage = area => ({
-  /** @param {string} name */
-  read (name) {
-    try { return area().getItem(name) } catch { return null }
-  },
-  /** Returns whether it was stored. @param {string} name @param {string} value */
-  write (name, value) {
-    try { area().setItem(name, value) } catch { return false }
-    return true
-  }
-})
-/** `visit` lasts until the window is closed, `kept` for good. */
-export const visit = storage(() => sessionStorage)
-export const kept = storage(() => localStorage)
-
 /** Whether there are headings: photos of a single day have none, because the summary names the day. */
 export const isGrouped = options.group !== false && runs.length > 1
 export const isByMonth = options.group === 'month'

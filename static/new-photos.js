@@ -5,11 +5,12 @@
  */
 import { make } from './dom.js'
 import { focusTile, listeners, tiles } from './grid.js'
-import { key, lang, options, t, visit } from './link.js'
+import { fetchJson } from './items.js'
+import { key, lang, options, t } from './link.js'
 import { offer } from './snackbar.js'
 
-/** Characters of a mark, of which each item has one. */
-const MARK = 4
+/** The marks of all items, of four characters each. @param {string} marks */
+const split = marks => marks.match(/.{4}/g) ?? []
 /** The shortest time between two requests for changes. */
 const PAUSE_MS = 60_000
 const name = `seen ${key}`
@@ -19,12 +20,7 @@ const fresh = new Set()
 let lookedAt = Date.now()
 
 /** @returns {Promise<{ version: string, marks: string }>} */
-async function fetchMarks () {
-  const response = await fetch(`/share/marks/${key}`)
-  if (response.status === 404) return { version: '', marks: '' }
-  if (!response.ok) throw new Error(String(response.status))
-  return response.json()
-}
+const fetchMarks = () => fetchJson(`/share/marks/${key}`, { version: '', marks: '' })
 
 /** Whether the link's photos have changed or it has expired; asks at most once a minute. */
 export async function hasChanged () {
@@ -37,17 +33,14 @@ export async function hasChanged () {
 async function findNew () {
   const last = localStorage.getItem(name)
   // new photos stay new until the visit ends, even over a reload
-  const before = visit.read(name) ?? last
+  const before = sessionStorage.getItem(name) ?? last
   const { marks } = await fetchMarks()
   if (marks === '') return
   localStorage.setItem(name, marks)
-  visit.write(name, before ?? marks)
+  sessionStorage.setItem(name, before ?? marks)
   if (before === null) return
-  const seen = new Set()
-  for (let at = 0; at < before.length; at += MARK) seen.add(before.slice(at, at + MARK))
-  for (let n = 0; n < marks.length / MARK; n++) {
-    if (!seen.has(marks.slice(n * MARK, (n + 1) * MARK))) fresh.add(n)
-  }
+  const seen = new Set(split(before))
+  for (const [n, mark] of split(marks).entries()) if (!seen.has(mark)) fresh.add(n)
 }
 
 /** @param {HTMLAnchorElement} tile @param {number} n */
@@ -65,14 +58,9 @@ const tell = (text, onTake) => offer(text, onTake).classList.add('news')
 
 export async function startNews () {
   document.addEventListener('visibilitychange', async () => {
-    const isSeen = document.visibilityState === 'visible'
-    if (isSeen && await hasChanged()) tell(t.added, () => location.reload())
+    if (!document.hidden && await hasChanged()) tell(t.added, () => location.reload())
   })
-  try {
-    await findNew()
-  } catch {
-    return
-  }
+  await findNew().catch(() => {})
   listeners.tile.push(dress)
   for (const [n, tile] of tiles) dress(tile, n)
   const [first] = fresh

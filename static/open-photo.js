@@ -61,7 +61,10 @@ export async function openLightbox (n, isSlideshow = false) {
     const { open } = await prepareLightbox()
     await cover?.changed
     await open(n, isSlideshow, signal)
-    removePhotoPage()
+    // what a photo's own page shows without JavaScript
+    const page = document.getElementById('photo')
+    page?.remove()
+    if (page) relayout()
   } catch {
     if (signal.aborted) return
     say(t.tryAgain)
@@ -85,14 +88,6 @@ function enter (n) {
   const isAtAddress = location.pathname + location.search === address
   const isDirectVisit = isAtAddress || document.getElementById('photo') !== null
   history[isDirectVisit ? 'replaceState' : 'pushState']({ n, isDirectVisit }, '', address)
-}
-
-/** Removes what a photo's own page shows without JavaScript. */
-function removePhotoPage () {
-  const photo = document.getElementById('photo')
-  if (!photo) return
-  photo.remove()
-  relayout()
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 /** The name and size of originals, before any of them is fetched. */
-import { fetchFacts, imagePath, item, load } from './items.js'
+import { fetchFacts, imagePath, load } from './items.js'
 import { nameOf, options } from './link.js'
 
 /** Requests at a time. */
@@ -21,42 +21,31 @@ async function lookUp (numbers, look) {
   return results
 }
 
-/** Bytes at an address, by its Content-Length; undefined where it has none or cannot be reached.
+/** Bytes at an address, by its Content-Length; NaN where it has none or cannot be reached.
  * @param {string} address @param {AbortSignal} [signal] */
 export async function sizeAt (address, signal) {
   const response = await fetch(address, { method: 'HEAD', signal }).catch(() => undefined)
-  return response?.ok && Number(response.headers.get('content-length')) || undefined
+  return response?.ok && Number(response.headers.get('content-length')) || NaN
 }
 
-/** Sizes that are known or being fetched. @type {Map<number, Promise<number | undefined>>} */
+/** Sizes that are known or being fetched. @type {Map<number, Promise<number>>} */
 const sizes = new Map()
 /** @param {number} n */
 async function sizeOf (n) {
-  const coming = sizes.get(n) ?? fetchSize(n)
+  const coming = sizes.get(n) ?? load(n).then(item => sizeAt(imagePath(item, 'original')))
   sizes.set(n, coming)
-  if (await coming === undefined) sizes.delete(n)
+  if (!await coming) sizes.delete(n)
   return coming
 }
 
-/** @param {number} n */
-async function fetchSize (n) {
-  await load(n)
-  const listed = item(n)
-  return listed && sizeAt(imagePath(listed, 'original'))
-}
-
 /**
- * Bytes of all these originals; undefined if one is unknown, there are more than 100, or it is aborted.
- * @param {number[]} numbers @param {AbortSignal} [signal] @returns {Promise<number | undefined>}
+ * Bytes of all these originals; NaN if one is unknown, there are more than 100, or it is aborted.
+ * @param {number[]} numbers @param {AbortSignal} signal
  */
 export async function measure (numbers, signal) {
-  if (numbers.length > MAX_LOOKUPS) return undefined
-  let total = 0
-  for (const size of await lookUp(numbers, async n => signal?.aborted ? undefined : sizeOf(n))) {
-    if (size === undefined) return undefined
-    total += size
-  }
-  return total
+  if (numbers.length > MAX_LOOKUPS) return NaN
+  const sizes = await lookUp(numbers, async n => signal.aborted ? NaN : sizeOf(n))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /**

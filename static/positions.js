@@ -4,7 +4,7 @@
  * everything else reads it.
  */
 import { FEW, lastAtMost, layOut } from './layout.js'
-import { grid, isGrouped, kept, options, ratio, runs, total } from './link.js'
+import { grid, isGrouped, options, ratio, runs, total } from './link.js'
 
 /** The height of a heading, and the space below a section. */
 const HEADING_PX = 44
@@ -16,14 +16,16 @@ const LONG = 2.5
 const SHARE = 'row height'
 const LOWEST = 0.5
 const HIGHEST = 1.6
-let share = Number(kept.read(SHARE)) || 1
+let share = 1
+// a browser may refuse its storage
+try { share = Number(localStorage.getItem(SHARE)) || 1 } catch {}
 
 /** Makes rows taller or shorter from the next `measure` on, and remembers it. @param {number} factor */
 export function scaleRows (factor) {
   const next = share * factor
   if (next < LOWEST || next > HIGHEST) return
   share = next
-  kept.write(SHARE, String(share))
+  try { localStorage.setItem(SHARE, String(share)) } catch {}
 }
 
 /** All in px. `width` and `target` are what the layout was made for. */

@@ -24,10 +24,21 @@ export function createPause () {
   })
 }
 
-/** Calls until it succeeds. @param {() => Promise<unknown>} attempt */
-export async function keepTrying (attempt) {
+/**
+ * Calls until it succeeds, and `onFailure` before each pause. Resolves to undefined once it is not wanted.
+ * @template T @param {() => Promise<T>} attempt @returns {Promise<T | undefined>}
+ */
+export async function keepTrying (attempt, onFailure = () => {}, isWanted = () => true) {
   const pause = createPause()
-  while (!await attempt().then(() => true, () => false)) await pause()
+  while (isWanted()) {
+    try {
+      return await attempt()
+    } catch {
+      onFailure()
+      await pause()
+    }
+  }
+  return undefined
 }
 
 /**

@@ -2,7 +2,7 @@
 /** Saves originals through the system's share sheet, which can store them in the phone's photos. */
 import { say } from './dom.js'
 import { download } from './download.js'
-import { imagePath, item, load } from './items.js'
+import { imagePath, load } from './items.js'
 import { lang, nameOf, options, t } from './link.js'
 import { offer, showProgress } from './snackbar.js'
 import { measure } from './original-info.js'
@@ -18,32 +18,26 @@ const sample = new File([''], 'photo.jpg', { type: 'image/jpeg' })
 export const canSave = () => options.download && matchMedia('(pointer: coarse)').matches &&
   Boolean(navigator.canShare?.({ files: [sample] }))
 
-/** @param {number | undefined} bytes of a selection, where they are known */
-export const fitsSheet = bytes => bytes !== undefined && bytes <= MAX_BYTES
-
-/** @param {string | null} disposition */
-function fileNameIn (disposition) {
-  const [, encoded] = /filename\*=UTF-8''([^;]*)/.exec(disposition ?? '') ?? []
-  return decodeURIComponent(encoded ?? '')
-}
+/** @param {number} bytes of a selection, NaN where they are unknown */
+export const fitsSheet = bytes => bytes <= MAX_BYTES
 
 /**
  * Fetches the original of item `n` as a file with its own name. `onBytes` is called with each chunk's size.
  * @param {number} n @param {AbortSignal} signal @param {(bytes: number) => void} onBytes
  */
 async function fetchFile (n, signal, onBytes) {
-  await load(n)
-  const listed = item(n)
-  const response = listed && await fetch(imagePath(listed, 'original'), { signal })
-  if (!response?.ok || !response.body) throw new Error(`item ${n}: ${response?.status}`)
+  const response = await fetch(imagePath(await load(n), 'original'), { signal })
+  if (!response.ok || !response.body) throw new Error(`item ${n}: ${response.status}`)
   const reader = response.body.getReader()
   const pieces = []
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     pieces.push(piece.value)
     onBytes(piece.value.length)
   }
-  const name = fileNameIn(response.headers.get('content-disposition')) || nameOf(n)
-  return new File(pieces, name, { type: response.headers.get('content-type') ?? '' })
+  const disposition = response.headers.get('content-disposition') ?? ''
+  const [, name] = /filename\*=UTF-8''([^;]*)/.exec(disposition) ?? []
+  const type = response.headers.get('content-type') ?? ''
+  return new File(pieces, name ? decodeURIComponent(name) : nameOf(n), { type })
 }
 
 /**
@@ -96,7 +90,7 @@ export async function save (numbers) {
   /** @type {string[]} */
   const failed = []
   const total = await measure(numbers, signal)
-  const isFitting = total !== undefined && fitsSheet(total)
+  const isFitting = fitsSheet(total)
   const files = isFitting ? await fetchAll(numbers, total, { bar, signal, failed }) : []
   bar.remove()
   if (signal.aborted) return

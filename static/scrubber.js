@@ -3,7 +3,7 @@
  * The date scrubber at the edge of the page. With a mouse it is a rail of years and months beside the photos.
  * For fingers it is a grip that appears while the page scrolls; at rest, taps and swipes reach the photos.
  */
-import { addStyle, icon, make } from './dom.js'
+import { addStyle, closest, icon, make } from './dom.js'
 import { listeners } from './grid.js'
 import { lastAtMost } from './layout.js'
 import { grid, month, t, timeOf } from './link.js'
@@ -34,8 +34,6 @@ const state = {
   stops: [],
   /** @type {number[]} */
   tops: [],
-  /** The years on the rail, and px of the rail above them. @type {{ mark: HTMLElement, at: number }[]} */
-  years: [],
   /** Scrollable px and px of the rail, kept because reading them while scrolling forces a layout. */
   range: 1,
   rail: 0,
@@ -46,6 +44,8 @@ export async function startScrubber () {
   await addStyle('scrubber.css')
   grid.after(scrubber)
   scrubber.addEventListener('pointerdown', hold)
+  scrubber.addEventListener('pointermove', drag)
+  scrubber.addEventListener('lostpointercapture', () => scrubber.classList.remove('held'))
   scrubber.addEventListener('keydown', step)
   listeners.layout.push(layOutStops)
   listeners.scroll.push(onScroll)
@@ -72,7 +72,6 @@ function layOutStops () {
 }
 
 function drawMarks () {
-  state.years = []
   let yearAt = -YEAR_ROOM
   let dotAt = -DOT_ROOM
   let lastYear = 0
@@ -82,14 +81,12 @@ function drawMarks () {
     const at = top === first ? 0 : Math.max(0, Math.min(1, (top - COVERED) / state.range)) * state.rail
     const isNewYear = year !== lastYear
     if (at - (isNewYear ? yearAt : dotAt) < (isNewYear ? YEAR_ROOM : DOT_ROOM)) continue
-    const mark = make('span', { className: isNewYear ? 'scrub-year' : 'scrub-dot', style: `top:${at}px` },
-      isNewYear ? String(year) : '')
-    scrubber.append(mark)
+    const className = isNewYear ? 'scrub-year' : 'scrub-dot'
+    scrubber.append(make('span', { className, style: `top:${at}px` }, isNewYear ? String(year) : ''))
     dotAt = at
     if (!isNewYear) continue
     yearAt = at
     lastYear = year
-    state.years.push({ mark, at })
   }
 }
 
@@ -101,8 +98,9 @@ function move (y) {
   // each change costs a frame some ms, and most are under a pixel
   if (`${at}px` !== grip.style.top) grip.style.top = label.style.top = `${at}px`
   if (scrubber.classList.contains('held')) {
-    for (const { mark, at: top } of state.years) {
-      mark.classList.toggle('under', Math.abs(top - at) < LABEL_ROOM)
+    const years = /** @type {NodeListOf<HTMLElement>} */ (scrubber.querySelectorAll('.scrub-year'))
+    for (const year of years) {
+      year.classList.toggle('under', Math.abs(parseFloat(year.style.top) - at) < LABEL_ROOM)
     }
   }
   const { name } = state.stops[now]
@@ -122,25 +120,21 @@ function onScroll (y) {
 
 /** @param {PointerEvent} event */
 function hold (event) {
-  const isOnGrip = event.target instanceof Element && grip.contains(event.target)
+  const isOnGrip = closest(event, '.scrub-grip')
   // a finger must hold the grip; a mouse may press anywhere on the rail
   if (event.pointerType !== 'mouse' && !isOnGrip) return
   event.preventDefault()
-  const drag = (/** @type {PointerEvent} */ { clientY }) => {
-    const { top, height } = scrubber.getBoundingClientRect()
-    scrollTo(0, Math.max(0, Math.min(1, (clientY - top) / height)) * state.range)
-  }
-  const release = () => {
-    scrubber.onpointermove = null
-    scrubber.classList.remove('held')
-  }
   scrubber.setPointerCapture(event.pointerId)
   scrubber.classList.add('held')
-  scrubber.onpointermove = drag
-  scrubber.onpointerup = release
-  scrubber.onpointercancel = release
   if (isOnGrip) move(scrollY)
   else drag(event)
+}
+
+/** @param {PointerEvent} event */
+function drag ({ clientY }) {
+  if (!scrubber.classList.contains('held')) return
+  const { top, height } = scrubber.getBoundingClientRect()
+  scrollTo(0, Math.max(0, Math.min(1, (clientY - top) / height)) * state.range)
 }
 
 /** @param {KeyboardEvent} event */

@@ -2,12 +2,15 @@
 /**
  * The selection. `start` begins it, at the press of its button or a day's, or at a long press. Photos are
  * picked by click, by Shift for a range, by dragging after a long press, by day or all at once. Back ends it.
- * `selection-actions.js` adds its buttons by `addAction` and reads `selection`.
  */
-import { closest, icon, iconButton, make } from './dom.js'
+import { closest, icon, iconButton, make, say } from './dom.js'
 import { listeners, tiles } from './grid.js'
-import { grid, t, total } from './link.js'
-import { counted } from './words.js'
+import { grid, options, t, total } from './link.js'
+import { measure, sizeAt } from './original-info.js'
+import { counted, sizeText } from './words.js'
+
+/** How long a selection rests before it is measured. */
+const PAUSE_MS = 300
 
 /** Within this distance of the screen's edge a drag scrolls, at most by this much per frame. */
 const EDGE_PX = 90
@@ -21,7 +24,9 @@ const state = {
   /** The drag after a long press: the item it has reached, and the items picked before it. */
   drag: { isOn: false, to: 0, x: 0, y: 0, before: /** @type {Set<number>} */ (new Set()) },
   /** The click that ends a long press picks nothing. */
-  isPressEnding: false
+  isPressEnding: false,
+  timer: 0,
+  measuring: new AbortController()
 }
 
 const actions = /** @type {HTMLElement} */ (document.getElementById('actions'))
@@ -29,30 +34,23 @@ const count = make('p', { className: 'pick-count' })
 const size = make('p', { className: 'pick-size' })
 const pickAll = () => pick(0, total - 1, state.picked.size < total)
 const all = make('button', { type: 'button', className: 'pick-all', onclick: pickAll }, t.selectAll)
+/** The buttons: at the bottom on a phone, in the bar on a desktop. */
 const slot = make('div', { className: 'pick-actions' })
-const strip = make('div', { className: 'pick-bar', role: 'toolbar', 'aria-label': t.select, hidden: true },
+const strip = make('div', { className: 'pick-bar', role: 'toolbar', ariaLabel: t.select, hidden: true },
   iconButton(t.cancel, 'close', stop),
   make('div', { className: 'pick-words', role: 'status' }, count, size), all, slot)
 
-export const selection = {
-  /** The numbers of the picked items, in order. */
-  items: () => [...state.picked].sort((a, b) => a - b),
-  /** The place of the buttons: at the bottom on a phone, in the bar on a desktop. */
-  slot,
-  /** Shows the size of the picked items. */
-  size,
-  /** Called when it begins and after every change. */
-  onChange: () => {}
-}
+/** The numbers of the picked items, in order. */
+const items = () => [...state.picked].sort((a, b) => a - b)
 
 /**
  * Adds a button for the picked items, disabled while there are none.
  * @param {string} kind 'tonal' or 'primary' @param {string} name of its icon @param {string} label
  * @param {(items: number[]) => void} onPress
  */
-export function addAction (kind, name, label, onPress) {
+function addAction (kind, name, label, onPress) {
   const button = make('button', {
-    type: 'button', className: `button ${kind}`, ariaLabel: label, onclick: () => onPress(selection.items())
+    type: 'button', className: `button ${kind}`, ariaLabel: label, onclick: () => onPress(items())
   }, icon(name), label)
   slot.append(button)
   return button
@@ -76,7 +74,6 @@ function begin (event) {
   strip.hidden = false
   // Back ends it
   history.pushState({ isSelecting: true }, '')
-  actions.hidden = true
   document.body.classList.add('selecting')
   if (event.type === 'click') /** @type {HTMLElement} */ (strip.firstChild).focus({ preventScroll: true })
 }
@@ -86,7 +83,6 @@ function stop () {
   state.anchor = undefined
   state.drag.isOn = false
   strip.hidden = true
-  actions.hidden = false
   document.body.classList.remove('selecting')
   dressAll()
   document.getElementById('select')?.focus({ preventScroll: true })
@@ -108,9 +104,10 @@ function dress (tile, n) {
 
 /** @param {HTMLElement} day */
 function dressDay (day) {
-  const { length, picked } = itemsOf(day)
-  const some = picked > 0 ? 'mixed' : 'false'
-  day.ariaPressed = picked === length ? 'true' : some
+  const { first, length } = rangeOf(day)
+  const picked = Array.from({ length }, (_, at) => state.picked.has(first + at))
+  const some = picked.includes(true) ? 'mixed' : 'false'
+  day.ariaPressed = picked.includes(false) ? some : 'true'
 }
 
 function dressAll () {
@@ -120,18 +117,13 @@ function dressAll () {
   all.ariaPressed = String(state.picked.size === total)
   count.textContent = counted('selected', state.picked.size)
   for (const button of slot.children) button.toggleAttribute('disabled', state.picked.size === 0)
-  selection.onChange()
+  updateSoon()
 }
 
 // -------------------------------------------------------------------------------------------- what is picked
 
-/** A day's first item, the number of its items, and how many of them are picked. @param {HTMLElement} day */
-function itemsOf (day) {
-  const first = Number(day.dataset.first)
-  const length = Number(day.dataset.count)
-  const picked = Array.from({ length }, (_, at) => first + at).filter(n => state.picked.has(n)).length
-  return { first, length, picked }
-}
+/** The items of a day. @param {HTMLElement} day */
+const rangeOf = day => ({ first: Number(day.dataset.first), length: Number(day.dataset.count) })
 
 /** @param {number} from @param {number} to @param {boolean} isPicked */
 function pick (from, to, isPicked) {
@@ -144,8 +136,8 @@ function pick (from, to, isPicked) {
 
 /** Picks all of a day, or none if all are picked already. @param {HTMLElement} day */
 function pickDay (day) {
-  const { first, length, picked } = itemsOf(day)
-  pick(first, first + length - 1, picked < length)
+  const { first, length } = rangeOf(day)
+  pick(first, first + length - 1, day.ariaPressed !== 'true')
 }
 
 /** @param {MouseEvent} event */
@@ -226,6 +218,47 @@ function onKeyUp (event) {
   state.anchor ??= n
   pick(state.anchor, n, true)
 }
+
+// ---------------------------------------------------------------------------------------------- the buttons
+
+/**
+ * Loads a script on demand and uses it. @template T
+ * @param {() => Promise<T>} load @param {(script: T) => unknown} use
+ */
+const by = (load, use) => load().then(use).catch(() => say(t.tryAgain))
+const loadSave = () => import('./save.js')
+
+addAction('tonal', 'send', t.sendChoice,
+  items => by(() => import('./share.js'), ({ sendChoice }) => sendChoice(items)))
+const save = addAction('primary', 'download', t.download, items => by(loadSave, script => script.save(items)))
+save.hidden = !options.zip
+
+async function update () {
+  const { signal } = state.measuring = new AbortController()
+  const picked = items()
+  const isMeasured = options.zip && options.download && picked.length > 0
+  const bytes = isMeasured ? await measure(picked, signal) : NaN
+  const zip = /** @type {HTMLAnchorElement | null} */ (document.getElementById('zip'))
+  const shown = !bytes && zip && picked.length === total ? await sizeAt(zip.href, signal) : bytes
+  if (signal.aborted) return
+  size.textContent = shown ? sizeText(shown) : ''
+  const script = await loadSave().catch(() => undefined)
+  if (signal.aborted) return
+  const isFitting = picked.length === 0 || script?.fitsSheet(bytes)
+  // checked each time, because a mouse may be connected to a tablet
+  const label = isFitting && script?.canSave() ? t.save : t.download
+  save.ariaLabel = label
+  save.lastChild?.replaceWith(label)
+}
+
+function updateSoon () {
+  state.measuring.abort()
+  clearTimeout(state.timer)
+  // the old size stays until the new one is known, so that the count above it does not jump
+  if (state.picked.size === 0) size.textContent = ''
+  state.timer = window.setTimeout(update, PAUSE_MS)
+}
+update()
 
 actions.before(strip)
 listeners.tile.push((tile, n) => {

@@ -25,7 +25,7 @@ async function handOn (data, text, done) {
 /** @param {string} text */
 function showText (text) {
   if (!('HTMLDialogElement' in window)) return void prompt(t.copyText, text)
-  const area = /** @type {HTMLTextAreaElement} */ (make('textarea', { readOnly: true, rows: 8, value: text }))
+  const area = make('textarea', { readOnly: true, rows: 8, value: text })
   area.onfocus = () => area.select()
   openSheet(t.copyText, area)
   // selecting the text scrolls to its end

@@ -10,8 +10,6 @@ import { isVideo, nameOf, options, t, total } from './link.js'
 export const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='
 /** Links with fewer items than this go from the last back to the first. */
 const LOOPED = 500
-const isMotionReduced = matchMedia('(prefers-reduced-motion: reduce)').matches
-const folder = new URL('.', import.meta.url)
 /** @type {any} lightGallery is a plain script that sets a global */
 const globals = window
 
@@ -20,17 +18,14 @@ globals.trustedTypes?.createPolicy('default', {
   createHTML: (/** @type {string} */ markup) => markup.replace(/ style="[^"]*"/g, '')
 })
 // eslint-disable-next-line no-unsanitized/method -- a file beside this one
-await Promise.all([import(`${folder}lightgallery.js`), addStyle('lightbox.css')])
-
-/** lightGallery reads texts as markup. @param {string} text */
-const escaped = text => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
+await Promise.all([import(new URL('lightgallery.js', import.meta.url).href), addStyle('lightbox.css')])
 
 /** One slide, whose fields are getters so that fifty thousand of them take no memory. */
 class Slide {
   /** @param {number} n */
   constructor (n) { this.n = n }
   get src () { return pictureOf(this.n) }
-  get alt () { return escaped(nameOf(this.n)) }
+  get alt () { return nameOf(this.n) }
 }
 
 /** The address of the picture on slide `n`, or a blank one while its item is unknown. @param {number} n */
@@ -53,7 +48,6 @@ export const mobile = plain(options.lightGallery.mobileSettings)
 export const lg = globals.lightGallery(document.body, {
   speed: 250, ...own,
   mobileSettings: { controls: false, showCloseIcon: true, ...mobile, download: false },
-  ...isMotionReduced && { speed: 0, slideEndAnimation: false },
   // without these the photo shrinks and grows again as it opens
   startAnimationDuration: 0, backdropDuration: 0, startClass: '',
   dynamic: true,
@@ -70,10 +64,7 @@ export const lg = globals.lightGallery(document.body, {
 
 /** @type {HTMLElement} */
 export const outer = lg.outer.get()
-/** @type {HTMLElement} */
-const container = lg.$container.get()
-container.setAttribute('aria-label', t.viewer)
-container.removeAttribute('aria-labelledby')
+lg.$container.attr('aria-label', t.viewer)
 
 /** The slide of item `n`, if it is in the page. @param {number} n @returns {HTMLElement | null} */
 export const slideOf = n => outer.querySelector(`#lg-item-${lg.lgId}-${n}`)

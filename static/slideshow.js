@@ -3,16 +3,17 @@
  * The slideshow. It may run for days on a tablet: the screen stays awake, videos play to their end, no
  * picture is shown before it has loaded, and photos added meanwhile are included.
  */
+import { icon, iconButton, make } from './dom.js'
 import { load } from './items.js'
 import { slideTo } from './lightgallery-fixes.js'
-import { home, total } from './link.js'
+import { home, t, total } from './link.js'
 import { hasChanged } from './new-photos.js'
 import { wait } from './retry.js'
-import { lg, own, pictureOf } from './slides.js'
+import { lg, outer, own, pictureOf } from './slides.js'
 import { videoOf } from './video.js'
 
-/** How long a photo is shown, unless the operator's settings for lightGallery say otherwise. */
-const INTERVAL_MS = 5000
+/** How long a photo is shown. */
+const INTERVAL_MS = Number(own.slideShowInterval) || 5000
 
 /** How long a video may stand still before it is given up. */
 const STALLED_MS = 15_000
@@ -44,56 +45,64 @@ const playToEnd = video => new Promise(resolve => {
 /** Whether the picture of item `n` loads; it can then be shown at once. @param {number} n */
 async function isThere (n) {
   await load(n)
-  const image = new Image()
-  image.src = pictureOf(n)
-  return image.decode().then(() => true, () => false)
+  return Object.assign(new Image(), { src: pictureOf(n) }).decode().then(() => true, () => false)
 }
 
-/** Makes the slideshow of the lightbox. @param {(isPlaying: boolean) => void} onChange */
-export function createPlay (onChange) {
-  const interval = Number(own.slideShowInterval) || INTERVAL_MS
-  let isPlaying = false
+const state = {
+  isPlaying: false,
   /** Counts the starts; a new one ends the last. */
-  let run = 0
+  run: 0,
+  /** Keeps the screen awake. @type {Promise<WakeLockSentinel | undefined> | undefined} */
+  awake: undefined
+}
 
-  async function keepAwake () {
-    if (!isPlaying || document.visibilityState !== 'visible') return
-    const lock = await navigator.wakeLock?.request('screen').catch(() => undefined)
-    if (!isPlaying) lock?.release()
-    onStop = () => lock?.release()
-  }
-  let onStop = () => {}
-  // the system releases the lock whenever the page is hidden
-  document.addEventListener('visibilitychange', keepAwake)
+/** The button for the lightbox's menu. */
+export const playButton =
+  iconButton(t.slideshow, 'slideshow', toggle, 'ipp-play', make('span', {}, t.slideshow))
+playButton.hidden = total === 1
 
-  /** @param {number} mine */
-  async function go (mine) {
-    const isMine = () => isPlaying && run === mine
-    while (isMine()) {
-      const moving = videoOf(lg.index)
-      if (moving) await Promise.all([playToEnd(moving), wait(LEAST_MS)])
-      else await wait(interval)
-      if (isMine() && await hasChanged()) return location.replace(`${home}?play`)
-      let next = lg.index + 1
-      // while nothing loads, because Immich is down or a photo is gone, the last one stays
-      while (isMine() && !await isThere(next % total)) {
-        await wait(interval)
-        next++
-      }
-      if (isMine()) slideTo(next % total)
+function keepAwake () {
+  if (!state.isPlaying || document.visibilityState !== 'visible') return
+  state.awake = navigator.wakeLock?.request('screen').catch(() => undefined)
+}
+// the system releases the lock whenever the page is hidden
+document.addEventListener('visibilitychange', keepAwake)
+
+/** @param {number} mine */
+async function go (mine) {
+  const isMine = () => state.isPlaying && state.run === mine
+  while (isMine()) {
+    const moving = videoOf(lg.index)
+    if (moving) await Promise.all([playToEnd(moving), wait(LEAST_MS)])
+    else await wait(INTERVAL_MS)
+    if (isMine() && await hasChanged()) return location.replace(`${home}?play`)
+    let next = lg.index + 1
+    // while nothing loads, because Immich is down or a photo is gone, the last one stays
+    while (isMine() && !await isThere(next % total)) {
+      await wait(INTERVAL_MS)
+      next++
     }
+    if (isMine()) slideTo(next % total)
   }
+}
 
-  function stop () {
-    isPlaying = false
-    onStop()
-    onChange(false)
-  }
-  function start () {
-    isPlaying = true
-    onChange(true)
-    keepAwake()
-    go(++run)
-  }
-  return { start, stop, toggle: () => isPlaying ? stop() : start() }
+/** @param {boolean} isPlaying */
+function set (isPlaying) {
+  state.isPlaying = isPlaying
+  outer.classList.toggle('ipp-running', isPlaying)
+  playButton.ariaPressed = String(isPlaying)
+  playButton.firstChild?.replaceWith(icon(isPlaying ? 'pause' : 'slideshow'))
+}
+export function stopPlaying () {
+  state.awake?.then(lock => lock?.release())
+  set(false)
+}
+export function startPlaying () {
+  set(true)
+  keepAwake()
+  go(++state.run)
+}
+function toggle () {
+  if (state.isPlaying) stopPlaying()
+  else startPlaying()
 }

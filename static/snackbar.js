@@ -35,7 +35,7 @@ export function offer (text, onTake, onClose = () => {}) {
 export function showProgress (text, onCancel) {
   const title = make('p', { className: 'offer-title' }, text)
   const note = make('p', { className: 'offer-note' })
-  const track = /** @type {HTMLProgressElement} */ (make('progress', { ariaLabel: text }))
+  const track = make('progress', { ariaLabel: text })
   const bar = place('progress', title, note, track, iconButton(t.cancel, 'close', () => {
     bar.remove()
     onCancel()

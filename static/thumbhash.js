@@ -26,7 +26,7 @@ export function placeholder (base64) {
   const long = hasAlpha ? 5 : 7
   const short = Math.max(3, tail & 7)
   let at = hasAlpha ? 12 : 10
-  /** @type {(nx: number, ny: number, scale: number) => number[][]} */
+  /** @type {(nx: number, ny: number, scale: number) => { nx: number, ny: number, terms: number[][] }} */
   const channel = (nx, ny, scale) => {
     const terms = []
     for (let y = 0; y < ny; y++) {
@@ -35,21 +35,20 @@ export function placeholder (base64) {
         at++
       }
     }
-    return terms
+    return { nx, ny, terms }
   }
   const mean = means(head)
-  const size = isWide ? { nx: long, ny: short } : { nx: short, ny: long }
-  const light = { ...size, terms: channel(size.nx, size.ny, (head >> 18 & 31) / 31) }
   const channels = [
-    light,
-    { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 3 & 63) / 63 * 1.25) },
-    { nx: 3, ny: 3, terms: channel(3, 3, (tail >> 9 & 63) / 63 * 1.25) }
+    channel(isWide ? long : short, isWide ? short : long, (head >> 18 & 31) / 31),
+    channel(3, 3, (tail >> 3 & 63) / 63 * 1.25),
+    channel(3, 3, (tail >> 9 & 63) / 63 * 1.25)
   ]
   const row = SIDE * 3
   const bmp = new Uint8Array(54 + row * SIDE)
   const view = new DataView(bmp.buffer)
-  bmp[0] = 66; bmp[1] = 77
-  const fields = { 2: bmp.length, 10: 54, 14: 40, 18: SIDE, 22: SIDE, 26: 1 | 24 << 16, 34: row * SIDE }
+  // by offset; the first is "BM"
+  const fields =
+    { 0: 19778, 2: bmp.length, 10: 54, 14: 40, 18: SIDE, 22: SIDE, 26: 1 | 24 << 16, 34: row * SIDE }
   for (const [offset, value] of Object.entries(fields)) view.setUint32(Number(offset), value, true)
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {

@@ -13,8 +13,7 @@ import { isMissing, lazily, retry } from './retry.js'
  */
 const served = new Map(Array.from(grid.querySelectorAll('a'), tile => [Number(tile.dataset.n), tile]))
 /** It takes the focus even before it has an address. */
-const blank = /** @type {HTMLAnchorElement} */ (
-  make('a', { tabIndex: 0 }, make('img', { decoding: 'async' })))
+const blank = make('a', { tabIndex: 0 }, make('img', { decoding: 'async' }))
 const date = dates({ dateStyle: 'long' })
 const loadThumbhash = lazily(() => import('./thumbhash.js'))
 /** How the placeholder of each tile is painted. @type {WeakMap<HTMLElement, 'mean colour' | 'whole'>} */
@@ -34,6 +33,8 @@ export function makeTile (n, place) {
   tile.dataset.n = String(n)
   tile.style.cssText = place
   const img = imageOf(tile)
+  img.onload = () => onLoad(img)
+  img.onerror = () => onError(img)
   if (img.loading === 'lazy') img.loading = 'eager'
   if (img.complete && img.naturalWidth) show(img)
   // it failed before this script ran
@@ -117,9 +118,7 @@ async function show (img) {
   const pixels = parseFloat(img.parentElement?.style.height ?? '') * devicePixelRatio
   const src = img.src.replace('/thumbnail?', '/preview?')
   if (!isFew || src === img.src || pixels < img.naturalHeight * SOFT) return
-  const preview = new Image()
-  preview.src = src
-  await preview.decode().then(() => { img.src = src }, () => {})
+  await Object.assign(new Image(), { src }).decode().then(() => { img.src = src }, () => {})
 }
 
 /** @param {HTMLImageElement} img */
@@ -139,14 +138,4 @@ function mark (tile, sign) {
   tile.classList.toggle('failed', sign !== '')
   tile.title = { retry: t.failed, clock: t.noPicture, '': '' }[sign]
   if (sign) tile.append(make('span', { className: 'sign' }, icon(sign)))
-}
-
-/** Handles the load and error events of all pictures; they do not bubble, so it captures them. */
-export function watchPictures () {
-  const hear = (/** @type {string} */ name, /** @type {(image: HTMLImageElement) => void} */ handle) =>
-    grid.addEventListener(name, ({ target }) => {
-      if (target instanceof HTMLImageElement) handle(target)
-    }, true)
-  hear('load', onLoad)
-  hear('error', onError)
 }

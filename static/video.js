@@ -8,8 +8,7 @@ import { outer, slideOf } from './slides.js'
 
 /** @param {Element} slide @param {Record<string, unknown>} more */
 function put (slide, more) {
-  const video = /** @type {HTMLVideoElement} */ (
-    make('video', { className: 'ipp-video', playsInline: true, ...more }))
+  const video = make('video', { className: 'ipp-video', playsInline: true, ...more })
   slide.append(video)
   let reached = 0
   video.addEventListener('error', async () => {
@@ -28,7 +27,7 @@ function put (slide, more) {
 export function videoOf (n) {
   const slide = slideOf(n)
   const known = item(n)
-  if (slide && known && isVideo(n)) showVideo(slide, n, known)
+  if (slide && known && isVideo(n) && !slide.querySelector('.ipp-video')) showVideo(slide, n, known)
   return slide?.querySelector('video') ?? null
 }
 
@@ -37,7 +36,6 @@ export function videoOf (n) {
  * @param {Element} slide @param {number} n @param {import('./items.js').Item} known
  */
 function showVideo (slide, n, known) {
-  if (slide.querySelector('.ipp-video')) return
   const poster = imagePath(known, 'preview')
   const video = put(slide, { src: videoPath(known), poster, preload: 'none', ariaLabel: nameOf(n) })
   const button = make('button', {
@@ -45,6 +43,7 @@ function showVideo (slide, n, known) {
     onclick: () => video.play().catch(() => {})
   }, make('span', {}, icon('play')))
   slide.append(button)
+  slide.classList.add('ipp-film')
   /** @param {boolean} isStarted */
   const setStarted = isStarted => {
     const [used, next] = isStarted ? [button, video] : [video, button]
@@ -75,18 +74,11 @@ export function toggleMotion (n) {
   put(slide, { src, ariaLabel: t.motion, autoplay: true, onended: () => removeVideos(slide) })
 }
 
-/** Plays a video or pauses it. @param {HTMLVideoElement} video */
-export function toggleVideo (video) {
-  if (video.paused) video.play().catch(() => {})
-  else video.pause()
-}
-
 /** Removes the videos within an element and stops their downloads. @param {Element} within */
 export function removeVideos (within) {
-  for (const video of within.querySelectorAll('video')) {
-    video.removeAttribute('src')
-    video.remove()
+  for (const part of within.querySelectorAll('video, .ipp-start')) {
+    part.removeAttribute('src')
+    part.remove()
   }
-  for (const button of within.querySelectorAll('.ipp-start')) button.remove()
   markPlaying()
 }

@@ -22,8 +22,7 @@ export const isZoomed = () => view.scale > 1
 
 /** Width and height of the slide in px, and of the photo in it at scale 1. */
 function measure () {
-  const width = slideOf(lg.index)?.clientWidth ?? innerWidth
-  const height = slideOf(lg.index)?.clientHeight ?? innerHeight
+  const { clientWidth: width, clientHeight: height } = lg.$content.get()
   const image = imageOf(lg.index)
   const shape = image && image.naturalWidth > 1 ? image.naturalWidth / image.naturalHeight : ratio[lg.index]
   const shownWidth = Math.min(width, height * shape)
@@ -151,9 +150,7 @@ async function sharpen () {
  * @param {HTMLImageElement} image @param {string} src
  */
 async function replace (image, src) {
-  const next = new Image()
-  next.src = src
-  await next.decode()
+  await Object.assign(new Image(), { src }).decode()
   image.src = src
   await image.decode()
 }

@@ -11,7 +11,7 @@ const OWN = [
   'style.css', 'card.css', 'tools.css', 'scrubber.css', 'selection.css', 'favicon.svg', 'icon.png',
   'gallery.js', 'link.js', 'dom.js', 'items.js', 'layout.js', 'thumbhash.js', 'retry.js',
   'auto-reload.js', 'positions.js', 'tile.js', 'grid.js', 'keyboard.js', 'scrubber.js', 'new-photos.js',
-  'snackbar.js', 'selection.js', 'selection-actions.js', 'save.js', 'share.js', 'sheet.js',
+  'snackbar.js', 'selection.js', 'save.js', 'share.js', 'sheet.js',
   'download.js', 'original-info.js', 'words.js', 'open-photo.js', 'view-transition.js',
   'lightbox.js', 'lightbox.css', 'slides.js', 'lightgallery-fixes.js', 'toolbar.js', 'gestures.js',
   'zoom.js', 'caption.js', 'video.js', 'lightbox-retry.js', 'details.js', 'slideshow.js'
