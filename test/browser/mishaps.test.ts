@@ -132,6 +132,17 @@ describe('mishaps', { skip }, async () => {
     await context.close()
   })
 
+  test('Tab into details that still glide in moves nothing', async () => {
+    const { page, context } = await open({ calm: false })
+    await openPhoto(page, 1)
+    await page.keyboard.press('i')
+    await page.waitForSelector('.ipp-panel')
+    await page.keyboard.press('Tab')
+    await page.waitForFunction(() => document.activeElement?.closest('.ipp-panel button'))
+    assert.equal((await page.locator('.lg-content').boundingBox())!.x, 0)
+    await context.close()
+  })
+
   test('a description comes when the network is back', async () => {
     const { page, context } = await open()
     await openPhoto(page, 1)

@@ -128,7 +128,8 @@ test('script: nothing that Safari 15, Firefox 119 or Chrome 105 lack, unless the
 // --------------------------------------------------------------------------------------------------- style
 
 const FALLBACK: Record<string, string> = {
-  '100dvh': '100vh stands before it', 'match-parent': '-webkit-match-parent beside it',
+  '100dvh': '100vh stands before it', clip: 'hidden stands before it',
+  'match-parent': '-webkit-match-parent beside it',
   '-webkit-match-parent': 'match-parent beside it',
   outline: 'square before Safari 16.4', pointer: 'a phone has none', 'ns-resize': 'a phone has none',
   default: 'a phone has none',
