@@ -116,7 +116,7 @@ function draw (facts) {
   ]
 }
 
-/** On a phone the panel is a sheet that can be pulled down to close it. */
+// on a phone the panel is a sheet that can be pulled down to close it
 let from = 0
 let pulled = 0
 panel.addEventListener('touchstart', ({ touches }) => { from = touches[0].clientY }, { passive: true })
