@@ -31,8 +31,6 @@ export function countOf (numbers) {
  * @param {string} address of the zip @param {(event: Event) => void} choose starts a selection instead
  */
 export async function askDownloadAll (address, choose) {
-  // pressed twice while this script was loading
-  if (document.querySelector('dialog[open]')) return
   const count = countOf([...Array(total).keys()])
   const what = make('p', { className: 'sheet-what', role: 'status' }, count)
   const start = make('button', { type: 'button', className: 'button plain', onclick: choose }, t.choose)

@@ -7,10 +7,13 @@ import { t } from './link.js'
 const LEAVING_MS = 300
 
 /**
- * Opens a sheet. Its buttons, Escape and a press beside it close it.
+ * Opens a sheet, unless one is open already, as after two presses. Its buttons, Escape and a press beside it
+ * close it. Returns the open sheet.
  * @param {string} title @param {...Node} children
  */
 export function openSheet (title, ...children) {
+  const open = /** @type {HTMLDialogElement | null} */ (document.querySelector('.sheet[open]'))
+  if (open) return open
   const close = iconButton(t.close, 'close', () => {})
   const sheet = make('dialog', { className: 'sheet', ariaLabel: title },
     make('div', { className: 'sheet-body' }, make('h2', {}, title), ...children, close))

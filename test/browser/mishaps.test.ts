@@ -233,6 +233,24 @@ describe('mishaps', { skip }, async () => {
     await context.close()
   })
 
+  test('two presses on "Send my selection" show one text to copy', async () => {
+    const { page, context } = await open()
+    await page.evaluate(() => {
+      for (const name of ['share', 'clipboard']) Object.defineProperty(navigator, name, { value: undefined })
+    })
+    await startSelecting(page)
+    await page.click('a.tile[data-n="1"]')
+    await page.evaluate(() => {
+      const button = document.querySelector<HTMLElement>('.pick-bar [aria-label="Send my selection"]')!
+      button.click()
+      button.click()
+    })
+    await page.waitForSelector('.sheet[open]')
+    await page.waitForTimeout(500)
+    assert.equal(await page.locator('.sheet').count(), 1)
+    await context.close()
+  })
+
   test('by keyboard a film takes the focus, and gives it back at its end', async () => {
     const { page, context } = await open({}, odd)
     await openPhoto(page, 1)
