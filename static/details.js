@@ -35,7 +35,7 @@ export function toggleDetails () {
   fillDetails()
 }
 
-/** @param {boolean} isShown */
+/** Opens or closes the panel, and leaves the focus where it is. @param {boolean} isShown */
 export function showDetails (isShown) {
   if (isShown) outer.append(panel)
   else panel.remove()
@@ -51,10 +51,9 @@ let last = { n: -1, facts: lazily(async () => ({})) }
  * `isWanted` has become false. `onFailure` is called after each failure.
  * @param {number} n @param {() => boolean} isWanted @returns {Promise<Record<string, any> | undefined>}
  */
-export async function describe (n, isWanted, onFailure = () => {}) {
+export function describe (n, isWanted, onFailure = () => {}) {
   if (last.n !== n) last = { n, facts: lazily(() => fetchFacts(n)) }
-  const facts = await keepTrying(last.facts, () => { if (isWanted()) onFailure() }, isWanted)
-  return isWanted() ? facts : undefined
+  return keepTrying(last.facts, onFailure, isWanted)
 }
 
 /** Fills the panel with the facts of the shown item. */

@@ -36,8 +36,8 @@ export function icon (name) {
  * @param {string} label @param {string} name of the icon @param {(event: Event) => void} onclick
  * @param {string} [className] @param {...Node} words after the icon
  */
-export const iconButton = (label, name, onclick, className, ...words) => make('button', {
-  type: 'button', className: `icon-button ${className ?? ''}`, title: label, ariaLabel: label, onclick
+export const iconButton = (label, name, onclick, className = '', ...words) => make('button', {
+  type: 'button', className: `icon-button ${className}`, title: label, ariaLabel: label, onclick
 }, icon(name), ...words)
 
 /** How long a message is visible, and how much longer for each character. */

@@ -74,7 +74,7 @@ export async function fetchJson (path, none) {
 }
 
 /**
- * What is shared of item `n` for the details, by Immich's field names. Rejects if it cannot be fetched.
+ * The shared facts of item `n`, by Immich's field names. Rejects if they cannot be fetched.
  * @param {number} n @returns {Promise<Record<string, any>>}
  */
 export const fetchFacts = async n => fetchJson(`/share/meta/${key}/${(await load(n)).id}`, {})

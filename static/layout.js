@@ -188,9 +188,9 @@ function addShared (layout, groups, measures) {
   const room = width - gaps
   // in a low row, too, a day's only photo has the width of its heading
   for (const { first: n, count } of groups) {
+    if (count > 1) continue
     const others = sumOf(layout.ratio, first, end) - layout.ratio[n]
-    const least = NARROWEST_DAY * others / (room - NARROWEST_DAY)
-    if (count === 1) layout.ratio[n] = Math.max(layout.ratio[n], least)
+    layout.ratio[n] = Math.max(layout.ratio[n], NARROWEST_DAY * others / (room - NARROWEST_DAY))
   }
   const full = room / sumOf(layout.ratio, first, end)
   const height = full > target * TOO_TALL ? target : full

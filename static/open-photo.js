@@ -16,19 +16,22 @@ export const prepareLightbox = lazily(() => import('./lightbox.js'))
 /** Aborted when Back or another photo replaces the one being opened. */
 let opening = new AbortController()
 
+/** Whether the lightbox is open, as lightGallery marks it. */
+const isLightboxOpen = () => document.documentElement.classList.contains('lg-on')
+
 /**
  * Covers the page with the thumbnail of item `n`, if loaded, at the place and size of the photo to come.
  * @param {number} n @param {AbortSignal} signal
  */
 function coverWith (n, signal) {
   const tile = /** @type {HTMLImageElement | null} */ (grid.querySelector(`a.tile[data-n="${n}"] img.in`))
-  if (!tile || document.documentElement.classList.contains('lg-on')) return undefined
+  if (!tile || isLightboxOpen()) return undefined
   const picture = make('img', { src: tile.src, alt: '' })
   picture.style.setProperty('--ratio', String(tile.naturalWidth / tile.naturalHeight || ratio[n]))
   // a script that hangs must not hold the visitor here
   const cover = make('div', { className: 'cover' }, picture, iconButton(t.close, 'close', leave))
   addEventListener('keydown', ({ key }) => {
-    if (key === 'Escape' && cover.isConnected && !document.querySelector('.lg-on')) leave()
+    if (key === 'Escape' && cover.isConnected && !isLightboxOpen()) leave()
   }, { signal })
   const { changed, finished } = glide(tile, () => {
     if (signal.aborted) return undefined
@@ -61,7 +64,7 @@ export async function openLightbox (n, isSlideshow = false) {
     const { open } = await prepareLightbox()
     await cover?.changed
     await open(n, isSlideshow, signal)
-    // what a photo's own page shows without JavaScript
+    // the photo's own page is for browsers without JavaScript
     const page = document.getElementById('photo')
     page?.remove()
     if (page) relayout()

@@ -25,16 +25,18 @@ export function createPause () {
 }
 
 /**
- * Calls until it succeeds, and `onFailure` before each pause. Resolves to undefined once it is not wanted.
+ * Calls until it succeeds, and `onFailure` before each pause. Once `isWanted` is false it ends with undefined
+ * and calls nothing more.
  * @template T @param {() => Promise<T>} attempt @returns {Promise<T | undefined>}
  */
 export async function keepTrying (attempt, onFailure = () => {}, isWanted = () => true) {
   const pause = createPause()
   while (isWanted()) {
     try {
-      return await attempt()
+      const result = await attempt()
+      return isWanted() ? result : undefined
     } catch {
-      onFailure()
+      if (isWanted()) onFailure()
       await pause()
     }
   }

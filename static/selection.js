@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The selection. `start` begins it, at the press of its button or a day's, or at a long press. Photos are
- * picked by click, by Shift for a range, by dragging after a long press, by day or all at once. Back ends it.
+ * picked by click, by Shift for a range, by dragging after a long press, by day or all at once. Its buttons
+ * send, save or download what is picked. Back ends it.
  */
 import { closest, icon, iconButton, make, say } from './dom.js'
 import { listeners, tiles } from './grid.js'
@@ -25,7 +26,8 @@ const state = {
   drag: { isOn: false, to: 0, x: 0, y: 0, before: /** @type {Set<number>} */ (new Set()) },
   /** The click that ends a long press picks nothing. */
   isPressEnding: false,
-  timer: 0,
+  /** The wait before the picked items are measured, and the measuring. */
+  resting: 0,
   measuring: new AbortController()
 }
 
@@ -203,10 +205,10 @@ function onKey (event) {
   const tile = closest(event, 'a.tile')
   const isAll = event.key === 'a' && (event.ctrlKey || event.metaKey)
   if (event.key === 'Escape') return stop()
-  if (!isAll && (event.key !== ' ' || !tile)) return
-  event.preventDefault()
   if (isAll) pick(0, total - 1, true)
-  else tile?.click()
+  else if (event.key === ' ' && tile) tile.click()
+  else return
+  event.preventDefault()
 }
 
 /** Shift and an arrow pick from the last picked photo to the one that the focus has reached.
@@ -253,10 +255,10 @@ async function update () {
 
 function updateSoon () {
   state.measuring.abort()
-  clearTimeout(state.timer)
+  clearTimeout(state.resting)
   // the old size stays until the new one is known, so that the count above it does not jump
   if (state.picked.size === 0) size.textContent = ''
-  state.timer = window.setTimeout(update, PAUSE_MS)
+  state.resting = window.setTimeout(update, PAUSE_MS)
 }
 update()
 

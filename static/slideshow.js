@@ -87,21 +87,26 @@ async function go (mine) {
 }
 
 /** @param {boolean} isPlaying */
-function set (isPlaying) {
+function setPlaying (isPlaying) {
   state.isPlaying = isPlaying
   outer.classList.toggle('ipp-running', isPlaying)
   playButton.ariaPressed = String(isPlaying)
   playButton.firstChild?.replaceWith(icon(isPlaying ? 'pause' : 'slideshow'))
 }
+
+/** Stops the slideshow; the screen may sleep again. */
 export function stopPlaying () {
   state.awake?.then(lock => lock?.release())
-  set(false)
+  setPlaying(false)
 }
+
+/** Starts it at the shown item. */
 export function startPlaying () {
-  set(true)
+  setPlaying(true)
   keepAwake()
   go(++state.run)
 }
+
 function toggle () {
   if (state.isPlaying) stopPlaying()
   else startPlaying()

@@ -69,7 +69,7 @@ bar.append(counter, menu,
 // Tab reaches the bar before the arrows
 outer.prepend(bar)
 
-/** @param {number} n */
+/** Brings the counter and the menu up to date with item `n`. @param {number} n */
 export function showItem (n) {
   counter.textContent = positionOf((n + 1).toLocaleString(lang), total.toLocaleString(lang))
   motion.hidden = !item(n)?.motion || isVideo(n)

@@ -24,6 +24,16 @@ export async function fingersOf (page: Page): Promise<Fingers> {
     session.send('Input.dispatchTouchEvent', { type, touchPoints: at.map(([x, y]) => ({ x, y })) })
 }
 
+/** Moves a finger from one point to another, in steps as a hand would. */
+export async function swipe (page: Page, from: [number, number], to: [number, number]): Promise<void> {
+  const touch = await fingersOf(page)
+  await touch('touchStart', from)
+  for (const part of [0.1, 0.3, 0.6, 1]) {
+    await touch('touchMove', [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part])
+  }
+  await touch('touchEnd')
+}
+
 export type View = {
   size?: keyof typeof SIZES
   theme?: 'light' | 'dark'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM, fingersOf, launch, openView, type View } from '../browser.ts'
+import { CHROMIUM, launch, openView, swipe, type View } from '../browser.ts'
 import { start, until } from '../helpers.ts'
 import { addAlbum, addLink, emptyLibrary, photo } from '../library.ts'
 import { without } from '../tools.ts'
@@ -39,15 +39,6 @@ describe('the lightbox', { skip }, async () => {
     const { x, y, width, height } = document.querySelector(selector)!.getBoundingClientRect()
     return { x, y, width, height }
   }, selector)
-  /** Moves a finger from one point to another, in steps as a hand would. */
-  async function swipe (page: Page, from: [number, number], to: [number, number]) {
-    const touch = await fingersOf(page)
-    await touch('touchStart', from)
-    for (const part of [0.1, 0.3, 0.6, 1]) {
-      await touch('touchMove', [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part])
-    }
-    await touch('touchEnd')
-  }
 
   describe('a panorama on a phone', async () => {
     const library = emptyLibrary()

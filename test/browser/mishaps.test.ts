@@ -1,11 +1,11 @@
 /**
- * What happens to visitors: a script that is blocked or hangs, two presses instead of one, a reload in the
+ * Mishaps of visitors: a script that is blocked or hangs, two presses instead of one, a reload in the
  * wrong moment, a network that comes back, a phone that is turned.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { fingersOf, type View } from '../browser.ts'
+import { fingersOf, swipe, type View } from '../browser.ts'
 import { addAlbum, addLink, emptyLibrary, photo, video } from '../library.ts'
 import { openAlbum, skip, startSelecting } from './set-up.ts'
 
@@ -32,14 +32,6 @@ describe('mishaps', { skip }, async () => {
   const openPhoto = async (page: Page, n: number) => {
     await page.click(`a.tile[data-n="${n}"]`)
     await shown(page)
-  }
-  async function swipe (page: Page, [x, y]: [number, number], [toX, toY]: [number, number]) {
-    const touch = await fingersOf(page)
-    await touch('touchStart', [x, y])
-    for (const part of [0.1, 0.3, 0.6, 1]) {
-      await touch('touchMove', [x + (toX - x) * part, y + (toY - y) * part])
-    }
-    await touch('touchEnd')
   }
 
   test('a blocked script of the lightbox leads to the photo\'s own page, once', async () => {
